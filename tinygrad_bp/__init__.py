@@ -1,0 +1,3 @@
+"""x"""
+from tinygrad_bp import ops
+from tinygrad_bp.core import *

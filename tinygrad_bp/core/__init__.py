@@ -1,0 +1,26 @@
+"""The engine: tensors, the graph, primitives and the backward pass. NumPy only."""
+
+from tinygrad_bp.core.backward import Sparse, backward_pass
+from tinygrad_bp.core.graph import Node
+from tinygrad_bp.core.mode import detect_anomaly, enable_grad, is_grad_enabled, no_grad
+from tinygrad_bp.core.primitive import Primitive, implements, without_derivative
+from tinygrad_bp.core.registry import FUNCTIONS, PRIMITIVES
+from tinygrad_bp.core.tensor import HookHandle, Tensor, as_tensor
+
+__all__ = [
+    "FUNCTIONS",
+    "PRIMITIVES",
+    "HookHandle",
+    "Node",
+    "Primitive",
+    "Sparse",
+    "Tensor",
+    "as_tensor",
+    "backward_pass",
+    "detect_anomaly",
+    "enable_grad",
+    "implements",
+    "is_grad_enabled",
+    "no_grad",
+    "without_derivative",
+]

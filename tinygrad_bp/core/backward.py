@@ -1,0 +1,274 @@
+"""The backward pass: from the cotangent of one value to the gradients of the leaves it rests on.
+
+A heap hands out the youngest node first. Whatever uses a node's output is younger than the node
+itself, so when its turn comes its cotangent is complete: that is reverse topological order. There
+is no recursion and no walk before the walk; nodes that need no gradient are never visited.
+
+Nothing is written to any tensor here: the caller gets every leaf with its gradient, or an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from heapq import heappop, heappush
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinygrad_bp.core.anomaly import check_finite
+from tinygrad_bp.core.graph import Node, Variable
+from tinygrad_bp.core.registry import PRIMITIVES
+from tinygrad_bp.errors import GraphError, InplaceError, VJPError
+
+
+class Sparse:
+    """A cotangent that is zero but at one index: what reading ``x[index]`` sends back.
+
+    Where a gradient is already being summed, it is added in place at its index alone, so that a
+    loop which reads n single elements costs n additions and not n arrays.
+    """
+
+    __slots__ = ("dtype", "index", "shape", "values")
+
+    def __init__(self, index: Any, values: Any, shape: tuple[int, ...], dtype: Any) -> None:
+        self.index = index
+        self.values = values
+        self.shape = shape
+        self.dtype = dtype
+
+    def add_to(self, total: np.ndarray[Any, Any]) -> None:
+        """Add to an array in place; an element that is read twice receives twice."""
+        parts = self.index if isinstance(self.index, tuple) else (self.index,)
+        if any(isinstance(part, (np.ndarray, list)) for part in parts):
+            np.add.at(total, self.index, self.values)
+        else:  # basic indexing reads no element twice
+            total[self.index] += self.values
+
+    def dense(self) -> np.ndarray[Any, Any]:
+        """The whole array."""
+        total = np.zeros(self.shape, self.dtype)
+        self.add_to(total)
+        return total
+
+
+class Gradients(NamedTuple):
+    """What a backward pass found.
+
+    Attributes
+    ----------
+    leaves : list of (Variable, cotangent, shared)
+        Each leaf with its gradient; `shared` where the array may be one that others hold too.
+    visited : list of Node
+        The nodes in the order of the pass.
+    """
+
+    leaves: list[tuple[Variable, Any, bool]]
+    visited: list[Node]
+
+
+# How the array of a summed cotangent is held.
+_BORROWED, _FRESH, _OWNED = 0, 1, 2
+
+
+def backward_pass(
+    root: Variable, cotangent: Any, record: Callable[[Any, Node], Any] | None = None
+) -> Gradients:
+    """Propagate a cotangent from `root` to all leaves that require a gradient.
+
+    Parameters
+    ----------
+    root : Variable
+        Where to start.
+    cotangent : ndarray, or Tensor where `record` is given
+        The cotangent of `root`, of its shape and dtype.
+    record : callable, optional
+        ``record(out, node)`` gives the output of a node as a tensor. With it, the rules are
+        applied to tensors and so record themselves, for derivatives of higher order.
+
+    Raises
+    ------
+    GraphError
+        A node was freed by an earlier backward pass.
+    InplaceError
+        A value has been assigned to since the graph was recorded.
+    VJPError
+        A rule returned something that does not fit its input.
+    """
+    leaves: dict[int, list[Any]] = {}
+    visited: list[Node] = []
+    if root.node is None:
+        return Gradients([(root, cotangent, True)], visited)
+    first = -root.node.number
+    heap = [first]
+    pending: dict[int, list[Any]] = {first: [root.node, cotangent, _BORROWED]}
+    while heap:
+        node, g, _ = pending.pop(heappop(heap))
+        if node.freed_at is not None:
+            raise _freed(node)
+        if node.hooks is not None:
+            g = apply_hooks(node.hooks, g)
+        visited.append(node)
+        number = node.number
+        vjps = node.primitive.vjps
+        params = node.params
+        inputs = node.inputs
+        if record is None:
+            values, out = node.values, node.out
+        else:
+            values, out = inputs, record(node.out, node)
+        for i, x in enumerate(inputs):
+            if not isinstance(x, Variable):
+                continue
+            if x.version is not None and x.version.changed > number:
+                raise _changed(node, x)
+            if not x.requires_grad:
+                continue
+            rule = vjps[i]
+            if rule is None:
+                continue
+            part = rule(g, out, *values, **params)
+            if part is None:
+                continue
+            data = x.data
+            try:
+                fits = part.shape == data.shape and part.dtype == data.dtype
+            except AttributeError:
+                fits = False
+            if not fits:
+                part = _conform(part, data, node, i, record is not None)
+            if node.mode.anomaly:
+                _check_rule(node, i, part, g)
+
+            above = x.node
+            if above is None:
+                entry = leaves.get(id(x))
+                if entry is None:
+                    leaves[id(x)] = [x, *_first(part, g, values)]
+                    continue
+            else:
+                key = -above.number
+                entry = pending.get(key)
+                if entry is None:
+                    if type(part) is Sparse:
+                        pending[key] = [above, part.dense(), _OWNED]
+                    else:
+                        pending[key] = [above, part, _BORROWED]
+                    heappush(heap, key)
+                    continue
+            if entry[2] == _OWNED:
+                if type(part) is Sparse:
+                    part.add_to(entry[1])
+                else:
+                    entry[1] += part
+            else:
+                total = entry[1]
+                if type(part) is Sparse:
+                    total = np.array(total)
+                    part.add_to(total)
+                else:
+                    total = total + part
+                entry[1] = total
+                if record is None:
+                    entry[2] = _OWNED
+    found = [(leaf, g, held == _BORROWED) for leaf, g, held in leaves.values()]
+    return Gradients(found, visited)
+
+
+def apply_hooks(hooks: list[Callable[[Any], Any]], g: Any) -> Any:
+    """The cotangent after each hook has seen it, and replaced it where it returned one."""
+    for hook in hooks:
+        replacement = hook(g)
+        if replacement is not None:
+            g = replacement
+    return g
+
+
+def _first(part: Any, g: Any, values: tuple[Any, ...]) -> tuple[Any, int]:
+    """The first contribution to a leaf, and whether anyone else can hold its array."""
+    if type(part) is Sparse:
+        return part.dense(), _OWNED
+    alone = part is not g and getattr(part, "base", part) is None
+    if alone and not any(part is value for value in values):
+        return part, _FRESH
+    return part, _BORROWED
+
+
+def sum_to_shape(g: Any, shape: tuple[int, ...]) -> Any:
+    """Sum over the axes along which `shape` was broadcast: the transpose of broadcasting.
+
+    Examples
+    --------
+    >>> sum_to_shape(np.ones((4, 3)), (3,))
+    array([4., 4., 4.])
+    >>> sum_to_shape(np.ones((4, 3)), (4, 1)).shape
+    (4, 1)
+    """
+    extra = g.ndim - len(shape)
+    if extra:
+        g = g.sum(axis=tuple(range(extra)))
+    axes = tuple(i for i, n in enumerate(shape) if n == 1 and g.shape[i] != 1)
+    return g.sum(axis=axes, keepdims=True) if axes else g
+
+
+def _conform(part: Any, data: Any, node: Node, i: int, recording: bool) -> Any:
+    """Bring a rule's result to the shape and dtype of the input that it belongs to."""
+    if type(part) is Sparse:
+        part = part.dense()
+    elif not isinstance(part, (np.ndarray, np.generic, Variable)):
+        if not isinstance(part, (int, float)):
+            raise VJPError(
+                f"the rule of {node.primitive.name!r} for input {i} returned a "
+                f"{type(part).__name__}, not an array.\nFix: return an array of shape "
+                f"{data.shape}, or None for a gradient of zero."
+            )
+        part = np.asarray(part, data.dtype)
+    shape, target = part.shape, data.shape
+    if shape != target:
+        lead = len(shape) - len(target)
+        if lead < 0 or any(n not in (1, m) for n, m in zip(target, shape[lead:], strict=True)):
+            raise VJPError(
+                f"the rule of {node.primitive.name!r} returned a cotangent of shape {shape} for "
+                f"input {i} of shape {target}{node.where()}.\nFix: let the rule return the shape "
+                f"{target}, or a shape to which {target} broadcasts, which is then summed."
+            )
+        if recording:
+            part = PRIMITIVES["sum_to_shape"](part, shape=target)
+        else:
+            part = sum_to_shape(part, target)
+    if part.dtype != data.dtype:
+        if part.dtype.kind not in "fiub":
+            raise VJPError(
+                f"the rule of {node.primitive.name!r} returned {part.dtype} for input {i} of "
+                f"dtype {data.dtype}{node.where()}.\nFix: return real numbers."
+            )
+        part = (
+            PRIMITIVES["astype"](part, dtype=data.dtype) if recording else part.astype(data.dtype)
+        )
+    return part
+
+
+def _check_rule(node: Node, i: int, part: Any, g: Any) -> None:
+    """Under `detect_anomaly`: a rule that makes NaN or infinity out of finite numbers."""
+    arrays = [v.data if isinstance(v, Variable) else v for v in (g, *node.values)]
+    value = part.data if isinstance(part, Variable) else part
+    value = value.dense() if type(value) is Sparse else value
+    check_finite(f"the backward rule of {node.primitive.name} for input {i}", arrays, value, node)
+
+
+def _freed(node: Node) -> GraphError:
+    return GraphError(
+        f"the graph behind {node.primitive.name!r}{node.where()} was already freed by the "
+        f"backward pass at {node.freed_at}.\n"
+        "Fix: compute the value again, sum the losses and call backward() once, or pass "
+        "retain_graph=True to the first call if both passes are meant."
+    )
+
+
+def _changed(node: Node, x: Any) -> InplaceError:
+    name = f"{x.name!r} " if getattr(x, "name", None) else ""
+    return InplaceError(
+        f"a tensor {name}{x.data.shape} that {node.primitive.name!r} used{node.where()} was "
+        f"assigned a new value at {x.version.where} (version {x.version.count}) before the "
+        "backward pass reached it; its old value is gone. No gradient was changed.\n"
+        "Fix: call backward() before assign() or optimizer.step(), or compute the value again."
+    )

@@ -1,0 +1,153 @@
+"""The computation graph: variables, and one `Node` for each application of a primitive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from tinygrad_bp.errors import user_line
+
+if TYPE_CHECKING:
+    from tinygrad_bp.core.mode import Mode
+    from tinygrad_bp.core.primitive import Primitive
+
+#: Numbers applications and changes of values alike: of two events, the later has the greater.
+clock = count(1)
+
+
+class Version:
+    """When a piece of memory was last written to; shared by the tensors that lie in it.
+
+    Attributes
+    ----------
+    count : int
+        How often it was written to.
+    changed : int
+        The time on `clock` of the last write. A node with a smaller number saw an older value.
+    where : str
+        The user's line of the last write.
+    assignable : bool
+        False where the memory belongs to a recorded intermediate value.
+    """
+
+    __slots__ = ("assignable", "changed", "count", "where")
+
+    def __init__(self, assignable: bool = True) -> None:
+        self.count = 0
+        self.changed = 0
+        self.where = ""
+        self.assignable = assignable
+
+    def advance(self, where: str) -> None:
+        """Note a write."""
+        self.count += 1
+        self.changed = next(clock)
+        self.where = where
+
+
+class Variable:
+    """A value in the graph: a leaf, a constant, or the output of a node. `Tensor` completes it.
+
+    Attributes
+    ----------
+    data : ndarray or NumPy scalar
+        The value. Results without axes are NumPy scalars, as NumPy's own are.
+    requires_grad : bool
+        Whether gradients flow to here.
+    node : Node or None
+        The application that made it; None for leaves and constants.
+    version : Version or None
+        Changes of the memory that `data` lies in; None where nothing else can reach it.
+    hooks : list or None
+        Functions that see, and may replace, the gradient of a leaf.
+    """
+
+    __slots__ = ("__weakref__", "data", "hooks", "node", "requires_grad", "version")
+
+    data: Any
+    hooks: list[Callable[[Any], Any]] | None
+    node: Node | None
+    requires_grad: bool
+    version: Version | None
+
+
+class Node:
+    """One application of a primitive, as the backward pass, the pictures and the checks read it.
+
+    A node holds its inputs and the array that came out, but not the output tensor, which holds
+    the node: so there is no reference cycle, and a graph dies with the last tensor that needs it.
+
+    Attributes
+    ----------
+    primitive : Primitive
+        What was applied.
+    inputs : tuple
+        The inputs as they were given: tensors, arrays or Python numbers, in order.
+    values : tuple
+        The same inputs as arrays and numbers.
+    params : dict
+        The keyword parameters of the application.
+    out : ndarray or NumPy scalar
+        What came out.
+    number : int
+        Greater than the number of every node that came before, so that descending numbers are a
+        topological order for the backward pass.
+    mode : Mode
+        What was in force; it knows the module path.
+    hooks : list or None
+        Functions that see, and may replace, the cotangent that arrives here.
+    source : str or None
+        The user's ``file.py:41``, recorded under `detect_anomaly`.
+    freed_at : str or None
+        Where the backward pass ran that let go of the arrays.
+    """
+
+    __slots__ = (
+        "freed_at",
+        "hooks",
+        "inputs",
+        "mode",
+        "number",
+        "out",
+        "params",
+        "primitive",
+        "source",
+        "values",
+    )
+
+    def __init__(
+        self,
+        primitive: Primitive,
+        inputs: tuple[Any, ...],
+        values: tuple[Any, ...],
+        params: dict[str, Any],
+        out: Any,
+        mode: Mode,
+    ) -> None:
+        self.primitive = primitive
+        self.inputs = inputs
+        self.values = values
+        self.params = params
+        self.out = out
+        self.mode = mode
+        self.number = next(clock)
+        self.hooks: list[Callable[[Any], Any]] | None = None
+        self.source: str | None = user_line() if mode.anomaly else None
+        self.freed_at: str | None = None
+
+    def release(self, where: str) -> None:
+        """Let go of inputs and arrays; a later backward pass through here is an error."""
+        self.freed_at = where
+        self.inputs = self.values = ()
+        self.params = {}
+        self.out = None
+
+    def where(self) -> str:
+        """The module path and the source line, as far as they are known, for messages."""
+        path = self.mode.path()
+        return (f" in {path}" if path else "") + (f" at {self.source}" if self.source else "")
+
+    def __repr__(self) -> str:
+        state = "freed" if self.freed_at else f"{getattr(self.out, 'shape', ())}"
+        return f"<Node {self.number} {self.primitive.name} {state}{self.where()}>"

@@ -1,0 +1,252 @@
+"""What a tensor shares with `numpy.ndarray`: operators, methods, conversions.
+
+Each operator and method calls what is registered for NumPy's function of its name. They are kept
+apart from `Tensor` so that the graph's own part of it can be read in one sitting.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tinygrad_bp.core.graph import Variable
+from tinygrad_bp.core.registry import FUNCTIONS
+from tinygrad_bp.errors import ShapeError
+
+if TYPE_CHECKING:
+    from tinygrad_bp.core.tensor import Tensor
+
+Axis = int | tuple[int, ...] | None
+_OPERANDS = (Variable, np.ndarray, np.generic, int, float, complex, list, tuple)
+
+
+def _binary(function: Any) -> Callable[[Any, Any], Tensor]:
+    """The method of a binary operator; types that it does not know may answer themselves."""
+
+    def method(self: Any, other: Any) -> Any:
+        if isinstance(other, _OPERANDS):
+            return FUNCTIONS[function](self, other)
+        return NotImplemented
+
+    method.__doc__ = f"See `numpy.{function.__name__}`."
+    return method
+
+
+def _reflected(function: Any) -> Callable[[Any, Any], Tensor]:
+    """The method of a binary operator whose left operand is not a tensor."""
+
+    def method(self: Any, other: Any) -> Any:
+        if isinstance(other, _OPERANDS):
+            return FUNCTIONS[function](other, self)
+        return NotImplemented
+
+    method.__doc__ = f"See `numpy.{function.__name__}`, with the operands exchanged."
+    return method
+
+
+def _unary(function: Any) -> Callable[[Any], Tensor]:
+    def method(self: Any) -> Any:
+        return FUNCTIONS[function](self)
+
+    method.__doc__ = f"See `numpy.{function.__name__}`."
+    return method
+
+
+class ArrayMethods:
+    """Operators, methods and conversions of `numpy.ndarray`, differentiable where NumPy's are."""
+
+    __slots__ = ()
+
+    data: Any
+    node: Any
+    name: str | None
+    requires_grad: bool
+
+    __add__, __radd__ = _binary(np.add), _reflected(np.add)
+    __sub__, __rsub__ = _binary(np.subtract), _reflected(np.subtract)
+    __mul__, __rmul__ = _binary(np.multiply), _reflected(np.multiply)
+    __truediv__, __rtruediv__ = _binary(np.divide), _reflected(np.divide)
+    __pow__, __rpow__ = _binary(np.power), _reflected(np.power)
+    __matmul__, __rmatmul__ = _binary(np.matmul), _reflected(np.matmul)
+    __mod__, __rmod__ = _binary(np.remainder), _reflected(np.remainder)
+    __floordiv__, __rfloordiv__ = _binary(np.floor_divide), _reflected(np.floor_divide)
+    __neg__, __pos__, __abs__ = _unary(np.negative), _unary(np.positive), _unary(np.absolute)
+
+    __lt__, __le__ = _binary(np.less), _binary(np.less_equal)
+    __gt__, __ge__ = _binary(np.greater), _binary(np.greater_equal)
+    __eq__ = _binary(np.equal)  # type: ignore[assignment] # element by element, as NumPy's
+    __ne__ = _binary(np.not_equal)  # type: ignore[assignment]
+    __and__, __rand__ = _binary(np.bitwise_and), _reflected(np.bitwise_and)
+    __or__, __ror__ = _binary(np.bitwise_or), _reflected(np.bitwise_or)
+    __xor__, __rxor__ = _binary(np.bitwise_xor), _reflected(np.bitwise_xor)
+    __invert__ = _unary(np.invert)
+    __hash__ = object.__hash__
+
+    def _numpy(self, function: Any, *args: Any, **kwargs: Any) -> Tensor:
+        result: Tensor = FUNCTIONS[function](self, *args, **kwargs)
+        return result
+
+    def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Sum over `axis`; see `numpy.sum`."""
+        return self._numpy(np.sum, axis=axis, keepdims=keepdims)
+
+    def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Mean over `axis`; see `numpy.mean`."""
+        return self._numpy(np.mean, axis=axis, keepdims=keepdims)
+
+    def var(self, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
+        """Variance over `axis`; see `numpy.var`."""
+        return self._numpy(np.var, axis=axis, ddof=ddof, keepdims=keepdims)
+
+    def std(self, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
+        """Standard deviation over `axis`; see `numpy.std`."""
+        return self._numpy(np.std, axis=axis, ddof=ddof, keepdims=keepdims)
+
+    def prod(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Product over `axis`; see `numpy.prod`."""
+        return self._numpy(np.prod, axis=axis, keepdims=keepdims)
+
+    def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Largest element over `axis`; see `numpy.max`. Ties share the gradient evenly."""
+        return self._numpy(np.max, axis=axis, keepdims=keepdims)
+
+    def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Smallest element over `axis`; see `numpy.min`. Ties share the gradient evenly."""
+        return self._numpy(np.min, axis=axis, keepdims=keepdims)
+
+    def argmax(self, axis: int | None = None) -> Tensor:
+        """Index of the largest element, a constant; see `numpy.argmax`."""
+        return self._numpy(np.argmax, axis=axis)
+
+    def argmin(self, axis: int | None = None) -> Tensor:
+        """Index of the smallest element, a constant; see `numpy.argmin`."""
+        return self._numpy(np.argmin, axis=axis)
+
+    def all(self, axis: Axis = None) -> Tensor:
+        """Whether all elements are true, a constant; see `numpy.all`."""
+        return self._numpy(np.all, axis=axis)
+
+    def any(self, axis: Axis = None) -> Tensor:
+        """Whether any element is true, a constant; see `numpy.any`."""
+        return self._numpy(np.any, axis=axis)
+
+    def clip(self, min: Any = None, max: Any = None) -> Tensor:
+        """Limit the elements to ``[min, max]``; see `numpy.clip`."""
+        return self._numpy(np.clip, min, max)
+
+    def dot(self, other: Any) -> Tensor:
+        """Dot product; see `numpy.dot`."""
+        return self._numpy(np.dot, other)
+
+    def reshape(self, *shape: Any) -> Tensor:
+        """Another shape for the same elements; see `numpy.reshape`."""
+        return self._numpy(np.reshape, shape[0] if len(shape) == 1 else shape)
+
+    def flatten(self) -> Tensor:
+        """One axis for all elements."""
+        return self._numpy(np.reshape, (-1,))
+
+    def ravel(self) -> Tensor:
+        """One axis for all elements; see `numpy.ravel`."""
+        return self._numpy(np.reshape, (-1,))
+
+    def transpose(self, *axes: Any) -> Tensor:
+        """Permute the axes, or reverse them; see `numpy.transpose`."""
+        order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
+        return self._numpy(np.transpose, order or None)
+
+    def swapaxes(self, axis1: int, axis2: int) -> Tensor:
+        """Exchange two axes; see `numpy.swapaxes`."""
+        return self._numpy(np.swapaxes, axis1, axis2)
+
+    def squeeze(self, axis: Axis = None) -> Tensor:
+        """Drop axes of length 1; see `numpy.squeeze`."""
+        return self._numpy(np.squeeze, axis=axis)
+
+    @property
+    def T(self) -> Tensor:  # noqa: N802 - NumPy's name
+        """The tensor with its axes reversed."""
+        return self._numpy(np.transpose)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each axis."""
+        shape: tuple[int, ...] = self.data.shape
+        return shape
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.data.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return int(self.data.size)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the elements."""
+        dtype: np.dtype[Any] = self.data.dtype
+        return dtype
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self.data)))
+
+    def __getitem__(self, index: Any) -> Tensor:
+        result: Tensor = FUNCTIONS[operator.getitem](self, index)
+        return result
+
+    def item(self) -> Any:
+        """The only element, as a Python number."""
+        if self.data.size != 1:
+            name = f" {self.name!r}" if self.name else ""
+            raise ShapeError(
+                f"a tensor{name} of shape {self.shape} has no single element.\n"
+                "Fix: reduce it first, as with .sum() or .mean(), or index it."
+            )
+        return self.data.item()
+
+    def tolist(self) -> Any:
+        """The values as nested lists of Python numbers."""
+        return self.data.tolist()
+
+    def __contains__(self, value: Any) -> bool:
+        return bool(np.any(self.data == (value.data if isinstance(value, Variable) else value)))
+
+    def __bool__(self) -> bool:
+        return bool(self.data)
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __index__(self) -> int:
+        return operator.index(self.data)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else repr(self)
+
+    def __repr__(self) -> str:
+        text = np.array2string(np.asarray(self.data), separator=", ", prefix="Tensor(")
+        facts = [text]
+        if self.dtype not in (np.dtype(float), np.dtype(int), np.dtype(bool)):
+            facts.append(f"dtype={self.dtype}")
+        if self.name:
+            facts.append(f"name={self.name!r}")
+        if self.node is not None:
+            facts.append(f"made by {self.node.primitive.name}")
+        elif self.requires_grad:
+            facts.append("requires_grad=True")
+        return f"Tensor({', '.join(facts)})"

@@ -1,0 +1,255 @@
+"""Primitives: an operation's forward function, its VJPs and its formula, side by side.
+
+A primitive is written in plain NumPy and knows nothing of tensors. Given arrays, it runs at the
+speed of NumPy. Given tensors, `Primitive.__call__` records a `Node`, from which the backward pass
+applies the vector-Jacobian products (VJPs).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from tinygrad_bp.core.anomaly import check_finite
+from tinygrad_bp.core.backward import sum_to_shape
+from tinygrad_bp.core.graph import Node
+from tinygrad_bp.core.mode import MODE
+from tinygrad_bp.core.registry import FUNCTIONS, PRIMITIVES
+from tinygrad_bp.core.tensor import Tensor, constant, recorded, share_memory
+from tinygrad_bp.errors import (
+    ArgumentError,
+    AxisError,
+    DTypeError,
+    IndexingError,
+    OperationError,
+    ShapeError,
+    TgError,
+    user_line,
+)
+
+F = TypeVar("F", bound=Callable[..., Any])
+Rule = Callable[..., Any]
+
+
+class _EachArgument:
+    """One rule for any number of inputs: ``rules[i]`` is the rule with the position bound to i."""
+
+    __slots__ = ("rule",)
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+
+    def __getitem__(self, i: int) -> Rule:
+        return functools.partial(self.rule, i)
+
+
+class Primitive:
+    r"""A differentiable operation: forward function, one VJP per input, and their formulas.
+
+    Parameters
+    ----------
+    name : str
+        Unique name, as pictures and messages show it.
+    forward : callable
+        ``forward(*inputs, **params)`` on arrays; it returns an array and changes no input.
+    vjps : sequence of callables, or callable
+        ``vjps[i](g, out, *inputs, **params)`` is the cotangent of input i, given the cotangent
+        `g` of the output: :math:`\bar{x}_i = J_i^\top \bar{z}`. None marks an input that has no
+        derivative. A single callable ``vjp(i, g, out, *inputs, **params)`` serves an operation
+        with any number of inputs. Rules are plain NumPy, change nothing, and return a new array,
+        a view, or one of their arguments. The cotangent may have the shape to which the input
+        was broadcast, and any real dtype: the backward pass sums and casts it.
+    formula : str
+        The operation in LaTeX, with the inputs named as in the rules and the output ``z``.
+    vjp_formulas : sequence of str
+        The cotangents in LaTeX, in which ``\bar{z}`` is the cotangent of the output.
+    view : bool
+        Whether the output may share memory with the first input.
+    analytic : bool
+        Whether the function is analytic, so that the complex step applies to it.
+    kinks : str
+        Where there is no derivative, and which value the rule takes there.
+
+    Raises
+    ------
+    ArgumentError
+        The name is taken.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_bp as tg
+    >>> cube = tg.Primitive(
+    ...     "cube",
+    ...     lambda x: x**3,
+    ...     [lambda g, out, x: g * 3 * x**2],
+    ...     formula="x^3",
+    ...     vjp_formulas=[r"3 x^2 \bar{z}"],
+    ... )
+    >>> x = tg.Tensor([1.0, 2.0], requires_grad=True)
+    >>> cube(x).sum().backward()
+    >>> x.grad
+    Tensor([ 3., 12.])
+    """
+
+    __slots__ = (
+        "analytic",
+        "formula",
+        "forward",
+        "kinks",
+        "name",
+        "view",
+        "vjp_formulas",
+        "vjps",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        forward: Callable[..., Any],
+        vjps: Sequence[Rule | None] | Rule,
+        *,
+        formula: str,
+        vjp_formulas: Sequence[str],
+        view: bool = False,
+        analytic: bool = True,
+        kinks: str = "",
+    ) -> None:
+        if name in PRIMITIVES:
+            raise ArgumentError(f"there is a primitive named {name!r} already.\nFix: another name.")
+        self.name = name
+        self.forward = forward
+        self.vjps: Any = _EachArgument(vjps) if callable(vjps) else tuple(vjps)
+        self.formula = formula
+        self.vjp_formulas = tuple(vjp_formulas)
+        self.view = view
+        self.analytic = analytic
+        self.kinks = kinks
+        PRIMITIVES[name] = self
+
+    def __call__(self, *inputs: Any, **params: Any) -> Tensor:
+        """Apply to tensors, arrays or numbers, recording a node where a gradient is required."""
+        values = []
+        needed = False
+        for x in inputs:
+            if isinstance(x, Tensor):
+                values.append(x.data)
+                if x.requires_grad:
+                    needed = True
+            else:
+                values.append(x)
+        try:
+            out = self.forward(*values, **params)
+        except (ValueError, TypeError, IndexError) as error:
+            raise _explain(error, self.name, values) from error
+        mode = MODE.get()
+        if mode.anomaly:
+            check_finite(self.name, values, out)
+        if needed and mode.recording:
+            result = recorded(out, Node(self, inputs, tuple(values), params, out, mode))
+        else:
+            result = constant(out, inputs, self.name if needed else None)
+        if self.view and isinstance(inputs[0], Tensor):
+            share_memory(result, inputs[0])
+        return result
+
+    def __repr__(self) -> str:
+        return f"<Primitive {self.name}>"
+
+
+def _explain(error: Exception, name: str, values: Sequence[Any]) -> Exception:
+    """What NumPy said when a forward function failed, as an error of ours that says where."""
+    if isinstance(error, TgError):
+        return error
+    arrays = ", ".join(
+        f"{v.shape} {v.dtype}" if isinstance(v, (np.ndarray, np.generic)) else repr(v)[:40]
+        for v in values
+    )
+    path = MODE.get().path()
+    kind: type[TgError] = ShapeError
+    fix = "make the shapes fit, as with reshape, transpose, or an axis of length 1."
+    if isinstance(error, np.exceptions.AxisError):
+        kind, fix = AxisError, "name an axis that the array has."
+    elif isinstance(error, IndexError):
+        kind, fix = IndexingError, "stay within the shape."
+    elif isinstance(error, TypeError):
+        kind, fix = DTypeError, "pass numbers, or arrays of numbers, of a dtype that fits."
+    return kind(
+        f"{name}{f' in {path}' if path else ''} cannot work on inputs {arrays} "
+        f"(at {user_line()}): {error}\nFix: {fix}"
+    )
+
+
+def implements(*functions: Any) -> Callable[[F], F]:
+    """Register a function of tensors as what answers for NumPy functions of the same signature."""
+
+    def register(function: F) -> F:
+        for numpy_function in functions:
+            FUNCTIONS[numpy_function] = function
+        return function
+
+    return register
+
+
+def without_derivative(functions: Mapping[Any, str]) -> None:
+    """Register NumPy functions whose results are constants, each with the reason why."""
+    for function, why in functions.items():
+        FUNCTIONS[function] = _Constant(function, why)
+
+
+class _Constant:
+    """A NumPy function applied to the arrays of its tensors; what comes out is a constant."""
+
+    __slots__ = ("function", "why")
+
+    def __init__(self, function: Callable[..., Any], why: str) -> None:
+        self.function = function
+        self.why = why
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if kwargs.get("out") is not None:
+            raise OperationError(
+                f"{self.function.__name__} with out= is not available on tensors.\n"
+                "Fix: leave out= away and use what is returned."
+            )
+        values = [_arrays(x) for x in args]
+        try:
+            out = self.function(*values, **{name: _arrays(v) for name, v in kwargs.items()})
+        except (ValueError, TypeError, IndexError) as error:
+            raise _explain(error, self.function.__name__, values) from error
+        if isinstance(out, (np.ndarray, np.generic)):
+            needed = any(isinstance(x, Tensor) and x.requires_grad for x in args)
+            return constant(out, args, self.function.__name__ if needed else None)
+        return out
+
+
+def _arrays(value: Any) -> Any:
+    """The value with every tensor, also inside lists and tuples, replaced by its array."""
+    if isinstance(value, Tensor):
+        return value.data
+    if type(value) in (list, tuple):
+        return type(value)(_arrays(v) for v in value)
+    return value
+
+
+def _cast(x: Any, *, dtype: Any) -> Any:
+    return x.astype(dtype)
+
+
+# The backward pass itself needs these two, so they live here and not in `ops`.
+Primitive(
+    "sum_to_shape",
+    lambda x, *, shape: sum_to_shape(x, shape),
+    [lambda g, out, x, *, shape: np.broadcast_to(g, x.shape)],
+    formula=r"\textstyle\sum_{\text{broadcast}} x",
+    vjp_formulas=[r"\text{broadcast}(\bar{z})"],
+)
+Primitive(
+    "astype",
+    _cast,
+    [lambda g, out, x, *, dtype: g],
+    formula=r"x",
+    vjp_formulas=[r"\bar{z}"],
+)

@@ -1,0 +1,631 @@
+"""`Tensor`: an array that remembers how it was computed, and can tell its derivatives."""
+
+from __future__ import annotations
+
+import operator
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+
+from tinygrad_bp.core.backward import apply_hooks, backward_pass
+from tinygrad_bp.core.graph import Node, Variable, Version
+from tinygrad_bp.core.methods import ArrayMethods
+from tinygrad_bp.core.mode import enable_grad, is_grad_enabled
+from tinygrad_bp.core.registry import FUNCTIONS, PRIMITIVES
+from tinygrad_bp.errors import (
+    ConversionError,
+    DTypeError,
+    GradientNotKeptError,
+    GraphError,
+    InplaceError,
+    NoGradPathError,
+    OperationError,
+    ShapeError,
+    user_line,
+)
+
+Array = npt.NDArray[Any]
+
+
+class Tensor(ArrayMethods, Variable):
+    """An n-dimensional array that records what is computed from it, for the backward pass.
+
+    NumPy's functions and operators work on tensors and record themselves: ``np.sin(t)``,
+    ``t @ w``, ``np.sum(t, axis=0)``.
+
+    Parameters
+    ----------
+    data : array_like
+        The values. They are copied.
+    requires_grad : bool, default False
+        Whether gradients with respect to this tensor are wanted; then it is a leaf of the graph.
+    dtype : dtype, optional
+        NumPy's choice for `data` unless given.
+    name : str, optional
+        Shown in pictures and messages.
+
+    Attributes
+    ----------
+    data : ndarray or NumPy scalar
+        The values. To change them, use `assign`.
+    grad : Tensor or None
+        The gradient, of the shape and dtype of the tensor, after a backward pass.
+    requires_grad : bool
+        Whether gradients flow to this tensor.
+    node : Node or None
+        The application of a primitive that made it; None for leaves and constants.
+    name : str or None
+        Its name.
+
+    Raises
+    ------
+    DTypeError
+        A gradient was asked of numbers that are not real floating-point numbers.
+
+    Examples
+    --------
+    >>> import tinygrad_bp as tg
+    >>> x = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> y = (x**2).sum()
+    >>> y.backward()
+    >>> x.grad
+    Tensor([2., 4., 6.])
+    """
+
+    __slots__ = ("_cut", "_grad", "name")
+    __array_priority__ = 1000.0
+
+    def __init__(
+        self,
+        data: Any,
+        requires_grad: bool = False,
+        *,
+        dtype: npt.DTypeLike | None = None,
+        name: str | None = None,
+    ) -> None:
+        if isinstance(data, Tensor):
+            data = data.numpy()
+        array = np.array(data, dtype=dtype)
+        if array.dtype.kind not in "fiubc":
+            raise DTypeError(
+                f"a tensor holds numbers, not {array.dtype} (at {user_line()}).\n"
+                "Fix: pass numbers in a shape that is not ragged; to join tensors, use np.stack."
+            )
+        _require_float(requires_grad, array.dtype, name)
+        self.data = array
+        self.requires_grad = requires_grad
+        self.node = None
+        self.version = Version()
+        self.hooks = None
+        self.name = name
+        self._grad: Tensor | None = None
+        self._cut: str | None = None
+
+    # ------------------------------------------------------------------ the graph
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded operation made this tensor."""
+        return self.node is None
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient: None before a backward pass has reached this tensor.
+
+        Raises
+        ------
+        GradientNotKeptError
+            The tensor is an intermediate value, and `retain_grad` was not called on it.
+        """
+        if self._grad is None and self.node is not None and not _retains(self.node):
+            raise GradientNotKeptError(
+                f"the gradient of an intermediate tensor{_named(self)} {self.shape} (made by "
+                f"{self.node.primitive.name!r}{self.node.where()}) is not kept.\n"
+                "Fix: call retain_grad() on it before backward(), or read the gradient of a leaf."
+            )
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None and (value.shape != self.shape or value.dtype != self.dtype):
+            raise ShapeError(
+                f"a gradient of shape {value.shape} and dtype {value.dtype} does not belong to a "
+                f"tensor{_named(self)} of shape {self.shape} and dtype {self.dtype}."
+            )
+        self._grad = value
+
+    def backward(
+        self,
+        gradient: Any = None,
+        retain_graph: bool = False,
+        create_graph: bool = False,
+    ) -> None:
+        """Add to `grad` of every leaf its gradient of this value.
+
+        The graph is freed afterwards, unless it is retained. Gradients add up over calls: set
+        them to None in between, as `zero_grad` of modules and optimizers does. When an error is
+        raised, no gradient has been changed.
+
+        Parameters
+        ----------
+        gradient : array_like, optional
+            The cotangent of this tensor, of its shape; 1 for a tensor with a single element.
+        retain_graph : bool, default False
+            Keep the graph for another backward pass.
+        create_graph : bool, default False
+            Record the backward pass itself, so that gradients can be differentiated again; the
+            graph is then retained.
+
+        Raises
+        ------
+        NoGradPathError
+            Nothing that this tensor depends on requires a gradient.
+        ShapeError
+            The tensor has several elements and `gradient` was not given, or does not fit.
+        GraphError
+            The graph was freed by an earlier pass.
+        InplaceError
+            A value has been assigned to since it was used.
+
+        Examples
+        --------
+        >>> import tinygrad_bp as tg
+        >>> x = tg.Tensor(2.0, requires_grad=True)
+        >>> (x**3).backward(create_graph=True)
+        >>> x.grad.item()
+        12.0
+        >>> slope, x.grad = x.grad, None
+        >>> slope.backward()
+        >>> x.grad.item()
+        12.0
+        """
+        if not self.requires_grad:
+            raise _no_path(self)
+        cotangent = _cotangent(self, gradient, create_graph)
+        if create_graph:
+            with enable_grad():
+                leaves, visited = backward_pass(self, cotangent, recorded)
+                self._accumulate(leaves)
+                _keep_gradients(visited)
+            return
+        leaves, visited = backward_pass(self, cotangent)
+        self._accumulate(leaves)
+        _keep_gradients(visited)
+        if not retain_graph:
+            where = user_line()
+            for node in visited:
+                node.release(where)
+
+    @staticmethod
+    def _accumulate(leaves: list[tuple[Any, Any, bool]]) -> None:
+        """Add the gradients to the leaves, once all of them are known and all hooks have run."""
+        ready = []
+        for leaf, g, shared in leaves:
+            if leaf.hooks is not None:
+                g, shared = apply_hooks(leaf.hooks, g), True
+            if isinstance(g, Tensor):
+                ready.append((leaf, g if leaf._grad is None else leaf._grad + g))
+            elif leaf._grad is not None:
+                ready.append((leaf, wrap(leaf._grad.data + g)))
+            else:
+                ready.append((leaf, wrap(np.array(g) if shared else g)))
+        for leaf, g in ready:
+            leaf._grad = g
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this intermediate tensor in `grad`; a leaf always does."""
+        if not self.requires_grad:
+            raise _no_path(self)
+        if self.node is None or _retains(self.node):
+            return
+        if self.node.hooks is None:
+            self.node.hooks = []
+        self.node.hooks.append(_KeepGradient(self))
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> HookHandle:
+        """Call ``hook(gradient)`` in each backward pass that reaches this tensor.
+
+        What the hook returns takes the gradient's place; None leaves it. It sees the complete
+        gradient, summed over all uses.
+
+        Parameters
+        ----------
+        hook : callable
+            Takes and returns a tensor of the shape of this one.
+
+        Returns
+        -------
+        HookHandle
+            ``handle.remove()`` takes the hook away.
+
+        Examples
+        --------
+        >>> import tinygrad_bp as tg
+        >>> x = tg.Tensor(1.0, requires_grad=True)
+        >>> handle = x.register_hook(lambda g: g * 10)
+        >>> (x * 2).backward()
+        >>> x.grad.item()
+        20.0
+        """
+        if not self.requires_grad:
+            raise _no_path(self)
+        owner = self if self.node is None else self.node
+        if owner.hooks is None:
+            owner.hooks = []
+        owner.hooks.append(_Hook(hook))
+        return HookHandle(owner.hooks)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Say whether gradients with respect to this leaf are wanted; returns the tensor."""
+        if self.node is not None:
+            raise GraphError(
+                f"requires_grad cannot be set on{_named(self)} {self.shape}, the output of "
+                f"{self.node.primitive.name!r}.\n"
+                "Fix: set it on a leaf; to cut the graph here, use detach()."
+            )
+        _require_float(requires_grad, self.dtype, self.name)
+        self.requires_grad = requires_grad
+        return self
+
+    def detach(self) -> Tensor:
+        """The same values, in the same memory, as a constant: no gradient flows through."""
+        result = constant(self.data, (self,), "detach()" if self.requires_grad else None)
+        share_memory(result, self)
+        return result
+
+    def assign(self, values: Any) -> Tensor:
+        """Write new values into this leaf, in place: the one door for changing a tensor.
+
+        The graph learns of it: a backward pass that would need the old values is an error.
+
+        Parameters
+        ----------
+        values : array_like
+            Broadcast to the shape of the tensor, and cast to its dtype.
+
+        Returns
+        -------
+        Tensor
+            This tensor.
+
+        Raises
+        ------
+        InplaceError
+            The tensor is an intermediate value of a graph, or shares its memory.
+        ShapeError
+            The values do not broadcast to the shape. Nothing was changed.
+        """
+        if self.node is not None or (self.version is not None and not self.version.assignable):
+            raise InplaceError(
+                f"a tensor{_named(self)} {self.shape} that belongs to a recorded graph cannot be "
+                f"assigned to (at {user_line()}). Nothing was changed.\n"
+                "Fix: compute a new tensor, as with np.where(mask, values, t), or take a copy "
+                "first: Tensor(t.detach())."
+            )
+        array = np.asarray(values.data if isinstance(values, Tensor) else values)
+        if array.dtype.kind == "c" and self.dtype.kind != "c":
+            raise DTypeError(f"complex values cannot be assigned to {self.dtype}{_named(self)}.")
+        try:
+            array = np.broadcast_to(array, self.shape)
+        except ValueError as error:
+            raise ShapeError(
+                f"values of shape {array.shape} cannot be assigned to a tensor{_named(self)} of "
+                f"shape {self.shape} (at {user_line()}). Nothing was changed."
+            ) from error
+        if isinstance(self.data, np.ndarray) and self.data.flags.writeable:
+            np.copyto(self.data, array, casting="unsafe")
+        else:
+            self.data = np.array(array, self.dtype)
+        if self.version is None:
+            self.version = Version()
+        self.version.advance(user_line())
+        return self
+
+    # ------------------------------------------------------------------ out of the graph
+
+    def numpy(self) -> Array:
+        """The values as an array, in the same memory.
+
+        Raises
+        ------
+        ConversionError
+            The tensor requires a gradient, which an array cannot carry.
+        """
+        return np.asarray(self)
+
+    def astype(self, dtype: npt.DTypeLike) -> Tensor:
+        """The values in another dtype; differentiable between real floating-point dtypes."""
+        target = np.dtype(dtype)
+        if target.kind != "f":
+            return constant(
+                self.data.astype(target), (self,), "astype()" if self.requires_grad else None
+            )
+        result: Tensor = PRIMITIVES["astype"](self, dtype=target)
+        return result
+
+    def copy(self) -> Tensor:
+        """A copy of the values, through which the gradient flows."""
+        result: Tensor = FUNCTIONS[np.copy](self)
+        return result
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        if self.requires_grad:
+            raise ConversionError(
+                f"a tensor{_named(self)} {self.shape} that requires a gradient would become a "
+                f"constant array (at {user_line()}).\n"
+                "Fix: use t.data for its values or t.detach() for a constant tensor; to stay in "
+                "the graph, call NumPy's functions on the tensor itself, and join tensors with "
+                "np.stack or np.concatenate."
+            )
+        return np.array(self.data, dtype=dtype, copy=copy)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        for x in (*inputs, *(kwargs.get("out") or ())):
+            if not isinstance(x, (Tensor, np.ndarray, np.generic, int, float, complex, list, tuple)):
+                return NotImplemented
+        if any(isinstance(x, np.ndarray) and x.dtype == object for x in inputs):
+            raise _unknown(ufunc, "an array of objects is among its arguments")
+        if kwargs.get("out") is not None:
+            raise InplaceError(
+                f"np.{ufunc.__name__} with out=, or an operator like +=, cannot write the result "
+                f"of a tensor into an array (at {user_line()}). Nothing was changed.\n"
+                "Fix: x = x + t in place of x += t."
+            )
+        function = FUNCTIONS.get(ufunc)
+        if function is None:
+            raise _unknown(ufunc, "it has no rule")
+        if method != "__call__" or kwargs:
+            asked = f"the method {method!r}" if method != "__call__" else ", ".join(kwargs)
+            raise _unknown(ufunc, f"no rule is written for {asked}")
+        return function(*inputs)
+
+    def __array_function__(
+        self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        if not all(issubclass(t, (Tensor, np.ndarray)) for t in types):
+            return NotImplemented
+        ours = FUNCTIONS.get(function)
+        if ours is None:
+            raise _unknown(function, "it has no rule")
+        return ours(*args, **kwargs)
+
+    def __setitem__(self, index: Any, value: Any) -> NoReturn:
+        raise InplaceError(
+            f"the elements of a tensor{_named(self)} {self.shape} cannot be written to (at "
+            f"{user_line()}). Nothing was changed.\n"
+            "Fix: compute a new tensor, as with np.where(mask, values, t) or np.stack; to change "
+            "all of a leaf, use t.assign(values)."
+        )
+
+    def __copy__(self) -> Tensor:
+        return self.__deepcopy__({})
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        """A leaf with the same values and gradient; the graph stays behind."""
+        twin = type(self).__new__(type(self))
+        twin.__setstate__(self.__getstate__())
+        memo[id(self)] = twin
+        return twin
+
+    def __reduce__(self) -> Any:
+        return _restore, (type(self), self.__getstate__())
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            "data": np.array(self.data),
+            "requires_grad": self.requires_grad,
+            "name": self.name,
+            "grad": None if self._grad is None else np.array(self._grad.data),
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.data = state["data"]
+        self.requires_grad = state["requires_grad"]
+        self.node, self.hooks, self._cut, self.version = None, None, None, Version()
+        self.name = state["name"]
+        self._grad = None if state["grad"] is None else wrap(state["grad"])
+
+
+# -------------------------------------------------------------------- making tensors
+
+
+def wrap(data: Any) -> Tensor:
+    """A tensor around an array, without a copy and without a graph."""
+    return _make(data, None, None)
+
+
+def recorded(data: Any, node: Node) -> Tensor:
+    """The output of a node as a tensor."""
+    return _make(data, node, None)
+
+
+def constant(data: Any, inputs: Sequence[Any], cut: str | None) -> Tensor:
+    """A result through which no gradient flows.
+
+    Parameters
+    ----------
+    data : ndarray or NumPy scalar
+        The values.
+    inputs : sequence
+        What it was computed from; where the graph was cut behind one of them, so it was here.
+    cut : str or None
+        What cuts the graph here; None where no input requires a gradient.
+    """
+    if cut is None:
+        cut = next((x._cut for x in inputs if isinstance(x, Tensor) and x._cut), None)
+    else:
+        names = " and ".join(repr(x.name) for x in inputs if isinstance(x, Tensor) and x.name)
+        why = cut if is_grad_enabled() else f"no_grad() around {cut}"
+        cut = f"{names or 'a tensor that requires a gradient'} was cut off by {why} at {user_line()}"
+    return _make(data, None, cut)
+
+
+def _make(data: Any, node: Node | None, cut: str | None) -> Tensor:
+    t = _new(Tensor)
+    t.data = data
+    t.requires_grad = node is not None
+    t.node = node
+    t.version = None
+    t.hooks = None
+    t.name = None
+    t._grad = None
+    t._cut = cut
+    return t
+
+
+_new = object.__new__
+
+
+def as_tensor(data: Any) -> Tensor:
+    """The tensor itself, or a constant tensor in the memory of an array.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> values = np.zeros(3)
+    >>> as_tensor(values).data is values
+    True
+    """
+    return data if isinstance(data, Tensor) else wrap(np.asarray(data))
+
+
+def _restore(kind: type[Tensor], state: dict[str, Any]) -> Tensor:
+    tensor = kind.__new__(kind)
+    tensor.__setstate__(state)
+    return tensor
+
+
+def share_memory(view: Tensor, source: Tensor) -> None:
+    """Let a tensor that lies in the memory of another learn of changes to it."""
+    if source.version is None:
+        source.version = Version(assignable=source.node is None)
+    view.version = source.version
+
+
+# -------------------------------------------------------------------- hooks
+
+
+class HookHandle:
+    """What `register_hook` returns; `remove` takes the hook away again."""
+
+    def __init__(self, hooks: list[Any]) -> None:
+        self._hooks, self._hook = hooks, hooks[-1]
+
+    def remove(self) -> None:
+        """Take the hook away; nothing happens if it is gone already."""
+        if self._hook in self._hooks:
+            self._hooks.remove(self._hook)
+
+
+class _Hook:
+    """A user's hook: it sees a tensor, also where the backward pass carries arrays."""
+
+    def __init__(self, hook: Callable[[Tensor], Tensor | None]) -> None:
+        self.hook = hook
+
+    def __call__(self, g: Any) -> Any:
+        given = g if isinstance(g, Tensor) else wrap(np.array(g))
+        result = self.hook(given)
+        if result is None:
+            return None
+        result = as_tensor(result)
+        if result.shape != given.shape:
+            raise ShapeError(
+                f"the hook {self.hook!r} returned a gradient of shape {result.shape} in place of "
+                f"{given.shape}.\nFix: return the shape that came in, or None."
+            )
+        return result if isinstance(g, Tensor) else result.data.astype(given.dtype, copy=False)
+
+
+class _KeepGradient:
+    """The hook behind `retain_grad`; it does not keep its tensor alive."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = weakref.ref(tensor)
+        self.seen: Any = None
+
+    def __call__(self, g: Any) -> None:
+        self.seen = g
+
+    def keep(self) -> None:
+        """Hand the gradient over, once the whole backward pass has gone well."""
+        tensor, g, self.seen = self.tensor(), self.seen, None
+        if tensor is not None and g is not None:
+            g = g if isinstance(g, Tensor) else wrap(np.array(g))
+            tensor._grad = g if tensor._grad is None else tensor._grad + g
+
+
+def _keep_gradients(visited: list[Node]) -> None:
+    for node in visited:
+        if node.hooks is not None:
+            for hook in node.hooks:
+                if isinstance(hook, _KeepGradient):
+                    hook.keep()
+
+
+def _retains(node: Node) -> bool:
+    return node.hooks is not None and any(isinstance(h, _KeepGradient) for h in node.hooks)
+
+
+# -------------------------------------------------------------------- errors
+
+
+def _named(tensor: Tensor) -> str:
+    return f" {tensor.name!r}" if tensor.name else ""
+
+
+def _require_float(requires_grad: bool, dtype: np.dtype[Any], name: str | None) -> None:
+    if requires_grad and dtype.kind != "f":
+        raise DTypeError(
+            f"a tensor{f' {name!r}' if name else ''} of dtype {dtype} cannot require a gradient "
+            f"(at {user_line()}).\n"
+            "Fix: use real floating-point numbers: Tensor([1.0, 2.0]) or dtype=float."
+        )
+
+
+def _no_path(tensor: Tensor) -> NoGradPathError:
+    return NoGradPathError(
+        f"a tensor{_named(tensor)} {tensor.shape} {tensor.dtype} does not depend on any tensor "
+        f"that requires a gradient (at {user_line()}).\n"
+        + (f"Closest: {tensor._cut}.\n" if tensor._cut else "")
+        + "Fix: create the inputs with requires_grad=True, and compute with NumPy's functions on "
+        "tensors, outside of no_grad() and without detach() or .data."
+    )
+
+
+def _cotangent(tensor: Tensor, gradient: Any, create_graph: bool) -> Any:
+    """The cotangent to start from, checked; a tensor where the pass is to be recorded."""
+    if gradient is None:
+        if tensor.size != 1:
+            raise ShapeError(
+                f"backward() of a tensor{_named(tensor)} of shape {tensor.shape} needs a gradient "
+                f"of that shape (at {user_line()}).\n"
+                "Fix: reduce it first, as with .sum() or .mean(), or pass gradient=."
+            )
+        gradient = np.ones_like(tensor.data)
+    elif not isinstance(gradient, Tensor):
+        gradient = np.asarray(gradient)
+    if gradient.shape != tensor.shape:
+        raise ShapeError(
+            f"the gradient of shape {gradient.shape} does not fit a tensor{_named(tensor)} of "
+            f"shape {tensor.shape} (at {user_line()}).\nFix: pass the shape of the tensor."
+        )
+    if gradient.dtype.kind not in "fiub":
+        raise DTypeError(f"a gradient has real numbers, not {gradient.dtype}.")
+    if create_graph:
+        gradient = as_tensor(gradient)
+        return gradient if gradient.dtype == tensor.dtype else gradient.astype(tensor.dtype)
+    array = gradient.data if isinstance(gradient, Tensor) else gradient
+    return array.astype(tensor.dtype, copy=False)
+
+
+def _unknown(function: Any, why: str) -> OperationError:
+    name = f"np.{getattr(function, '__name__', function)}"
+    return OperationError(
+        f"{name} cannot be differentiated: {why} (at {user_line()}).\n"
+        f"Fix: write the rule as a tinygrad_bp.Primitive and register it with "
+        f"tinygrad_bp.implements({name}); or, if no gradient is wanted, call it on t.data."
+    )

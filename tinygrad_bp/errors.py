@@ -1,0 +1,148 @@
+"""The errors of the package, and the words that tell a user where one arose.
+
+Every error subclasses `TgError` and the builtin exception that one would expect, so that both
+``except TgError`` and ``except ValueError`` catch a `ShapeError`. A message says what happened,
+where, the facts (shapes, dtypes, names), and after ``Fix:`` what to do about it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+from collections.abc import Iterable
+from types import FrameType
+
+_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
+
+class TgError(Exception):
+    """Base class of every error that tinygrad_bp raises on purpose."""
+
+    def __str__(self) -> str:
+        return "\n".join(str(argument) for argument in self.args)  # KeyError would print a repr
+
+
+class ShapeError(TgError, ValueError):
+    """Shapes that do not go together."""
+
+
+class AxisError(ShapeError, IndexError):
+    """An axis that the array does not have."""
+
+
+class IndexingError(TgError, IndexError):
+    """An index that the array does not have."""
+
+
+class DTypeError(TgError, TypeError):
+    """A dtype that the operation cannot work with."""
+
+
+class GraphError(TgError, RuntimeError):
+    """The computation graph cannot do what was asked, as a backward pass over a freed graph."""
+
+
+class NoGradPathError(GraphError):
+    """A backward pass was started from a value that depends on nothing that requires a gradient."""
+
+
+class GradientNotKeptError(TgError, AttributeError):
+    """`.grad` was read on an intermediate tensor that did not ask to keep it."""
+
+
+class InplaceError(GraphError):
+    """A value was, or would have been, changed that the graph still needs."""
+
+
+class ConversionError(TgError, TypeError):
+    """A tensor that requires a gradient would have become a constant without notice."""
+
+
+class OperationError(TgError, TypeError):
+    """A NumPy function has no rule, or was called in a way for which the rule is not written."""
+
+
+class VJPError(TgError, ValueError):
+    """A vector-Jacobian product returned something that does not fit its input."""
+
+
+class NonFiniteError(TgError, FloatingPointError):
+    """An operation made NaN or infinity out of finite numbers."""
+
+
+class ArgumentError(TgError, ValueError):
+    """An argument has a value that makes no sense, or a name that does not exist."""
+
+
+class StateDictError(TgError, ValueError):
+    """A state dictionary does not fit the module or optimizer that it was loaded into."""
+
+
+class SpecError(TgError, ValueError):
+    """The declaration of a network is wrong."""
+
+
+class RecipeError(TgError, ValueError):
+    """The declaration of an experiment is wrong."""
+
+
+class DataError(TgError, ValueError):
+    """A data file is missing a part, is damaged, or is not what its name says."""
+
+
+class DataNotFoundError(TgError, FileNotFoundError):
+    """Data files are not where they were looked for."""
+
+
+class DownloadError(TgError, OSError):
+    """No mirror delivered a file."""
+
+
+class CheckpointError(TgError, ValueError):
+    """A checkpoint or run folder cannot be used."""
+
+
+class MissingExtraError(TgError, ImportError):
+    """An optional library is not installed."""
+
+
+def missing_extra(library: str, extra: str, purpose: str) -> MissingExtraError:
+    """The error for an optional library that is absent.
+
+    Examples
+    --------
+    >>> print(missing_extra("scipy", "train", "minimize_scipy"))
+    minimize_scipy needs scipy, which is not installed.
+    Fix: pip install 'tinygrad-bp[train]'
+    """
+    return MissingExtraError(
+        f"{purpose} needs {library}, which is not installed.\n"
+        f"Fix: pip install 'tinygrad-bp[{extra}]'"
+    )
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The words ``did you mean ...?`` for a misspelt name, or the list of what there is.
+
+    Examples
+    --------
+    >>> nearest("out_feature", ["in_features", "out_features"])
+    "did you mean 'out_features'?"
+    >>> nearest("qqq", ["b", "a"])
+    'known: a, b'
+    """
+    names = sorted(known)
+    close = difflib.get_close_matches(str(word), names, n=1, cutoff=0.6)
+    return f"did you mean {close[0]!r}?" if close else "known: " + ", ".join(names)
+
+
+def user_line() -> str:
+    """``file.py:41`` of the innermost frame that is neither ours nor NumPy's."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        path = frame.f_code.co_filename
+        if not path.startswith(_PACKAGE) and f"{os.sep}numpy{os.sep}" not in path:
+            return f"{os.path.basename(path)}:{frame.f_lineno}"
+        frame = frame.f_back
+    return "an unknown place"

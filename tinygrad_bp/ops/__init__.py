@@ -1,0 +1,1 @@
+from tinygrad_bp.ops import arithmetic
