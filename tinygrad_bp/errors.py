@@ -11,9 +11,10 @@ import difflib
 import os
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from types import FrameType
 
-_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_PACKAGE = str(Path(__file__).resolve().parent) + os.sep
 
 
 class TgError(Exception):
@@ -143,6 +144,6 @@ def user_line() -> str:
     while frame is not None:
         path = frame.f_code.co_filename
         if not path.startswith(_PACKAGE) and f"{os.sep}numpy{os.sep}" not in path:
-            return f"{os.path.basename(path)}:{frame.f_lineno}"
+            return f"{Path(path).name}:{frame.f_lineno}"
         frame = frame.f_back
     return "an unknown place"

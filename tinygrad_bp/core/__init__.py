@@ -2,10 +2,11 @@
 
 from tinygrad_bp.core.backward import Sparse, backward_pass
 from tinygrad_bp.core.graph import Node
+from tinygrad_bp.core.hooks import HookHandle
 from tinygrad_bp.core.mode import detect_anomaly, enable_grad, is_grad_enabled, no_grad
 from tinygrad_bp.core.primitive import Primitive, implements, without_derivative
 from tinygrad_bp.core.registry import FUNCTIONS, PRIMITIVES
-from tinygrad_bp.core.tensor import HookHandle, Tensor, as_tensor
+from tinygrad_bp.core.tensor import Tensor, as_tensor
 
 __all__ = [
     "FUNCTIONS",

@@ -43,7 +43,9 @@ def check_finite(name: str, values: Sequence[Any], out: Any, node: Node | None =
     first = tuple(int(i) for i in bad[0])
     ranges = "; ".join(f"{a.shape} {a.dtype} in [{a.min():.4g}, {a.max():.4g}]" for a in inputs)
     path = MODE.get().path()
-    where = node.where() if node is not None else f"{f' in {path}' if path else ''} at {user_line()}"
+    where = (
+        node.where() if node is not None else f"{f' in {path}' if path else ''} at {user_line()}"
+    )
     raise NonFiniteError(
         f"{name} made {len(bad)} of {out.size} values not finite out of finite inputs{where}; "
         f"the first is {out[first]} at index {first}.\n"

@@ -9,7 +9,7 @@ Nothing is written to any tensor here: the caller gets every leaf with its gradi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from tinygrad_bp.core.anomaly import check_finite
 from tinygrad_bp.core.graph import Node, Variable
+from tinygrad_bp.core.mode import MODE
 from tinygrad_bp.core.registry import PRIMITIVES
 from tinygrad_bp.errors import GraphError, InplaceError, VJPError
 
@@ -94,6 +95,7 @@ def backward_pass(
     VJPError
         A rule returned something that does not fit its input.
     """
+    watch = MODE.get().anomaly
     leaves: dict[int, list[Any]] = {}
     visited: list[Node] = []
     if root.node is None:
@@ -112,6 +114,7 @@ def backward_pass(
         vjps = node.primitive.vjps
         params = node.params
         inputs = node.inputs
+        values: Sequence[Any]
         if record is None:
             values, out = node.values, node.out
         else:
@@ -136,7 +139,7 @@ def backward_pass(
                 fits = False
             if not fits:
                 part = _conform(part, data, node, i, record is not None)
-            if node.mode.anomaly:
+            if watch:
                 _check_rule(node, i, part, g)
 
             above = x.node
@@ -183,7 +186,7 @@ def apply_hooks(hooks: list[Callable[[Any], Any]], g: Any) -> Any:
     return g
 
 
-def _first(part: Any, g: Any, values: tuple[Any, ...]) -> tuple[Any, int]:
+def _first(part: Any, g: Any, values: Sequence[Any]) -> tuple[Any, int]:
     """The first contribution to a leaf, and whether anyone else can hold its array."""
     if type(part) is Sparse:
         return part.dense(), _OWNED

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from tinygrad_bp.errors import user_line
-
 if TYPE_CHECKING:
     from tinygrad_bp.core.mode import Mode
     from tinygrad_bp.core.primitive import Primitive
@@ -84,7 +82,7 @@ class Node:
         What was applied.
     inputs : tuple
         The inputs as they were given: tensors, arrays or Python numbers, in order.
-    values : tuple
+    values : list
         The same inputs as arrays and numbers.
     params : dict
         The keyword parameters of the application.
@@ -120,7 +118,7 @@ class Node:
         self,
         primitive: Primitive,
         inputs: tuple[Any, ...],
-        values: tuple[Any, ...],
+        values: list[Any],
         params: dict[str, Any],
         out: Any,
         mode: Mode,
@@ -133,13 +131,13 @@ class Node:
         self.mode = mode
         self.number = next(clock)
         self.hooks: list[Callable[[Any], Any]] | None = None
-        self.source: str | None = user_line() if mode.anomaly else None
+        self.source: str | None = None
         self.freed_at: str | None = None
 
     def release(self, where: str) -> None:
         """Let go of inputs and arrays; a later backward pass through here is an error."""
         self.freed_at = where
-        self.inputs = self.values = ()
+        self.inputs, self.values = (), []
         self.params = {}
         self.out = None
 

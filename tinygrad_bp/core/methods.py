@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinygrad_bp.core.graph import Variable
+from tinygrad_bp.core.messages import named, unknown
 from tinygrad_bp.core.registry import FUNCTIONS
-from tinygrad_bp.errors import ShapeError
+from tinygrad_bp.errors import ConversionError, InplaceError, ShapeError, user_line
 
 if TYPE_CHECKING:
     from tinygrad_bp.core.tensor import Tensor
@@ -206,9 +207,8 @@ class ArrayMethods:
     def item(self) -> Any:
         """The only element, as a Python number."""
         if self.data.size != 1:
-            name = f" {self.name!r}" if self.name else ""
             raise ShapeError(
-                f"a tensor{name} of shape {self.shape} has no single element.\n"
+                f"a tensor{named(self)} of shape {self.shape} has no single element.\n"
                 "Fix: reduce it first, as with .sum() or .mean(), or index it."
             )
         return self.data.item()
@@ -250,3 +250,46 @@ class ArrayMethods:
         elif self.requires_grad:
             facts.append("requires_grad=True")
         return f"Tensor({', '.join(facts)})"
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        if self.requires_grad:
+            raise ConversionError(
+                f"a tensor{named(self)} {self.shape} that requires a gradient would become a "
+                f"constant array (at {user_line()}).\n"
+                "Fix: use t.data for its values or t.detach() for a constant tensor; to stay in "
+                "the graph, call NumPy's functions on the tensor itself, and join tensors with "
+                "np.stack or np.concatenate."
+            )
+        return np.array(self.data, dtype=dtype, copy=copy)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        for x in (*inputs, *(kwargs.get("out") or ())):
+            if not isinstance(
+                x, (Tensor, np.ndarray, np.generic, int, float, complex, list, tuple)
+            ):
+                return NotImplemented
+        if any(isinstance(x, np.ndarray) and x.dtype == object for x in inputs):
+            raise unknown(ufunc, "an array of objects is among its arguments")
+        if kwargs.get("out") is not None:
+            raise InplaceError(
+                f"np.{ufunc.__name__} with out=, or an operator like +=, cannot write the result "
+                f"of a tensor into an array (at {user_line()}). Nothing was changed.\n"
+                "Fix: x = x + t in place of x += t."
+            )
+        function = FUNCTIONS.get(ufunc)
+        if function is None:
+            raise unknown(ufunc, "it has no rule")
+        if method != "__call__" or kwargs:
+            asked = f"the method {method!r}" if method != "__call__" else ", ".join(kwargs)
+            raise unknown(ufunc, f"no rule is written for {asked}")
+        return function(*inputs)
+
+    def __array_function__(
+        self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        if not all(issubclass(t, (Variable, np.ndarray)) for t in types):
+            return NotImplemented
+        ours = FUNCTIONS.get(function)
+        if ours is None:
+            raise unknown(function, "it has no rule")
+        return ours(*args, **kwargs)

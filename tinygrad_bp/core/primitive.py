@@ -148,7 +148,10 @@ class Primitive:
         if mode.anomaly:
             check_finite(self.name, values, out)
         if needed and mode.recording:
-            result = recorded(out, Node(self, inputs, tuple(values), params, out, mode))
+            node = Node(self, inputs, values, params, out, mode)
+            if mode.anomaly:
+                node.source = user_line()
+            result = recorded(out, node)
         else:
             result = constant(out, inputs, self.name if needed else None)
         if self.view and isinstance(inputs[0], Tensor):

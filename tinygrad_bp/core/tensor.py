@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import operator
-import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -12,17 +10,16 @@ import numpy.typing as npt
 
 from tinygrad_bp.core.backward import apply_hooks, backward_pass
 from tinygrad_bp.core.graph import Node, Variable, Version
+from tinygrad_bp.core.hooks import Hook, HookHandle, KeepGradient, keep_gradients, retains
+from tinygrad_bp.core.messages import named, no_path, require_float
 from tinygrad_bp.core.methods import ArrayMethods
 from tinygrad_bp.core.mode import enable_grad, is_grad_enabled
 from tinygrad_bp.core.registry import FUNCTIONS, PRIMITIVES
 from tinygrad_bp.errors import (
-    ConversionError,
     DTypeError,
     GradientNotKeptError,
     GraphError,
     InplaceError,
-    NoGradPathError,
-    OperationError,
     ShapeError,
     user_line,
 )
@@ -94,7 +91,7 @@ class Tensor(ArrayMethods, Variable):
                 f"a tensor holds numbers, not {array.dtype} (at {user_line()}).\n"
                 "Fix: pass numbers in a shape that is not ragged; to join tensors, use np.stack."
             )
-        _require_float(requires_grad, array.dtype, name)
+        require_float(requires_grad, array.dtype, name)
         self.data = array
         self.requires_grad = requires_grad
         self.node = None
@@ -103,8 +100,6 @@ class Tensor(ArrayMethods, Variable):
         self.name = name
         self._grad: Tensor | None = None
         self._cut: str | None = None
-
-    # ------------------------------------------------------------------ the graph
 
     @property
     def is_leaf(self) -> bool:
@@ -120,9 +115,9 @@ class Tensor(ArrayMethods, Variable):
         GradientNotKeptError
             The tensor is an intermediate value, and `retain_grad` was not called on it.
         """
-        if self._grad is None and self.node is not None and not _retains(self.node):
+        if self._grad is None and self.node is not None and not retains(self.node):
             raise GradientNotKeptError(
-                f"the gradient of an intermediate tensor{_named(self)} {self.shape} (made by "
+                f"the gradient of an intermediate tensor{named(self)} {self.shape} (made by "
                 f"{self.node.primitive.name!r}{self.node.where()}) is not kept.\n"
                 "Fix: call retain_grad() on it before backward(), or read the gradient of a leaf."
             )
@@ -133,7 +128,7 @@ class Tensor(ArrayMethods, Variable):
         if value is not None and (value.shape != self.shape or value.dtype != self.dtype):
             raise ShapeError(
                 f"a gradient of shape {value.shape} and dtype {value.dtype} does not belong to a "
-                f"tensor{_named(self)} of shape {self.shape} and dtype {self.dtype}."
+                f"tensor{named(self)} of shape {self.shape} and dtype {self.dtype}."
             )
         self._grad = value
 
@@ -183,17 +178,17 @@ class Tensor(ArrayMethods, Variable):
         12.0
         """
         if not self.requires_grad:
-            raise _no_path(self)
+            raise no_path(self)
         cotangent = _cotangent(self, gradient, create_graph)
         if create_graph:
             with enable_grad():
                 leaves, visited = backward_pass(self, cotangent, recorded)
                 self._accumulate(leaves)
-                _keep_gradients(visited)
+                keep_gradients(visited)
             return
         leaves, visited = backward_pass(self, cotangent)
         self._accumulate(leaves)
-        _keep_gradients(visited)
+        keep_gradients(visited)
         if not retain_graph:
             where = user_line()
             for node in visited:
@@ -218,12 +213,12 @@ class Tensor(ArrayMethods, Variable):
     def retain_grad(self) -> None:
         """Keep the gradient of this intermediate tensor in `grad`; a leaf always does."""
         if not self.requires_grad:
-            raise _no_path(self)
-        if self.node is None or _retains(self.node):
+            raise no_path(self)
+        if self.node is None or retains(self.node):
             return
         if self.node.hooks is None:
             self.node.hooks = []
-        self.node.hooks.append(_KeepGradient(self))
+        self.node.hooks.append(KeepGradient(self, as_tensor))
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> HookHandle:
         """Call ``hook(gradient)`` in each backward pass that reaches this tensor.
@@ -251,22 +246,22 @@ class Tensor(ArrayMethods, Variable):
         20.0
         """
         if not self.requires_grad:
-            raise _no_path(self)
+            raise no_path(self)
         owner = self if self.node is None else self.node
         if owner.hooks is None:
             owner.hooks = []
-        owner.hooks.append(_Hook(hook))
+        owner.hooks.append(Hook(hook, as_tensor))
         return HookHandle(owner.hooks)
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Say whether gradients with respect to this leaf are wanted; returns the tensor."""
         if self.node is not None:
             raise GraphError(
-                f"requires_grad cannot be set on{_named(self)} {self.shape}, the output of "
+                f"requires_grad cannot be set on{named(self)} {self.shape}, the output of "
                 f"{self.node.primitive.name!r}.\n"
                 "Fix: set it on a leaf; to cut the graph here, use detach()."
             )
-        _require_float(requires_grad, self.dtype, self.name)
+        require_float(requires_grad, self.dtype, self.name)
         self.requires_grad = requires_grad
         return self
 
@@ -300,19 +295,19 @@ class Tensor(ArrayMethods, Variable):
         """
         if self.node is not None or (self.version is not None and not self.version.assignable):
             raise InplaceError(
-                f"a tensor{_named(self)} {self.shape} that belongs to a recorded graph cannot be "
+                f"a tensor{named(self)} {self.shape} that belongs to a recorded graph cannot be "
                 f"assigned to (at {user_line()}). Nothing was changed.\n"
                 "Fix: compute a new tensor, as with np.where(mask, values, t), or take a copy "
                 "first: Tensor(t.detach())."
             )
         array = np.asarray(values.data if isinstance(values, Tensor) else values)
         if array.dtype.kind == "c" and self.dtype.kind != "c":
-            raise DTypeError(f"complex values cannot be assigned to {self.dtype}{_named(self)}.")
+            raise DTypeError(f"complex values cannot be assigned to {self.dtype}{named(self)}.")
         try:
             array = np.broadcast_to(array, self.shape)
         except ValueError as error:
             raise ShapeError(
-                f"values of shape {array.shape} cannot be assigned to a tensor{_named(self)} of "
+                f"values of shape {array.shape} cannot be assigned to a tensor{named(self)} of "
                 f"shape {self.shape} (at {user_line()}). Nothing was changed."
             ) from error
         if isinstance(self.data, np.ndarray) and self.data.flags.writeable:
@@ -323,8 +318,6 @@ class Tensor(ArrayMethods, Variable):
             self.version = Version()
         self.version.advance(user_line())
         return self
-
-    # ------------------------------------------------------------------ out of the graph
 
     def numpy(self) -> Array:
         """The values as an array, in the same memory.
@@ -351,50 +344,9 @@ class Tensor(ArrayMethods, Variable):
         result: Tensor = FUNCTIONS[np.copy](self)
         return result
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        if self.requires_grad:
-            raise ConversionError(
-                f"a tensor{_named(self)} {self.shape} that requires a gradient would become a "
-                f"constant array (at {user_line()}).\n"
-                "Fix: use t.data for its values or t.detach() for a constant tensor; to stay in "
-                "the graph, call NumPy's functions on the tensor itself, and join tensors with "
-                "np.stack or np.concatenate."
-            )
-        return np.array(self.data, dtype=dtype, copy=copy)
-
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        for x in (*inputs, *(kwargs.get("out") or ())):
-            if not isinstance(x, (Tensor, np.ndarray, np.generic, int, float, complex, list, tuple)):
-                return NotImplemented
-        if any(isinstance(x, np.ndarray) and x.dtype == object for x in inputs):
-            raise _unknown(ufunc, "an array of objects is among its arguments")
-        if kwargs.get("out") is not None:
-            raise InplaceError(
-                f"np.{ufunc.__name__} with out=, or an operator like +=, cannot write the result "
-                f"of a tensor into an array (at {user_line()}). Nothing was changed.\n"
-                "Fix: x = x + t in place of x += t."
-            )
-        function = FUNCTIONS.get(ufunc)
-        if function is None:
-            raise _unknown(ufunc, "it has no rule")
-        if method != "__call__" or kwargs:
-            asked = f"the method {method!r}" if method != "__call__" else ", ".join(kwargs)
-            raise _unknown(ufunc, f"no rule is written for {asked}")
-        return function(*inputs)
-
-    def __array_function__(
-        self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
-        if not all(issubclass(t, (Tensor, np.ndarray)) for t in types):
-            return NotImplemented
-        ours = FUNCTIONS.get(function)
-        if ours is None:
-            raise _unknown(function, "it has no rule")
-        return ours(*args, **kwargs)
-
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
         raise InplaceError(
-            f"the elements of a tensor{_named(self)} {self.shape} cannot be written to (at "
+            f"the elements of a tensor{named(self)} {self.shape} cannot be written to (at "
             f"{user_line()}). Nothing was changed.\n"
             "Fix: compute a new tensor, as with np.where(mask, values, t) or np.stack; to change "
             "all of a leaf, use t.assign(values)."
@@ -429,17 +381,26 @@ class Tensor(ArrayMethods, Variable):
         self._grad = None if state["grad"] is None else wrap(state["grad"])
 
 
-# -------------------------------------------------------------------- making tensors
+def recorded(data: Any, node: Node | None) -> Tensor:
+    """The output of a node as a tensor; without a node, a constant around the array itself."""
+    t = _new(Tensor)
+    t.data = data
+    t.requires_grad = node is not None
+    t.node = node
+    t.version = None
+    t.hooks = None
+    t.name = None
+    t._grad = None
+    t._cut = None
+    return t
+
+
+_new = object.__new__
 
 
 def wrap(data: Any) -> Tensor:
     """A tensor around an array, without a copy and without a graph."""
-    return _make(data, None, None)
-
-
-def recorded(data: Any, node: Node) -> Tensor:
-    """The output of a node as a tensor."""
-    return _make(data, node, None)
+    return recorded(data, None)
 
 
 def constant(data: Any, inputs: Sequence[Any], cut: str | None) -> Tensor:
@@ -454,29 +415,18 @@ def constant(data: Any, inputs: Sequence[Any], cut: str | None) -> Tensor:
     cut : str or None
         What cuts the graph here; None where no input requires a gradient.
     """
+    result = recorded(data, None)
     if cut is None:
-        cut = next((x._cut for x in inputs if isinstance(x, Tensor) and x._cut), None)
+        for x in inputs:
+            if isinstance(x, Tensor) and x._cut is not None:
+                result._cut = x._cut
+                break
     else:
         names = " and ".join(repr(x.name) for x in inputs if isinstance(x, Tensor) and x.name)
         why = cut if is_grad_enabled() else f"no_grad() around {cut}"
-        cut = f"{names or 'a tensor that requires a gradient'} was cut off by {why} at {user_line()}"
-    return _make(data, None, cut)
-
-
-def _make(data: Any, node: Node | None, cut: str | None) -> Tensor:
-    t = _new(Tensor)
-    t.data = data
-    t.requires_grad = node is not None
-    t.node = node
-    t.version = None
-    t.hooks = None
-    t.name = None
-    t._grad = None
-    t._cut = cut
-    return t
-
-
-_new = object.__new__
+        what = names or "a tensor that requires a gradient"
+        result._cut = f"{what} was cut off by {why} at {user_line()}"
+    return result
 
 
 def as_tensor(data: Any) -> Tensor:
@@ -505,103 +455,12 @@ def share_memory(view: Tensor, source: Tensor) -> None:
     view.version = source.version
 
 
-# -------------------------------------------------------------------- hooks
-
-
-class HookHandle:
-    """What `register_hook` returns; `remove` takes the hook away again."""
-
-    def __init__(self, hooks: list[Any]) -> None:
-        self._hooks, self._hook = hooks, hooks[-1]
-
-    def remove(self) -> None:
-        """Take the hook away; nothing happens if it is gone already."""
-        if self._hook in self._hooks:
-            self._hooks.remove(self._hook)
-
-
-class _Hook:
-    """A user's hook: it sees a tensor, also where the backward pass carries arrays."""
-
-    def __init__(self, hook: Callable[[Tensor], Tensor | None]) -> None:
-        self.hook = hook
-
-    def __call__(self, g: Any) -> Any:
-        given = g if isinstance(g, Tensor) else wrap(np.array(g))
-        result = self.hook(given)
-        if result is None:
-            return None
-        result = as_tensor(result)
-        if result.shape != given.shape:
-            raise ShapeError(
-                f"the hook {self.hook!r} returned a gradient of shape {result.shape} in place of "
-                f"{given.shape}.\nFix: return the shape that came in, or None."
-            )
-        return result if isinstance(g, Tensor) else result.data.astype(given.dtype, copy=False)
-
-
-class _KeepGradient:
-    """The hook behind `retain_grad`; it does not keep its tensor alive."""
-
-    def __init__(self, tensor: Tensor) -> None:
-        self.tensor = weakref.ref(tensor)
-        self.seen: Any = None
-
-    def __call__(self, g: Any) -> None:
-        self.seen = g
-
-    def keep(self) -> None:
-        """Hand the gradient over, once the whole backward pass has gone well."""
-        tensor, g, self.seen = self.tensor(), self.seen, None
-        if tensor is not None and g is not None:
-            g = g if isinstance(g, Tensor) else wrap(np.array(g))
-            tensor._grad = g if tensor._grad is None else tensor._grad + g
-
-
-def _keep_gradients(visited: list[Node]) -> None:
-    for node in visited:
-        if node.hooks is not None:
-            for hook in node.hooks:
-                if isinstance(hook, _KeepGradient):
-                    hook.keep()
-
-
-def _retains(node: Node) -> bool:
-    return node.hooks is not None and any(isinstance(h, _KeepGradient) for h in node.hooks)
-
-
-# -------------------------------------------------------------------- errors
-
-
-def _named(tensor: Tensor) -> str:
-    return f" {tensor.name!r}" if tensor.name else ""
-
-
-def _require_float(requires_grad: bool, dtype: np.dtype[Any], name: str | None) -> None:
-    if requires_grad and dtype.kind != "f":
-        raise DTypeError(
-            f"a tensor{f' {name!r}' if name else ''} of dtype {dtype} cannot require a gradient "
-            f"(at {user_line()}).\n"
-            "Fix: use real floating-point numbers: Tensor([1.0, 2.0]) or dtype=float."
-        )
-
-
-def _no_path(tensor: Tensor) -> NoGradPathError:
-    return NoGradPathError(
-        f"a tensor{_named(tensor)} {tensor.shape} {tensor.dtype} does not depend on any tensor "
-        f"that requires a gradient (at {user_line()}).\n"
-        + (f"Closest: {tensor._cut}.\n" if tensor._cut else "")
-        + "Fix: create the inputs with requires_grad=True, and compute with NumPy's functions on "
-        "tensors, outside of no_grad() and without detach() or .data."
-    )
-
-
 def _cotangent(tensor: Tensor, gradient: Any, create_graph: bool) -> Any:
     """The cotangent to start from, checked; a tensor where the pass is to be recorded."""
     if gradient is None:
         if tensor.size != 1:
             raise ShapeError(
-                f"backward() of a tensor{_named(tensor)} of shape {tensor.shape} needs a gradient "
+                f"backward() of a tensor{named(tensor)} of shape {tensor.shape} needs a gradient "
                 f"of that shape (at {user_line()}).\n"
                 "Fix: reduce it first, as with .sum() or .mean(), or pass gradient=."
             )
@@ -610,7 +469,7 @@ def _cotangent(tensor: Tensor, gradient: Any, create_graph: bool) -> Any:
         gradient = np.asarray(gradient)
     if gradient.shape != tensor.shape:
         raise ShapeError(
-            f"the gradient of shape {gradient.shape} does not fit a tensor{_named(tensor)} of "
+            f"the gradient of shape {gradient.shape} does not fit a tensor{named(tensor)} of "
             f"shape {tensor.shape} (at {user_line()}).\nFix: pass the shape of the tensor."
         )
     if gradient.dtype.kind not in "fiub":
@@ -620,12 +479,3 @@ def _cotangent(tensor: Tensor, gradient: Any, create_graph: bool) -> Any:
         return gradient if gradient.dtype == tensor.dtype else gradient.astype(tensor.dtype)
     array = gradient.data if isinstance(gradient, Tensor) else gradient
     return array.astype(tensor.dtype, copy=False)
-
-
-def _unknown(function: Any, why: str) -> OperationError:
-    name = f"np.{getattr(function, '__name__', function)}"
-    return OperationError(
-        f"{name} cannot be differentiated: {why} (at {user_line()}).\n"
-        f"Fix: write the rule as a tinygrad_bp.Primitive and register it with "
-        f"tinygrad_bp.implements({name}); or, if no gradient is wanted, call it on t.data."
-    )

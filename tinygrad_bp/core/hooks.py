@@ -1,0 +1,86 @@
+"""Hooks: functions that see gradients on their way, and `retain_grad`, which is one of them."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tinygrad_bp.core.graph import Node, Variable
+from tinygrad_bp.errors import ShapeError
+
+if TYPE_CHECKING:
+    from tinygrad_bp.core.tensor import Tensor
+
+
+class HookHandle:
+    """What `register_hook` returns; `remove` takes the hook away again."""
+
+    def __init__(self, hooks: list[Any]) -> None:
+        self._hooks, self._hook = hooks, hooks[-1]
+
+    def remove(self) -> None:
+        """Take the hook away; nothing happens if it is gone already."""
+        if self._hook in self._hooks:
+            self._hooks.remove(self._hook)
+
+
+class Hook:
+    """A user's hook: it sees a tensor, also where the backward pass carries arrays."""
+
+    def __init__(
+        self, hook: Callable[[Tensor], Tensor | None], as_tensor: Callable[[Any], Tensor]
+    ) -> None:
+        self.hook = hook
+        self.as_tensor = as_tensor
+
+    def __call__(self, g: Any) -> Any:
+        """Show the gradient to the user's function; returns its replacement or None."""
+        recording = isinstance(g, Variable)
+        given = self.as_tensor(g if recording else np.array(g))
+        result = self.hook(given)
+        if result is None:
+            return None
+        result = self.as_tensor(result)
+        if result.shape != given.shape:
+            raise ShapeError(
+                f"the hook {self.hook!r} returned a gradient of shape {result.shape} in place of "
+                f"{given.shape}.\nFix: return the shape that came in, or None."
+            )
+        return result if recording else result.data.astype(given.dtype, copy=False)
+
+
+class KeepGradient:
+    """The hook behind `retain_grad`; it does not keep its tensor alive."""
+
+    def __init__(self, tensor: Tensor, as_tensor: Callable[[Any], Tensor]) -> None:
+        self.tensor = weakref.ref(tensor)
+        self.as_tensor = as_tensor
+        self.seen: Any = None
+
+    def __call__(self, g: Any) -> None:
+        """Remember the gradient, without changing it."""
+        self.seen = g
+
+    def keep(self) -> None:
+        """Hand the gradient over, once the whole backward pass has gone well."""
+        tensor, g, self.seen = self.tensor(), self.seen, None
+        if tensor is not None and g is not None:
+            g = self.as_tensor(g if isinstance(g, Variable) else np.array(g))
+            tensor._grad = g if tensor._grad is None else tensor._grad + g
+
+
+def keep_gradients(visited: list[Node]) -> None:
+    """Hand over what `retain_grad` asked to keep on these nodes."""
+    for node in visited:
+        if node.hooks is not None:
+            for hook in node.hooks:
+                if isinstance(hook, KeepGradient):
+                    hook.keep()
+
+
+def retains(node: Node) -> bool:
+    """Whether `retain_grad` was called on the output of a node."""
+    return node.hooks is not None and any(isinstance(h, KeepGradient) for h in node.hooks)

@@ -1,0 +1,45 @@
+"""The words of errors that several parts of the engine raise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinygrad_bp.errors import DTypeError, NoGradPathError, OperationError, user_line
+
+
+def named(tensor: Any) -> str:
+    """The name of a tensor in quotes after a blank, or nothing."""
+    return f" {tensor.name!r}" if tensor.name else ""
+
+
+def require_float(requires_grad: bool, dtype: np.dtype[Any], name: str | None) -> None:
+    """Refuse a gradient with respect to numbers that are not real floating-point ones."""
+    if requires_grad and dtype.kind != "f":
+        raise DTypeError(
+            f"a tensor{f' {name!r}' if name else ''} of dtype {dtype} cannot require a gradient "
+            f"(at {user_line()}).\n"
+            "Fix: use real floating-point numbers: Tensor([1.0, 2.0]) or dtype=float."
+        )
+
+
+def no_path(tensor: Any) -> NoGradPathError:
+    """The error for a gradient asked of a value that depends on nothing that requires one."""
+    return NoGradPathError(
+        f"a tensor{named(tensor)} {tensor.shape} {tensor.dtype} does not depend on any tensor "
+        f"that requires a gradient (at {user_line()}).\n"
+        + (f"Closest: {tensor._cut}.\n" if tensor._cut else "")
+        + "Fix: create the inputs with requires_grad=True, and compute with NumPy's functions on "
+        "tensors, outside of no_grad() and without detach() or .data."
+    )
+
+
+def unknown(function: Any, why: str) -> OperationError:
+    """The error for a NumPy function, or a way to call it, that has no rule."""
+    name = f"np.{getattr(function, '__name__', function)}"
+    return OperationError(
+        f"{name} cannot be differentiated: {why} (at {user_line()}).\n"
+        f"Fix: write the rule as a tinygrad_bp.Primitive and register it with "
+        f"tinygrad_bp.implements({name}); or, if no gradient is wanted, call it on t.data."
+    )
