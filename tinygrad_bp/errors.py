@@ -72,6 +72,10 @@ class NonFiniteError(TgError, FloatingPointError):
     """An operation made NaN or infinity out of finite numbers."""
 
 
+class GradientError(TgError, AssertionError):
+    """A gradient is not the derivative of its function."""
+
+
 class ArgumentError(TgError, ValueError):
     """An argument has a value that makes no sense, or a name that does not exist."""
 
