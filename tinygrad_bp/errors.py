@@ -108,6 +108,10 @@ class CheckpointError(TgError, ValueError):
     """A checkpoint or run folder cannot be used."""
 
 
+class OutputError(TgError, OSError):
+    """A file cannot be written."""
+
+
 class MissingExtraError(TgError, ImportError):
     """An optional library is not installed."""
 
