@@ -1,0 +1,21 @@
+"""Datasets from files of all usual kinds, their download, and batches of them."""
+
+from tinygrad_bp.data.dataset import Dataset, Examples
+from tinygrad_bp.data.digits import load_digits
+from tinygrad_bp.data.ex4 import load_ex4, load_ex4_weights
+from tinygrad_bp.data.idx import read_idx
+from tinygrad_bp.data.loader import DataLoader
+from tinygrad_bp.data.mnist import load_mnist
+from tinygrad_bp.data.pickled import read_pickled_arrays
+
+__all__ = [
+    "DataLoader",
+    "Dataset",
+    "Examples",
+    "load_digits",
+    "load_ex4",
+    "load_ex4_weights",
+    "load_mnist",
+    "read_idx",
+    "read_pickled_arrays",
+]

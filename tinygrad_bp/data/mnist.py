@@ -1,0 +1,200 @@
+"""MNIST: 60,000 training and 10,000 test digits of 28×28 pixels, from any of its usual files."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinygrad_bp.data.dataset import Dataset, Examples
+from tinygrad_bp.data.folders import cache_folder, look_in, named_folder, not_found
+from tinygrad_bp.data.idx import LIMIT, looks_like_html, read_idx
+from tinygrad_bp.data.pickled import read_pickled_arrays
+from tinygrad_bp.errors import DataError
+
+__all__ = ["load_mnist"]
+
+IDX_FILES = {
+    "train-images-idx3-ubyte": 9_912_422,
+    "train-labels-idx1-ubyte": 28_881,
+    "t10k-images-idx3-ubyte": 1_648_877,
+    "t10k-labels-idx1-ubyte": 4_542,
+}
+"""The official names, and the bytes of the official gzip files."""
+
+_AGAIN = "Fix: fetch the file again, or remove it and use another copy."
+
+
+def load_mnist(data_dir: str | os.PathLike[str] | None = None, *, download: bool = True) -> Dataset:
+    """MNIST from local files, else from the user's cache folder, else from the network.
+
+    The files may be the four IDX files (gzip or plain, also with a dot before ``idx``), Keras's
+    ``mnist.npz``, or ``mnist.pkl.gz``, whose pixels of 0..1 become 0..255 again. Local files are
+    taken as they are once their structure is sound; a download is held against checksums.
+
+    Parameters
+    ----------
+    data_dir : path, optional
+        The folder that holds the files, or one that holds ``mnist/``; by default what the
+        environment variable ``TINYGRAD_BP_DATA`` names. Nothing is downloaded when either is given.
+    download : bool
+        Whether to download what is missing in the cache folder.
+
+    Returns
+    -------
+    Dataset
+        Pixels uint8 0..255, (60000, 784) and (10000, 784); ``mnist.pkl.gz`` has 50,000 training
+        digits and 10,000 of validation.
+
+    Raises
+    ------
+    DataNotFoundError
+        The files are not there; the message lists the folders and names.
+    DataError
+        A file is damaged, or is something else than its name says.
+    DownloadError
+        No mirror delivered the files.
+    MissingExtraError
+        Neither a folder is named nor pooch installed, which finds the cache folder.
+    """
+    named = named_folder(data_dir)
+    if named is not None:
+        return _read_first(look_in(named, "mnist"))
+    folder = cache_folder() / "mnist"
+    if download:
+        from tinygrad_bp.data.download import download_mnist
+
+        download_mnist(folder)
+    return _read_first([folder])
+
+
+def find_idx(folder: Path, name: str) -> Path | None:
+    """The file in `folder` that holds the IDX file `name`, under any of its usual names."""
+    dotted = name.replace("-idx", ".idx")
+    for candidate in (f"{name}.gz", name, f"{dotted}.gz", dotted):
+        if (folder / candidate).is_file():
+            return folder / candidate
+    return None
+
+
+def _read_first(folders: list[Path]) -> Dataset:
+    readers: dict[str, Callable[[Path], Dataset]] = {
+        "mnist.npz": _from_npz,
+        "mnist.pkl.gz": _from_pickle,
+        "mnist.pkl": _from_pickle,
+    }
+    for folder in folders:
+        files = [find_idx(folder, name) for name in IDX_FILES]
+        found = [file for file in files if file is not None]
+        if len(found) == len(IDX_FILES):
+            return _from_idx(folder, found)
+        for name, reader in readers.items():
+            if (folder / name).is_file():
+                return reader(folder / name)
+    wanted = [f"{name}.gz or {name} ({size:,} bytes as .gz)" for name, size in IDX_FILES.items()]
+    others = ["or instead of these four: mnist.npz, mnist.pkl.gz"]
+    raise not_found("MNIST", folders, [*(_mark(folders, w) for w in wanted), *others])
+
+
+def _mark(folders: list[Path], wanted: str) -> str:
+    there = next(filter(None, (find_idx(f, wanted.split(".gz")[0]) for f in folders)), None)
+    return f"{wanted}: found as {there}" if there else wanted
+
+
+def _from_idx(folder: Path, files: list[Path]) -> Dataset:
+    train_images, train_labels, test_images, test_labels = (
+        read_idx(file, axes) for file, axes in zip(files, (3, 1, 3, 1), strict=True)
+    )
+    return Dataset(
+        "mnist",
+        _examples(train_images, train_labels, files[0], files[1]),
+        _examples(test_images, test_labels, files[2], files[3]),
+        image_shape=train_images.shape[1:],
+        source=str(folder),
+    )
+
+
+def _examples(images: NDArray[Any], labels: NDArray[Any], source: Path, other: Path) -> Examples:
+    if images.ndim < 2 or labels.ndim != 1 or len(images) != len(labels):
+        raise DataError(
+            f"{source} and {other} do not belong together: images of shape {images.shape}, labels "
+            f"of shape {labels.shape}; expected one label for each image.\n{_AGAIN}"
+        )
+    return Examples(images.reshape(len(images), -1), labels.astype(np.int64))
+
+
+def _from_npz(path: Path) -> Dataset:
+    names = ("x_train", "y_train", "x_test", "y_test")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if (size := sum(member.file_size for member in archive.infolist())) > LIMIT:
+                raise DataError(f"{path} unpacks to {size:,} bytes, over {LIMIT:,}.\n{_AGAIN}")
+        with np.load(path, allow_pickle=False) as content:
+            if absent := [name for name in names if name not in content.files]:
+                raise DataError(
+                    f"{path}: expected the arrays {', '.join(names)}, found "
+                    f"{', '.join(content.files) or 'none'}; missing {', '.join(absent)}.\n{_AGAIN}"
+                )
+            x_train, y_train, x_test, y_test = (content[name] for name in names)
+    except DataError:
+        raise
+    except Exception as error:  # a damaged archive may raise anything
+        with path.open("rb") as file:
+            html = looks_like_html(file.read(16))
+        what = "a web page (HTML)" if html else f"{type(error).__name__}: {error}"
+        raise DataError(f"{path}: expected an .npz archive, found {what}.\n{_AGAIN}") from error
+    if x_train.dtype != np.uint8 or x_test.dtype != np.uint8 or y_train.dtype.kind not in "iu":
+        raise DataError(
+            f"{path}: expected uint8 images and integer labels, found {x_train.dtype}, "
+            f"{x_test.dtype} and {y_train.dtype}.\n{_AGAIN}"
+        )
+    return Dataset(
+        "mnist",
+        _examples(x_train, y_train, path, path),
+        _examples(x_test, y_test, path, path),
+        image_shape=x_train.shape[1:],
+        source=str(path),
+    )
+
+
+def _from_pickle(path: Path) -> Dataset:
+    content = read_pickled_arrays(path)
+    try:
+        splits = [(images, labels) for images, labels in content]
+        if len(splits) != 3 or not all(isinstance(a, np.ndarray) for pair in splits for a in pair):
+            raise ValueError
+        sides = {int(images.shape[1] ** 0.5) for images, _ in splits}
+    except (TypeError, ValueError, IndexError) as error:
+        raise DataError(
+            f"{path}: expected three pairs (images, labels) for training, validation and test, "
+            f"found a {type(content).__name__} of something else.\n{_AGAIN}"
+        ) from error
+    train, validation, test = (
+        _examples(_pixels(images, path), labels, path, path) for images, labels in splits
+    )
+    side = sides.pop()
+    return Dataset("mnist", train, test, validation, image_shape=(side, side), source=str(path))
+
+
+def _pixels(images: NDArray[Any], path: Path) -> NDArray[np.uint8]:
+    """Give back the bytes of pixels that were divided by 256 (the well-known file) or 255."""
+    if images.dtype == np.uint8:
+        return images.astype(np.uint8, copy=False)
+    for scale in (256.0, 255.0):
+        scaled = images * images.dtype.type(scale)
+        pixels = np.rint(scaled)
+        if (
+            pixels.min(initial=0) >= 0
+            and pixels.max(initial=0) <= 255
+            and np.allclose(scaled, pixels, rtol=0, atol=1e-3)
+        ):
+            return pixels.astype(np.uint8)
+    raise DataError(
+        f"{path}: expected pixels of 0..255, or these divided by 255 or 256, found "
+        f"{images.min():g}..{images.max():g}.\n{_AGAIN}"
+    )
