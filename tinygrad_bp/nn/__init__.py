@@ -1,0 +1,18 @@
+"""Networks: modules, layers, activations, losses, initializers and their declarations."""
+
+from tinygrad_bp.nn import init
+from tinygrad_bp.nn.layers import Dropout, Flatten, Identity, Linear, Sequential
+from tinygrad_bp.nn.module import Module
+from tinygrad_bp.nn.parameter import Buffer, Parameter
+
+__all__ = [
+    "Buffer",
+    "Dropout",
+    "Flatten",
+    "Identity",
+    "Linear",
+    "Module",
+    "Parameter",
+    "Sequential",
+    "init",
+]

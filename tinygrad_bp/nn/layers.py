@@ -1,0 +1,339 @@
+"""Layers: linear maps, flattening, dropout, and layers one after another."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from tinygrad_bp.core.mode import MODE
+from tinygrad_bp.core.tensor import Tensor, as_tensor
+from tinygrad_bp.errors import ArgumentError, ShapeError, nearest
+from tinygrad_bp.nn.init import Declaration, Seed, child_stream, initialize
+from tinygrad_bp.nn.module import Module
+from tinygrad_bp.nn.parameter import Parameter
+
+
+class Identity(Module):
+    """The input as it is.
+
+    Examples
+    --------
+    >>> Identity()(3.0)
+    3.0
+    """
+
+    def forward(self, x: Any) -> Any:
+        """The input."""
+        return x
+
+
+class Linear(Module):
+    r"""An affine map of the last axis: :math:`y = x W^\top + b`.
+
+    Parameters
+    ----------
+    in_features : int
+        Length of the last axis of the input.
+    out_features : int
+        Length of the last axis of the output.
+    bias : bool, default True
+        Whether there is a `b`.
+    dtype : dtype, default float32
+        Of the parameters.
+    generator : Generator, int or None
+        Where the first values come from; a generator gives this layer a child stream of its own.
+    weight_init, bias_init : str or dict, optional
+        An initializer of `nn.init`. Without one, both are uniform on ±1/√in_features.
+
+    Attributes
+    ----------
+    weight : Parameter
+        Of shape (out_features, in_features).
+    bias : Parameter or None
+        Of shape (out_features,).
+
+    Raises
+    ------
+    ArgumentError
+        A size is not a positive integer, or an initializer is not known.
+    ShapeError
+        On a call: the last axis of the input is not in_features long.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Linear(784, 10)(np.zeros((64, 784), np.float32)).shape
+    (64, 10)
+    >>> Linear(2, 1, weight_init={"name": "constant", "value": 3}, bias_init="zeros").weight
+    Tensor([[3., 3.]], dtype=float32, name='weight', requires_grad=True)
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        *,
+        dtype: npt.DTypeLike = np.float32,
+        generator: Seed = None,
+        weight_init: Declaration | None = None,
+        bias_init: Declaration | None = None,
+    ) -> None:
+        self.in_features = _size("in_features", in_features)
+        self.out_features = _size("out_features", out_features)
+        self.weight_init = weight_init
+        self.bias_init = bias_init
+        bound = in_features**-0.5
+        default = {"name": "uniform", "low": -bound, "high": bound}
+        rng = child_stream(generator)
+        shape = (self.out_features, self.in_features)
+        values = initialize(default if weight_init is None else weight_init, shape, rng, dtype)
+        self.weight = Parameter(values, dtype, name="weight")
+        self.bias: Parameter | None = None
+        if bias:
+            values = initialize(default if bias_init is None else bias_init, shape[:1], rng, dtype)
+            self.bias = Parameter(values, dtype, name="bias")
+
+    def forward(self, x: Any) -> Tensor:
+        """Map (..., in_features) to (..., out_features)."""
+        x = as_tensor(x)
+        if x.ndim == 0 or x.shape[-1] != self.in_features:
+            raise _misfit(self, x.shape)
+        y: Tensor = x @ self.weight.T
+        return y if self.bias is None else y + self.bias
+
+    def config(self) -> dict[str, Any]:
+        """What a spec says of this layer."""
+        return {
+            "out_features": self.out_features,
+            "bias": self.bias is not None,
+            "weight_init": self.weight_init,
+            "bias_init": self.bias_init,
+        }
+
+    def extra_repr(self) -> str:
+        """Sizes, and whether there is a bias."""
+        return f"{self.in_features}, {self.out_features}" + (
+            "" if self.bias is not None else ", bias=False"
+        )
+
+
+class Flatten(Module):
+    """Join all axes from `start_axis` on into one; by default all but the batch axis.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Flatten()(np.zeros((64, 28, 28))).shape
+    (64, 784)
+    """
+
+    def __init__(self, start_axis: int = 1) -> None:
+        self.start_axis = operator.index(start_axis)
+
+    def forward(self, x: Any) -> Any:
+        """Map (n, a, b, ...) to (n, a·b·...)."""
+        shape = np.shape(x)
+        start = self.start_axis + len(shape) if self.start_axis < 0 else self.start_axis
+        if not 0 <= start <= len(shape):
+            raise ShapeError(
+                f"{_where(self)}: an input of shape {shape} has no axis {self.start_axis} to "
+                "flatten from.\nFix: pass a batch, or another start_axis."
+            )
+        size = int(np.prod(shape[start:]))
+        return np.reshape(x, (*shape[:start], size))
+
+    def extra_repr(self) -> str:
+        """The first axis, where it is not 1."""
+        return "" if self.start_axis == 1 else f"start_axis={self.start_axis}"
+
+
+class Dropout(Module):
+    """In training, set each element to zero with probability `p` and divide the rest by 1 - p.
+
+    The expected value is then that of the input, which is what comes out in eval mode. N.
+    Srivastava et al., "Dropout", JMLR 15 (2014), in the inverted form.
+
+    Parameters
+    ----------
+    p : float, default 0.5
+        In [0, 1).
+    generator : Generator, int or None
+        Where the choice comes from; a generator gives this layer a child stream of its own. The
+        stream is the attribute `generator`, which `Module.generators` finds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> drop = Dropout(0.5, generator=0)
+    >>> sorted(set(drop(np.ones(100)).data.tolist()))
+    [0.0, 2.0]
+    >>> drop.eval()(np.ones(2))
+    array([1., 1.])
+    """
+
+    def __init__(self, p: float = 0.5, generator: Seed = None) -> None:
+        if isinstance(p, bool) or not isinstance(p, (int, float)) or not 0 <= p < 1:
+            raise ArgumentError(f"the p of Dropout lies in [0, 1), not {p!r}.")
+        self.p = p
+        self.generator = child_stream(generator)
+
+    def forward(self, x: Any) -> Any:
+        """Map (...) to (...)."""
+        if not self.training or self.p == 0:
+            return x
+        x = as_tensor(x)
+        keep = self.generator.random(x.shape) >= self.p
+        return x * (keep / (1 - self.p)).astype(x.dtype if x.dtype.kind == "f" else float)
+
+    def extra_repr(self) -> str:
+        """The probability."""
+        return f"{self.p}"
+
+
+class Sequential(Module):
+    """Layers one after another, each called on what the one before it gave.
+
+    Parameters
+    ----------
+    *layers : Module or callable
+        Modules, or functions of one tensor such as ``np.tanh``; or a single mapping of names to
+        them. Names are the positions unless given.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> model = Sequential(Linear(3, 4), np.tanh, Linear(4, 2))
+    >>> model(np.zeros((5, 3), np.float32)).shape
+    (5, 2)
+    >>> model[0], len(model), [name for name, _ in model.named_parameters()]
+    (Linear(3, 4), 3, ['0.weight', '0.bias', '2.weight', '2.bias'])
+    """
+
+    #: Shape of the input without the batch axis, where a `NetworkSpec` built the model.
+    input_shape: tuple[int, ...] | None = None
+
+    def __init__(self, *layers: Callable[..., Any] | Mapping[str, Callable[..., Any]]) -> None:
+        items: Iterable[tuple[str, Any]]
+        if len(layers) == 1 and isinstance(layers[0], Mapping):
+            items = layers[0].items()
+        else:
+            items = ((str(i), layer) for i, layer in enumerate(layers))
+        self._layers: dict[str, Callable[..., Any]] = {}
+        for name, layer in items:
+            if not isinstance(name, str) or not name or "." in name:
+                raise ArgumentError(f"the name of a layer is a text without dots, not {name!r}.")
+            if not callable(layer) or isinstance(layer, (type, Tensor)):
+                raise ArgumentError(
+                    f"layer {name} of a Sequential is {layer!r}, which is not a layer.\n"
+                    + (
+                        f"Fix: make one: {layer.__name__}(...)"
+                        if isinstance(layer, type)
+                        else "Fix: pass modules or functions, separated by commas."
+                    )
+                )
+            self._layers[name] = layer
+
+    def forward(self, x: Any) -> Any:
+        """Map the input through all layers."""
+        for layer in self._layers.values():
+            x = layer(x)
+        return x
+
+    def items(self) -> Iterable[tuple[str, Callable[..., Any]]]:
+        """Names and layers, in order."""
+        return self._layers.items()
+
+    def _attributes(self) -> Iterator[tuple[str, Any]]:
+        for name, value in super()._attributes():
+            if name == "_layers":
+                yield from self._layers.items()
+            else:
+                yield name, value
+
+    def _lines(self) -> Iterable[tuple[str, Any]]:
+        return self._layers.items()
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._layers.values())
+
+    @overload
+    def __getitem__(self, index: int | str) -> Any: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequential: ...
+    def __getitem__(self, index: int | str | slice) -> Any:
+        if isinstance(index, str):
+            if index not in self._layers:
+                known = nearest(index, self._layers)
+                raise ArgumentError(f"there is no layer {index!r} in this Sequential: {known}")
+            return self._layers[index]
+        items = list(self._layers.items())[index]
+        return Sequential(dict(items)) if isinstance(items, list) else items[1]
+
+
+def label(layer: Any) -> str:
+    """What a message calls a layer: ``Linear 128→10``, ``ReLU``."""
+    if isinstance(layer, Linear):
+        return f"Linear {layer.in_features}→{layer.out_features}"
+    return type(layer).__name__ if isinstance(layer, Module) else _function_name(layer)
+
+
+def _function_name(function: Any) -> str:
+    return str(getattr(function, "__name__", function))
+
+
+def _size(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ArgumentError(f"{name} is a positive integer, not {value!r}.")
+    return int(value)
+
+
+def _where(layer: Module) -> str:
+    return f"in {MODE.get().path() or type(layer).__name__} ({label(layer)})"
+
+
+def _previous() -> tuple[str, Any] | None:
+    """The layer before the one at work, with its path, where Sequentials tell."""
+    modules = MODE.get().modules()
+    names = {id(m): n for n, m in modules[0].named_modules()} if modules else {}
+    for parent, layer in zip(modules[-2::-1], modules[:0:-1], strict=True):
+        if not isinstance(parent, Sequential):
+            return None
+        before: str | None = None
+        for name, each in parent.items():
+            if each is layer:
+                break
+            before = name
+        if before is not None:
+            parts = (type(modules[0]).__name__, names.get(id(parent), ""), before)
+            return ".".join(part for part in parts if part), parent[before]
+    return None
+
+
+def _misfit(layer: Linear, shape: tuple[int, ...]) -> ShapeError:
+    """The error for an input whose last axis has another length than the layer expects."""
+    n = layer.in_features
+    message = f"{_where(layer)}: input {shape}, expected (…, {n})."
+    fix = f"pass an input whose last axis has length {n}."
+    start = next((i for i in range(1, len(shape)) if np.prod(shape[i:]) == n), None)
+    if start is not None:
+        message += f" Its last {len(shape) - start} axes have {n} elements: is a Flatten missing?"
+        fix = f"put Flatten({'' if start == 1 else f'start_axis={start}'}) before it."
+    elif shape:
+        width = shape[-1]
+        fix = f"make it Linear({width}, {layer.out_features}), or {fix}"
+        previous = _previous()
+        if previous is not None:
+            path, before = previous
+            message += (
+                f" The previous layer {path} ({label(before)}) gave {width}: is a "
+                f"Linear({width}, {n}) missing?"
+            )
+    return ShapeError(f"{message}\nFix: {fix}")

@@ -1,0 +1,105 @@
+"""Writing a state dictionary into a module: all or nothing, with one message for all."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tinygrad_bp.core.tensor import Tensor
+from tinygrad_bp.errors import StateDictError
+from tinygrad_bp.nn.parameter import Buffer
+
+if TYPE_CHECKING:
+    from tinygrad_bp.nn.module import Module
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What `load_state_dict` left out; false where it left nothing out.
+
+    Attributes
+    ----------
+    missing : tuple of str
+        Names in the module that the values lack.
+    unexpected : tuple of str
+        Names in the values that the module lacks.
+    misfits : tuple of str
+        Names on both sides, with another shape, or with values that are not real numbers.
+    text : str
+        All of it in words.
+    """
+
+    missing: tuple[str, ...] = ()
+    unexpected: tuple[str, ...] = ()
+    misfits: tuple[str, ...] = ()
+    text: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.missing or self.unexpected or self.misfits)
+
+    def __str__(self) -> str:
+        return self.text or "nothing was left out"
+
+
+def entries(module: Module) -> Iterator[tuple[str, Tensor]]:
+    """The parameters and buffers of a module and all below it, with dotted names."""
+    from tinygrad_bp.nn.module import is_parameter, walk
+
+    return ((n, part) for n, part in walk(module) if is_parameter(part) or isinstance(part, Buffer))
+
+
+def load(module: Module, values: Mapping[str, Any], strict: bool) -> LoadReport:
+    """See `Module.load_state_dict`."""
+    own = dict(entries(module))
+    arrays = {
+        name: np.asarray(value.data if isinstance(value, Tensor) else value)
+        for name, value in values.items()
+    }
+    report = _compare(own, arrays)
+    if strict and report:
+        raise StateDictError(
+            f"the state does not fit {type(module).__name__}. Nothing was changed.\n{report.text}\n"
+            "Fix: build the module with the layers that it was saved with, rename the entries, or "
+            "pass strict=False to load those that fit."
+        )
+    left_out = {*report.missing, *report.misfits}
+    for name, tensor in own.items():
+        if name not in left_out:
+            tensor.assign(arrays[name])
+    return report
+
+
+def _compare(own: dict[str, Tensor], arrays: dict[str, Any]) -> LoadReport:
+    missing = tuple(name for name in own if name not in arrays)
+    unexpected = tuple(name for name in arrays if name not in own)
+    misfits = []
+    lines = []
+    for name in missing:
+        lines.append(f"  missing: {name!r} {own[name].shape}{_nearest(name, unexpected)}")
+    for name in unexpected:
+        lines.append(f"  unexpected: {name!r} {arrays[name].shape}{_nearest(name, own)}")
+    for name, tensor in own.items():
+        if name not in arrays:
+            continue
+        array = arrays[name]
+        if array.shape != tensor.shape:
+            swapped = array.ndim > 1 and array.shape == tensor.shape[::-1]
+            misfits.append(name)
+            lines.append(
+                f"  shape: {name!r} is {tensor.shape} in the module and {array.shape} in the state"
+                + (" (transposed)" if swapped else "")
+            )
+        elif array.dtype.kind not in "fiub":
+            misfits.append(name)
+            lines.append(f"  dtype: {name!r} has {array.dtype} in the state, not real numbers")
+    return LoadReport(missing, unexpected, tuple(misfits), "\n".join(lines))
+
+
+def _nearest(name: str, known: Any) -> str:
+    """The name on the other side that is meant, where one is close."""
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f"; nearest on the other side: {close[0]!r}" if close else ""
