@@ -1,0 +1,101 @@
+"""Checkpoints: all that a run needs to continue bit for bit, in one safetensors file.
+
+Arrays are stored as such; numbers, strings, and the states of random generators as JSON in the
+header of the file. Nothing in it is executed when it is read.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinygrad_bp.errors import CheckpointError, missing_extra
+from tinygrad_bp.train.files import write_file
+
+try:
+    from safetensors import SafetensorError, safe_open
+    from safetensors.numpy import save
+except ImportError as error:
+    raise missing_extra("safetensors", "train", "tinygrad_bp.train") from error
+
+_FORMAT = "tinygrad_bp checkpoint 1"
+_ARRAY = "array:"
+
+
+def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Write a state: nested dictionaries and lists of arrays, numbers, strings and None.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written; an older one of that name is still whole.
+    """
+    arrays: dict[str, Any] = {}
+    tree = _without_arrays(state, "", arrays)
+    write_file(path, save(arrays, {"format": _FORMAT, "state": json.dumps(tree)}))
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """The state that `save_checkpoint` wrote; a tuple comes back as a list.
+
+    Raises
+    ------
+    CheckpointError
+        There is no such file, it is damaged, or it is not a checkpoint.
+    """
+    arrays, header = read_arrays(path)
+    if header.get("format") != _FORMAT:
+        raise CheckpointError(
+            f"{path} is not a checkpoint of a run (its format is {header.get('format')!r}).\n"
+            "Fix: give the folder of a run, which has a checkpoints/last.safetensors."
+        )
+    try:
+        state: dict[str, Any] = _with_arrays(json.loads(header["state"]), arrays)
+    except (KeyError, ValueError) as error:
+        raise CheckpointError(f"{path} is damaged: {error}.\nFix: use another checkpoint.") from None
+    return state
+
+
+def read_arrays(path: Path) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, str]]:
+    """The arrays of a safetensors file, and the strings of its header.
+
+    Raises
+    ------
+    CheckpointError
+        There is no such file, or it is damaged.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        reason = "there is no such file" if isinstance(error, FileNotFoundError) else error
+        raise CheckpointError(
+            f"{path} cannot be read: {reason}.\n"
+            "Fix: give the folder of a run that has finished an epoch; a damaged file can be "
+            "replaced by another checkpoint of its folder."
+        ) from None
+
+
+def _without_arrays(value: Any, name: str, arrays: dict[str, Any]) -> Any:
+    """The value with each array moved to `arrays`, and its name in its place."""
+    if isinstance(value, dict):
+        return {str(k): _without_arrays(v, f"{name}/{k}", arrays) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_arrays(v, f"{name}/{i}", arrays) for i, v in enumerate(value)]
+    if isinstance(value, np.ndarray):
+        arrays[name] = np.array(value, order="C")
+        return _ARRAY + name
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _with_arrays(value: Any, arrays: dict[str, Any]) -> Any:
+    if isinstance(value, dict):
+        return {k: _with_arrays(v, arrays) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_with_arrays(v, arrays) for v in value]
+    if isinstance(value, str) and value.startswith(_ARRAY):
+        return arrays[value.removeprefix(_ARRAY)]
+    return value
