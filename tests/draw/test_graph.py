@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import subprocess
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tinygrad_bp as tg
+from tinygrad_bp import errors, nn
+from tinygrad_bp.draw import draw
+
+
+def _plain(source: str, *options: str) -> list[list[str]]:
+    """What `dot` itself reads out of DOT text, as fields of its line format."""
+    done = subprocess.run(
+        ["dot", "-Tplain", *options], input=source, capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
+    return [line.split() for line in done.stdout.splitlines()]
+
+
+def _perceptron():
+    model = nn.Sequential(nn.Linear(4, 3, generator=0), nn.ReLU(), nn.Linear(3, 2, generator=1))
+    return model, model(np.ones((5, 4), np.float32))
+
+
+def test_the_text_of_a_small_graph():
+    x = tg.Tensor([1.0, 2.0], requires_grad=True, name="x")
+    lines = [line.strip() for line in draw((x * x + 3.0).sum()).source.splitlines()]
+    nodes = {line.split(" ", 1)[0]: line for line in lines if "label=" in line}
+    assert 'label="multiply\\n(2,) float64"' in nodes["n1"]
+    assert 'label="x\\n(2,) float64"' in nodes["v1"]
+    assert "label=3.0" in nodes["v2"]
+    assert 'style="rounded,filled,bold"' in nodes["n3"]
+    assert [line for line in lines if "->" in line] == [
+        "v1 -> n1 [taillabel=0]",
+        "v1 -> n1 [taillabel=1]",
+        "n1 -> n2 [taillabel=0]",
+        "v2 -> n2 [taillabel=1]",
+        "n2 -> n3",
+    ]
+
+
+def test_the_same_graph_gives_the_same_text():
+    texts = {draw(_perceptron()[1]).source for _ in range(3)}
+    assert len(texts) == 1
+
+
+def test_every_node_is_drawn_once_and_every_edge_is_an_input():
+    _, out = _perceptron()
+    fields = _plain(draw(out.sum()).source)
+    drawn = [f[1] for f in fields if f[0] == "node"]
+    assert len(drawn) == len(set(drawn))
+    operations = {name for name in drawn if name.startswith("n")}
+    inputs = 0
+    waiting, seen = [out.sum().node.inputs[0].node], set()
+    while waiting:
+        node = waiting.pop()
+        if id(node) not in seen:
+            seen.add(id(node))
+            inputs += len(node.inputs)
+            waiting += [t.node for t in node.inputs if isinstance(t, tg.Tensor) and t.node]
+    assert len(operations) == len(seen) + 1
+    assert len([f for f in fields if f[0] == "edge"]) == inputs + 1
+
+
+def test_modules_are_frames_and_parameters_carry_their_dotted_names():
+    _, out = _perceptron()
+    source = draw(out).source
+    assert 'label="0: Linear"' in source
+    assert "label=Sequential" in source
+    assert 'label="2.weight\\n(2, 3) float32"' in source
+    assert source.count("subgraph cluster") == 4
+
+
+@given(name=st.text(min_size=1, max_size=12))
+def test_any_name_survives(name):
+    x = tg.Tensor(1.0, requires_grad=True, name=name)
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+    source = draw(x * 2.0).source
+    done = subprocess.run(
+        ["dot", "-Txdot_json"], input=source, capture_output=True, text=True, check=True
+    )
+    import json
+
+    objects = json.loads(done.stdout)["objects"]
+    (leaf,) = [o for o in objects if o["name"] == "v1"]
+    texts = [piece["text"] for piece in leaf["_ldraw_"] if piece["op"] == "T"]
+    assert texts[-1] == "() float64"
+    assert "".join(texts[:-1]).strip() == shown.strip()
+
+
+@pytest.mark.parametrize("name", ["<lambda>", "<b>bold</b>", "a\\N", '"', "&amp;", "a|b{c}", "\x00"])
+def test_names_that_mean_something_in_dot_or_html_are_shown_as_they_are(name):
+    x = tg.Tensor(1.0, requires_grad=True, name=name)
+    assert _plain(draw(x * 2.0).source)
+
+
+def test_several_outputs_share_one_picture():
+    x = tg.Tensor(1.0, requires_grad=True)
+    hidden = x * 2.0
+    source = draw(hidden + 1.0, hidden * 3.0).source
+    assert source.count("bold") == 2
+
+
+def test_a_graph_that_was_freed_is_an_error_with_the_way_out():
+    x = tg.Tensor(1.0, requires_grad=True)
+    y = x * 2.0
+    y.backward()
+    with pytest.raises(errors.GraphError, match=r"freed .*test_graph.py:\d+.*\n.*retain_graph=True"):
+        draw(y)
+
+
+@pytest.mark.parametrize("nothing", [tg.Tensor(1.0), 3.0])
+def test_a_constant_has_no_graph(nothing):
+    with pytest.raises(errors.GraphError, match="there is no graph to draw"):
+        draw(nothing)
+
+
+def test_a_chain_of_10000_operations_is_read_without_recursion():
+    y = tg.Tensor(1.0, requires_grad=True)
+    for _ in range(10_000):
+        y = y + 1.0
+    assert draw(y).source.count("label=") >= 10_000

@@ -1,0 +1,53 @@
+"""Every Python block of the documentation runs, and prints what the page shows beneath it.
+
+The blocks of a page run from top to bottom in one namespace, in an empty folder. A ``text`` block
+right after a ``python`` block is what that block prints.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(text: str) -> list[tuple[str, str, int]]:
+    """Language, content and line of each fenced block."""
+    return [(m[1], m[2], text.count("\n", 0, m.start()) + 2) for m in FENCE.finditer(text)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_the_python_of_a_page_runs_and_prints_what_it_shows(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = page.read_text()
+    namespace: dict[str, object] = {"__name__": "__main__"}
+    found = blocks(text)
+    for (language, source, line), following in zip(found, [*found[1:], None], strict=True):
+        if language != "python":
+            continue
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile("\n" * (line - 1) + source, str(page), "exec"), namespace)
+        if following is not None and following[0] == "text" and _adjacent(text, line, source):
+            assert printed.getvalue().rstrip() == following[1].rstrip(), f"{page}:{line}"
+
+
+def _adjacent(text: str, line: int, source: str) -> bool:
+    """Whether nothing but blank lines stands between a block and the next fence."""
+    after = text.splitlines()[line - 1 + source.count("\n") + 1 :]
+    rest = next((part for part in after if part.strip()), "")
+    return rest.startswith("```text")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_link_to_a_file_leads_somewhere(page):
+    for target in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
+        if not re.match(r"[a-z]+:", target):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
