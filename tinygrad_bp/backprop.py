@@ -17,8 +17,8 @@ With :math:`\delta^l = \partial L / \partial z^l` the four equations are
     \partial L / \partial b^l &= \textstyle\sum_{\text{rows}} \delta^l &
     \partial L / \partial W^l &= \delta^{l\top} a^{l-1} .
 
-Lists of Python count from 0: ``weights[l - 1]``, ``biases[l - 1]``, ``z[l - 1]`` and
-``deltas[l - 1]`` belong to layer :math:`l`, and ``a[l]`` is :math:`a^l`.
+Lists count from 0: ``weights[l - 1]``, ``biases[l - 1]``, ``z[l - 1]`` and ``deltas[l - 1]``
+belong to layer :math:`l`, and ``a[l]`` is :math:`a^l`.
 """
 
 from __future__ import annotations
@@ -45,16 +45,6 @@ class Activation(NamedTuple):
     back: Callable[[Array, Array, Array], Array]
 
 
-class Loss(NamedTuple):
-    """A loss: ``evaluate(output, targets)`` is its sum over everything, and the slope of that.
-
-    `per_output` says whether it has a term for each output, or one for each sample.
-    """
-
-    evaluate: Callable[[Array, Any], tuple[float, Array]]
-    per_output: bool
-
-
 class Trace(NamedTuple):
     """What the forward pass leaves for the backward pass; arrays to read, not to write into."""
 
@@ -73,9 +63,7 @@ class Gradients(NamedTuple):
     deltas: list[Array]
     """``deltas[l - 1]``, (n, n_l): the derivative of the loss with respect to ``z[l - 1]``."""
     weights: list[Array]
-    """``weights[l - 1]``, (n_l, n_{l-1}): with respect to the weights of layer l."""
     biases: list[Array | None]
-    """``biases[l - 1]``, (n_l,): with respect to the biases; None where a layer has none."""
     value: float
     """The loss, penalty included."""
 
@@ -89,8 +77,7 @@ def _sigmoid(z: Array) -> Array:
 
 
 def _sigmoid_back(g: Array, z: Array, a: Array) -> Array:
-    g *= a
-    g *= 1 - a
+    g *= a * (1 - a)
     return g
 
 
@@ -100,9 +87,7 @@ def _tanh_back(g: Array, z: Array, a: Array) -> Array:
 
 
 def _softsign_back(g: Array, z: Array, a: Array) -> Array:
-    slope = 1 + np.abs(z)
-    slope *= slope
-    g /= slope
+    g /= (1 + np.abs(z)) ** 2
     return g
 
 
@@ -143,16 +128,15 @@ def _half_squared_error(output: Array, targets: Array) -> tuple[float, Array]:
 
 
 def _squared_error(output: Array, targets: Array) -> tuple[float, Array]:
-    error = output - targets
-    value = float(np.vdot(error, error))
+    value, error = _half_squared_error(output, targets)
     error *= 2
-    return value, error
+    return 2 * value, error
 
 
 def _sigmoid_cross_entropy(output: Array, targets: Array) -> tuple[float, Array]:
-    terms = np.log1p(np.exp(-np.abs(output)))
-    terms += np.maximum(output, 0)
+    terms = np.maximum(output, 0)
     terms -= output * targets
+    terms += np.log1p(np.exp(-np.abs(output)))
     slope = _sigmoid(output)
     slope -= targets
     return float(terms.sum()), slope
@@ -175,16 +159,16 @@ def _softmax_cross_entropy(output: Array, targets: NDArray[Any]) -> tuple[float,
     return value, p
 
 
-LOSSES: dict[str, Loss] = {
-    "half_squared_error": Loss(_half_squared_error, per_output=True),
-    "sigmoid_cross_entropy": Loss(_sigmoid_cross_entropy, per_output=True),
-    "softmax_cross_entropy": Loss(_softmax_cross_entropy, per_output=False),
-    "squared_error": Loss(_squared_error, per_output=True),
+LOSSES: dict[str, Callable[[Array, Any], tuple[float, Array]]] = {
+    "half_squared_error": _half_squared_error,
+    "sigmoid_cross_entropy": _sigmoid_cross_entropy,
+    "softmax_cross_entropy": _softmax_cross_entropy,
+    "squared_error": _squared_error,
 }
-"""The losses by name; both cross-entropies take the output of the last layer as logits."""
+"""The losses by name: the sum of all terms, and its slope as a new array. The cross-entropies
+take the network's output as logits."""
 
 REDUCTIONS = ("mean", "mean_elements", "sum")
-"""Over samples of the sum over outputs; over samples and outputs; the sum over everything."""
 
 
 def forward(
@@ -250,14 +234,13 @@ def loss_and_slope(
     targets : array
         (n, n_L). For ``"softmax_cross_entropy"`` also integer labels, (n,).
     loss : str
-        ``"half_squared_error"``, :math:`\tfrac12 (a - y)^2`; ``"squared_error"``,
-        :math:`(a - y)^2`; ``"sigmoid_cross_entropy"``,
-        :math:`-y \log \sigma(a) - (1 - y) \log (1 - \sigma(a))`; or ``"softmax_cross_entropy"``,
-        :math:`-\sum_k y_k \log \mathrm{softmax}(a)_k`.
+        ``"half_squared_error"`` :math:`\tfrac12 (a - y)^2`, ``"squared_error"``
+        :math:`(a - y)^2`, ``"sigmoid_cross_entropy"`` :math:`\log(1 + e^a) - y a`, each with a
+        term per output; ``"softmax_cross_entropy"`` :math:`-\sum_k y_k \log p_k`,
+        :math:`p = \mathrm{softmax}(a)`, with a term per sample.
     reduction : str
-        ``"sum"`` over samples and outputs; ``"mean"`` over samples of the sum over outputs;
-        ``"mean_elements"`` over samples and outputs, which for ``"softmax_cross_entropy"``, with
-        one term per sample, is ``"mean"``.
+        ``"sum"`` of all terms, ``"mean"`` over samples of the sum of their terms, or
+        ``"mean_elements"``, the mean over all terms.
 
     Raises
     ------
@@ -267,17 +250,16 @@ def loss_and_slope(
     Examples
     --------
     >>> import numpy as np
-    >>> value, slope = loss_and_slope(np.zeros((1, 2)), [1], loss="softmax_cross_entropy")
-    >>> round(value, 6), slope
-    (0.693147, array([[ 0.5, -0.5]]))
+    >>> loss_and_slope(np.array([[3.0]]), [[1.0]], loss="half_squared_error")
+    (2.0, array([[2.]]))
     """
     _known("loss", loss, LOSSES)
     _known("reduction", reduction, REDUCTIONS)
-    evaluate, per_output = LOSSES[loss]
-    value, slope = evaluate(output, _checked_targets(output, targets, loss))
+    value, slope = LOSSES[loss](output, _checked_targets(output, targets, loss))
     if reduction == "sum":
         return value, slope
-    terms = output.size if per_output and reduction == "mean_elements" else len(output)
+    one_per_sample = reduction == "mean" or loss == "softmax_cross_entropy"
+    terms = len(output) if one_per_sample else output.size
     slope /= terms
     return value / terms, slope
 
@@ -313,20 +295,20 @@ def backward(
     z, a, weights, biases, activations = trace
     value, g = loss_and_slope(a[-1], targets, loss=loss, reduction=reduction)
     found = Gradients([], [], [], value)
+    l2 = float(l2)  # a NumPy scalar would turn float32 into float64
     for i in reversed(range(len(weights))):
         delta = ACTIVATIONS[activations[i]].back(g, z[i], a[i + 1])
-        w_gradient = _outer(delta, a[i])
+        # For one sample, broadcasting writes the outer product five times as fast as matmul.
+        w_gradient = delta.T * a[i] if len(delta) == 1 else delta.T @ a[i]
         if l2:
             value += 0.5 * l2 * float(np.vdot(weights[i], weights[i]))
-            w_gradient += float(l2) * weights[i]
+            w_gradient += l2 * weights[i]
         found.deltas.append(delta)
         found.weights.append(w_gradient)
         found.biases.append(None if biases[i] is None else delta.sum(axis=0))
         if i:
             g = delta @ weights[i]
-    for backwards in found[:3]:
-        backwards.reverse()
-    return found._replace(value=value)
+    return Gradients(found.deltas[::-1], found.weights[::-1], found.biases[::-1], value)
 
 
 def gradients(
@@ -340,33 +322,19 @@ def gradients(
     reduction: str = "sum",
     l2: float = 0.0,
 ) -> tuple[float, Gradients]:
-    """The loss and its gradients: `forward`, then `backward`, which describe the arguments.
-
-    Raises
-    ------
-    ShapeError, DTypeError, ArgumentError
-        As `forward` and `loss_and_slope`.
+    """The loss and its gradients: `forward`, then `backward`, which see for arguments and errors.
 
     Examples
     --------
     >>> import numpy as np
-    >>> weights, biases = [np.zeros((2, 3))], [np.zeros(2)]
-    >>> value, back = gradients(
-    ...     weights, biases, [[1.0, 2.0, 3.0]], [0],
-    ...     activations=["identity"], loss="softmax_cross_entropy",
-    ... )
-    >>> back.weights[0]
-    array([[-0.5, -1. , -1.5],
-           [ 0.5,  1. ,  1.5]])
+    >>> network = {"weights": [np.zeros((2, 1))], "biases": None, "activations": ["identity"]}
+    >>> value, back = gradients(**network, x=[[3.0]], targets=[0], loss="softmax_cross_entropy")
+    >>> back.weights[0].ravel()
+    array([-1.5,  1.5])
     """
     trace = forward(weights, biases, x, activations)
     found = backward(trace, targets, loss=loss, reduction=reduction, l2=l2)
     return found.value, found
-
-
-def _outer(delta: Array, a: Array) -> Array:
-    # For one sample, broadcasting writes the outer product several times faster than matmul.
-    return delta.T * a if len(a) == 1 else delta.T @ a
 
 
 def _known(what: str, name: str, names: Iterable[str]) -> None:
@@ -387,24 +355,23 @@ def _checked(
         )
     dtype, before = weights[0].dtype, None
     for number, (w, b, name) in enumerate(zip(weights, biases, activations, strict=True), 1):
-        layer = f"layer {number}: "
         _known(f"activation for layer {number}:", name, ACTIVATIONS)
         if w.ndim != 2 or w.shape[1] != (before or w.shape[1]):
             raise ShapeError(
-                f"{layer}the weights have shape {w.shape}, expected (outputs, {before or 'inputs'})"
-                f"{f': layer {number - 1} has {before} outputs' if before else ''}.\n"
+                f"layer {number}: the weights have shape {w.shape}, expected (outputs, "
+                f"{f'{before}), for the outputs of layer {number - 1}' if before else 'inputs)'}.\n"
                 "Fix: one row per output; transpose weights that are (inputs, outputs)."
             )
         before = w.shape[0]
         if b is not None and b.shape != (before,):
             raise ShapeError(
-                f"{layer}the biases have shape {b.shape}, and the weights {w.shape} have "
+                f"layer {number}: the biases have shape {b.shape}, and the weights {w.shape} have "
                 f"{before} outputs.\nFix: biases of shape ({before},)."
             )
         if dtype.kind != "f" or w.dtype != dtype or (b is not None and b.dtype != dtype):
             raise DTypeError(
-                f"{layer}weights {w.dtype}{'' if b is None else f', biases {b.dtype}'}; expected "
-                f"{f'{dtype} as in layer 1' if dtype.kind == 'f' else 'a floating-point dtype'}.\n"
+                f"layer {number}: weights {w.dtype}{'' if b is None else f', biases {b.dtype}'}, "
+                f"after weights {dtype} in layer 1.\n"
                 "Fix: one floating-point dtype for all, as by w.astype(np.float64)."
             )
     return biases
@@ -419,7 +386,7 @@ def _checked_targets(output: Array, targets: ArrayLike, loss: str) -> NDArray[An
             raise DTypeError(f"labels are integers, not {y.dtype}.\nFix: labels.astype(np.int64)")
         if y.min() < 0 or y.max() >= outputs:
             raise ArgumentError(
-                f"labels go from {y.min()} to {y.max()}, and {outputs} outputs have the labels "
+                f"labels go from {y.min()} to {y.max()}, where {outputs} outputs have the labels "
                 f"0 to {outputs - 1}.\nFix: number the classes from 0."
             )
         return y
