@@ -3,3 +3,10 @@ from tinygrad_bp.ops import constants
 from tinygrad_bp.ops import indexing
 from tinygrad_bp.ops import linear_algebra
 from tinygrad_bp.ops import shaping
+from tinygrad_bp.ops import exponential
+from tinygrad_bp.ops import trigonometric
+from tinygrad_bp.ops import selection
+from tinygrad_bp.ops import reductions
+from tinygrad_bp.ops import activations
+from tinygrad_bp.ops import losses
+from tinygrad_bp.ops import softmax
