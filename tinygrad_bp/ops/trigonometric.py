@@ -136,10 +136,10 @@ def sinc(x: Any) -> Any:
     Examples
     --------
     >>> import tinygrad_bp as tg
-    >>> x = tg.Tensor([0.0, 0.5], requires_grad=True)
+    >>> x = tg.Tensor([0.5, 1.0], requires_grad=True)
     >>> np.sinc(x).sum().backward()
     >>> x.grad
-    Tensor([ 0.        , -1.27323954])
+    Tensor([-1.27323954, -1.        ])
     """
     return _sinc_primitive(x, order=0)
 
