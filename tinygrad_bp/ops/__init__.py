@@ -10,3 +10,4 @@ from tinygrad_bp.ops import reductions
 from tinygrad_bp.ops import activations
 from tinygrad_bp.ops import losses
 from tinygrad_bp.ops import softmax
+from tinygrad_bp.ops import einsum

@@ -121,7 +121,7 @@ def take(
         )
     places = indices if isinstance(indices, Variable) else np.asarray(indices)
     if axis is None:
-        return np.ravel(a)[places]
+        return FUNCTIONS[operator.getitem](np.ravel(a), places)
     if not -a.ndim <= axis < a.ndim:
         raise IndexingError(f"np.take: there is no axis {axis} in shape {a.shape}.")
     return FUNCTIONS[operator.getitem](a, (slice(None),) * (axis % a.ndim) + (places,))

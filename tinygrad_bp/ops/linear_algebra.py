@@ -1,16 +1,16 @@
-"""Products of vectors, matrices and stacks of them: matmul, dot, tensordot, outer, linear."""
+"""Products of vectors, matrices and stacks of them: matmul, dot, einsum, and a layer's own."""
 
 from __future__ import annotations
 
 import math
-import operator
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
-from tinygrad_bp.core import Primitive, as_tensor, implements
+from tinygrad_bp.core import Primitive, implements
 from tinygrad_bp.core.mode import MODE
-from tinygrad_bp.errors import OperationError, ShapeError, user_line
+from tinygrad_bp.errors import AxisError, OperationError, ShapeError, user_line
 
 
 def _product(x: Any, y: Any) -> Any:
@@ -107,3 +107,191 @@ def matmul(x1: Any, x2: Any) -> Any:
 def _operand(x: Any) -> Any:
     """What the rules can ask for its axes: lists and numbers become arrays."""
     return x if hasattr(x, "ndim") else np.asarray(x)
+
+
+@implements(np.dot)
+def dot(a: Any, b: Any, out: None = None) -> Any:
+    """Sum over the last axis of `a` and the last but one of `b`; see `numpy.dot`.
+
+    Parameters
+    ----------
+    a, b : Tensor or array
+        A number multiplies; of a vector, the only axis is summed over.
+
+    Raises
+    ------
+    OperationError
+        ``out=`` was given.
+    ShapeError
+        The lengths to be summed over differ.
+
+    Examples
+    --------
+    >>> import tinygrad_bp as tg
+    >>> np.dot(tg.Tensor([1.0, 2.0]), [3.0, 4.0]).item()
+    11.0
+    """
+    if out is not None:
+        raise OperationError("np.dot with out= is not available on tensors.\nFix: leave out= away.")
+    a, b = _operand(a), _operand(b)
+    if a.ndim == 0 or b.ndim == 0:
+        return a * b
+    if a.ndim == 1 or b.ndim <= 2:
+        return _matmul(a, b)
+    return tensordot(a, b, (-1, -2))
+
+
+@implements(np.tensordot)
+def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
+    """Sum over pairs of axes; see `numpy.tensordot`.
+
+    Parameters
+    ----------
+    a, b : Tensor or array
+        Any shapes.
+    axes : int, or pair of ints or sequences of int
+        How many of the last axes of `a` and the first of `b`, or which ones of each.
+
+    Raises
+    ------
+    ShapeError
+        The axes that belong together differ in number or in length.
+
+    Examples
+    --------
+    >>> import tinygrad_bp as tg
+    >>> np.tensordot(tg.Tensor(np.ones((2, 3, 4))), np.ones((4, 3, 5)), ((1, 2), (1, 0))).shape
+    (2, 5)
+    """
+    a, b = _operand(a), _operand(b)
+    try:
+        if hasattr(axes, "__iter__"):
+            left, right = (
+                normalize_axis_tuple(s, x.ndim) for s, x in zip(axes, (a, b), strict=True)
+            )
+        else:
+            left = normalize_axis_tuple(range(-axes, 0), a.ndim)
+            right = normalize_axis_tuple(range(axes), b.ndim)
+    except np.exceptions.AxisError as error:
+        raise AxisError(
+            f"np.tensordot of {a.shape} and {b.shape} cannot sum over axes={axes} "
+            f"(at {user_line()}).\nFix: name axes that both arrays have."
+        ) from error
+    lengths = [a.shape[i] for i in left]
+    if lengths != [b.shape[i] for i in right]:
+        raise ShapeError(
+            f"np.tensordot of {a.shape} and {b.shape} (at {user_line()}): the axes {left} of the "
+            f"first and {right} of the second differ in length.\nFix: name pairs of equal length."
+        )
+    kept = [i for i in range(a.ndim) if i not in left]
+    free = [i for i in range(b.ndim) if i not in right]
+    over = math.prod(lengths)
+    rows, columns = [a.shape[i] for i in kept], [b.shape[i] for i in free]
+    x = np.reshape(np.transpose(a, (*kept, *left)), (math.prod(rows), over))
+    y = np.reshape(np.transpose(b, (*right, *free)), (over, math.prod(columns)))
+    return np.reshape(_matmul(x, y), (*rows, *columns))
+
+
+@implements(np.outer)
+def outer(a: Any, b: Any, out: None = None) -> Any:
+    """Every element of `a` times every element of `b`; see `numpy.outer`."""
+    if out is not None:
+        raise OperationError(
+            "np.outer with out= is not available on tensors.\nFix: leave out= away."
+        )
+    return np.reshape(a, (-1, 1)) * np.reshape(b, (1, -1))
+
+
+def _linear_forward(x: Any, weight: Any, bias: Any = None) -> Any:
+    if weight.ndim != 2 or x.shape[-1:] != weight.shape[1:]:
+        raise _wrong_input(x.shape, weight.shape)
+    z = _product(x, weight.T) if x.ndim > 1 else x @ weight.T
+    if bias is None:
+        return z
+    if bias.shape != weight.shape[:1]:
+        raise _wrong_bias(bias.shape, weight.shape)
+    if bias.dtype != z.dtype:
+        return z + bias
+    z += bias
+    return z
+
+
+def _linear_weight(g: Any, out: Any, x: Any, weight: Any, bias: Any = None) -> Any:
+    return _product(_rows(g).T, _rows(x))
+
+
+_linear = Primitive(
+    "linear",
+    _linear_forward,
+    [
+        lambda g, out, x, weight, bias=None: g * weight if weight.shape[0] == 1 else g @ weight,
+        _linear_weight,
+        lambda g, out, x, weight, bias: g.reshape(bias.shape) if g.size == bias.size else g,
+    ],
+    formula=r"X \, W^\top + b",
+    vjp_formulas=[
+        r"\bar{Z} \, W",
+        r"\bar{Z}^\top X",
+        r"\textstyle\sum_{\text{samples}} \bar{Z}",
+    ],
+)
+
+
+def linear(x: Any, weight: Any, bias: Any = None) -> Any:
+    """``x @ weight.T + bias``: what a dense layer computes, as a single node of the graph.
+
+    Parameters
+    ----------
+    x : Tensor or array
+        (…, in).
+    weight : Tensor or array
+        (out, in).
+    bias : Tensor or array, optional
+        (out,).
+
+    Returns
+    -------
+    Tensor
+        (…, out).
+
+    Raises
+    ------
+    ShapeError
+        The shapes do not go together.
+
+    Examples
+    --------
+    >>> import tinygrad_bp as tg
+    >>> linear(tg.Tensor([[1.0, 2.0]]), tg.Tensor([[3.0, 4.0]]), tg.Tensor([0.5]))
+    Tensor([[11.5]])
+    """
+    if bias is None:
+        return _linear(_operand(x), _operand(weight))
+    return _linear(_operand(x), _operand(weight), _operand(bias))
+
+
+def _wrong_input(x: tuple[int, ...], weight: tuple[int, ...]) -> ShapeError:
+    if len(weight) != 2:
+        return ShapeError(
+            f"linear{_where()}: the weight has shape {weight}, expected (out, in).\n"
+            "Fix: pass a matrix."
+        )
+    got = f"axis -1 has length {x[-1]}" if x else "it has no axis"
+    return ShapeError(
+        f"linear{_where()}: input {x}, expected (…, {weight[1]}): {got}, and the weight "
+        f"{weight} sums over {weight[1]}.\n"
+        f"Fix: let what comes before give {weight[1]} features"
+        + (f", or use a weight of shape ({weight[0]}, {x[-1]})." if x else ".")
+    )
+
+
+def _wrong_bias(bias: tuple[int, ...], weight: tuple[int, ...]) -> ShapeError:
+    return ShapeError(
+        f"linear{_where()}: the bias has shape {bias}, expected ({weight[0]},) for the weight "
+        f"{weight}.\nFix: one bias per output."
+    )
+
+
+def _where() -> str:
+    path = MODE.get().path()
+    return f"{f' in {path}' if path else ''} (at {user_line()})"

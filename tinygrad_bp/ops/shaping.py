@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from tinygrad_bp.core import FUNCTIONS, Primitive, as_tensor, implements
 from tinygrad_bp.errors import AxisError, OperationError, ShapeError, user_line
