@@ -2,16 +2,20 @@
 
 from tinygrad_bp.data.dataset import Dataset, Examples
 from tinygrad_bp.data.digits import load_digits
+from tinygrad_bp.data.download import download_mnist
 from tinygrad_bp.data.ex4 import load_ex4, load_ex4_weights
 from tinygrad_bp.data.idx import read_idx
 from tinygrad_bp.data.loader import DataLoader
 from tinygrad_bp.data.mnist import load_mnist
 from tinygrad_bp.data.pickled import read_pickled_arrays
+from tinygrad_bp.data.report import describe_mnist
 
 __all__ = [
     "DataLoader",
     "Dataset",
     "Examples",
+    "describe_mnist",
+    "download_mnist",
     "load_digits",
     "load_ex4",
     "load_ex4_weights",

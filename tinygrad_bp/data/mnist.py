@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +13,13 @@ from numpy.typing import NDArray
 from tinygrad_bp.data.dataset import Dataset, Examples
 from tinygrad_bp.data.folders import cache_folder, look_in, named_folder, not_found
 from tinygrad_bp.data.idx import LIMIT, looks_like_html, read_idx
+from tinygrad_bp.data.official import MNIST_SOURCES
 from tinygrad_bp.data.pickled import read_pickled_arrays
 from tinygrad_bp.errors import DataError
 
 __all__ = ["load_mnist"]
 
-IDX_FILES = {
-    "train-images-idx3-ubyte": 9_912_422,
-    "train-labels-idx1-ubyte": 28_881,
-    "t10k-images-idx3-ubyte": 1_648_877,
-    "t10k-labels-idx1-ubyte": 4_542,
-}
-"""The official names, and the bytes of the official gzip files."""
-
+_OTHERS = ("mnist.npz", "mnist.pkl.gz", "mnist.pkl")
 _AGAIN = "Fix: fetch the file again, or remove it and use another copy."
 
 
@@ -62,51 +55,56 @@ def load_mnist(data_dir: str | os.PathLike[str] | None = None, *, download: bool
     MissingExtraError
         Neither a folder is named nor pooch installed, which finds the cache folder.
     """
+    files = find_mnist(data_dir, download=download)
+    if len(files) > 1:
+        return _from_idx(*files)
+    return _from_npz(files[0]) if files[0].suffix == ".npz" else _from_pickle(files[0])
+
+
+def find_mnist(
+    data_dir: str | os.PathLike[str] | None = None, *, download: bool = True
+) -> list[Path]:
+    """The files that `load_mnist` reads, with the same arguments and errors: four or one."""
     named = named_folder(data_dir)
     if named is not None:
-        return _read_first(look_in(named, "mnist"))
-    folder = cache_folder() / "mnist"
-    if download:
-        from tinygrad_bp.data.download import download_mnist
+        folders = look_in(named, "mnist")
+    else:
+        folders = [cache_folder() / "mnist"]
+        if download and not _complete(folders[0]):
+            from tinygrad_bp.data.download import download_mnist
 
-        download_mnist(folder)
-    return _read_first([folder])
-
-
-def find_idx(folder: Path, name: str) -> Path | None:
-    """The file in `folder` that holds the IDX file `name`, under any of its usual names."""
-    dotted = name.replace("-idx", ".idx")
-    for candidate in (f"{name}.gz", name, f"{dotted}.gz", dotted):
-        if (folder / candidate).is_file():
-            return folder / candidate
-    return None
-
-
-def _read_first(folders: list[Path]) -> Dataset:
-    readers: dict[str, Callable[[Path], Dataset]] = {
-        "mnist.npz": _from_npz,
-        "mnist.pkl.gz": _from_pickle,
-        "mnist.pkl": _from_pickle,
-    }
+            download_mnist(folders[0])
     for folder in folders:
-        files = [find_idx(folder, name) for name in IDX_FILES]
-        found = [file for file in files if file is not None]
-        if len(found) == len(IDX_FILES):
-            return _from_idx(folder, found)
-        for name, reader in readers.items():
-            if (folder / name).is_file():
-                return reader(folder / name)
-    wanted = [f"{name}.gz or {name} ({size:,} bytes as .gz)" for name, size in IDX_FILES.items()]
-    others = ["or instead of these four: mnist.npz, mnist.pkl.gz"]
-    raise not_found("MNIST", folders, [*(_mark(folders, w) for w in wanted), *others])
+        if files := _complete(folder):
+            return files
+    raise not_found("MNIST", folders, _wanted(folders))
 
 
-def _mark(folders: list[Path], wanted: str) -> str:
-    there = next(filter(None, (find_idx(f, wanted.split(".gz")[0]) for f in folders)), None)
-    return f"{wanted}: found as {there}" if there else wanted
+def _complete(folder: Path) -> list[Path]:
+    """The first complete set of files in a folder; none when there is none."""
+    four = [found for file in MNIST_SOURCES[0].files if (found := _find_idx(folder, file.name))]
+    if len(four) == len(MNIST_SOURCES[0].files):
+        return four
+    return next(([folder / name] for name in _OTHERS if (folder / name).is_file()), [])
 
 
-def _from_idx(folder: Path, files: list[Path]) -> Dataset:
+def _find_idx(folder: Path, packed: str) -> Path | None:
+    plain = packed.removesuffix(".gz")
+    dotted = plain.replace("-idx", ".idx")
+    names = (packed, plain, f"{dotted}.gz", dotted)
+    return next((folder / name for name in names if (folder / name).is_file()), None)
+
+
+def _wanted(folders: list[Path]) -> list[str]:
+    lines = []
+    for file in MNIST_SOURCES[0].files:
+        found = next(filter(None, (_find_idx(folder, file.name) for folder in folders)), None)
+        state = f"found {found}" if found else "missing"
+        lines.append(f"{file.name} ({file.size:,} bytes; also unpacked): {state}")
+    return [*lines, f"or, instead of these four, one of {', '.join(_OTHERS)}"]
+
+
+def _from_idx(*files: Path) -> Dataset:
     train_images, train_labels, test_images, test_labels = (
         read_idx(file, axes) for file, axes in zip(files, (3, 1, 3, 1), strict=True)
     )
@@ -115,7 +113,7 @@ def _from_idx(folder: Path, files: list[Path]) -> Dataset:
         _examples(train_images, train_labels, files[0], files[1]),
         _examples(test_images, test_labels, files[2], files[3]),
         image_shape=train_images.shape[1:],
-        source=str(folder),
+        source=str(files[0].parent),
     )
 
 
@@ -187,7 +185,7 @@ def _pixels(images: NDArray[Any], path: Path) -> NDArray[np.uint8]:
         return images.astype(np.uint8, copy=False)
     for scale in (256.0, 255.0):
         scaled = images * images.dtype.type(scale)
-        pixels = np.rint(scaled)
+        pixels: NDArray[Any] = np.rint(scaled)
         if (
             pixels.min(initial=0) >= 0
             and pixels.max(initial=0) <= 255
