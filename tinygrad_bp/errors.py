@@ -7,7 +7,6 @@ where, the facts (shapes, dtypes, names), and after ``Fix:`` what to do about it
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 from collections.abc import Iterable
@@ -141,6 +140,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
     >>> nearest("qqq", ["b", "a"])
     'known: a, b'
     """
+    import difflib  # rarely needed, and not quick to import
+
     names = sorted(known)
     close = difflib.get_close_matches(str(word), names, n=1, cutoff=0.6)
     return f"did you mean {close[0]!r}?" if close else "known: " + ", ".join(names)

@@ -7,7 +7,6 @@ each other's, and so that recording an operation reads a single variable.
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Generator
 from contextvars import ContextVar
 from types import TracebackType
@@ -112,6 +111,8 @@ class _Switch:
         MODE.set(self._before.pop())
 
     def __call__(self, function: F) -> F:
+        import inspect  # here, because importing it takes a quarter of the package's import time
+
         if not callable(function):
             raise TgError(f"{type(self).__name__}() decorates a function, not {function!r}")
         switch = type(self)
