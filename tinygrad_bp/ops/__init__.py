@@ -11,3 +11,4 @@ from tinygrad_bp.ops import activations
 from tinygrad_bp.ops import losses
 from tinygrad_bp.ops import softmax
 from tinygrad_bp.ops import einsum
+from tinygrad_bp.ops import joining

@@ -118,7 +118,7 @@ def transpose(a: Any, axes: Any = None) -> Any:
 def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
     """Exchange two axes; see `numpy.swapaxes`."""
     order = list(range(a.ndim))
-    i, j = _axes("swapaxes", (axis1,), a)[0], _axes("swapaxes", (axis2,), a)[0]
+    i, j = normalized_axes("swapaxes", (axis1,), a)[0], normalized_axes("swapaxes", (axis2,), a)[0]
     order[i], order[j] = j, i
     return _transpose(a, axes=tuple(order))
 
@@ -132,8 +132,8 @@ def matrix_transpose(x: Any, /) -> Any:
 @implements(np.moveaxis)
 def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     """Move axes to other places, the rest in order; see `numpy.moveaxis`."""
-    origin = _axes("moveaxis", source, a)
-    target = _axes("moveaxis", destination, a)
+    origin = normalized_axes("moveaxis", source, a)
+    target = normalized_axes("moveaxis", destination, a)
     if len(origin) != len(target):
         raise ShapeError(
             f"np.moveaxis has {len(origin)} source axes and {len(target)} destinations "
@@ -148,7 +148,7 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Any:
 @implements(np.rollaxis)
 def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
     """Move an axis before another one; see `numpy.rollaxis`."""
-    axis = _axes("rollaxis", (axis,), a)[0]
+    axis = normalized_axes("rollaxis", (axis,), a)[0]
     if not -a.ndim <= start <= a.ndim:
         raise _no_axis("rollaxis", start, a)
     start += a.ndim if start < 0 else 0
@@ -159,7 +159,7 @@ def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
 def expand_dims(a: Any, axis: Any) -> Any:
     """Insert axes of length 1; see `numpy.expand_dims`."""
     axes = axis if isinstance(axis, (tuple, list)) else (axis,)
-    places = _axes("expand_dims", axes, a, a.ndim + len(axes))
+    places = normalized_axes("expand_dims", axes, a, a.ndim + len(axes))
     lengths = iter(a.shape)
     n = a.ndim + len(places)
     return _reshape(a, shape=tuple(1 if i in places else next(lengths) for i in range(n)))
@@ -176,7 +176,7 @@ def squeeze(a: Any, axis: Any = None) -> Any:
     """
     if axis is None:
         return _reshape(a, shape=tuple(n for n in a.shape if n != 1))
-    drop = _axes("squeeze", axis, a)
+    drop = normalized_axes("squeeze", axis, a)
     for i in drop:
         if a.shape[i] != 1:
             raise ShapeError(
@@ -252,7 +252,7 @@ def atleast_3d(*arys: Any) -> Any:
 @implements(np.flip)
 def flip(m: Any, axis: Any = None) -> Any:
     """Reverse the order along all axes or the given ones; see `numpy.flip`."""
-    turned = range(m.ndim) if axis is None else _axes("flip", axis, m)
+    turned = range(m.ndim) if axis is None else normalized_axes("flip", axis, m)
     return m[tuple(slice(None, None, -1) if i in turned else slice(None) for i in range(m.ndim))]
 
 
@@ -282,13 +282,13 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
         return _reshape(roll(_reshape(a, shape=(-1,)), shift, 0), shape=a.shape)
     shifts, places = np.broadcast_arrays(shift, axis)
     for n, i in zip(shifts.ravel().tolist(), places.ravel().tolist(), strict=True):
-        k = _axes("roll", (i,), a)[0]
+        k = normalized_axes("roll", (i,), a)[0]
         order = np.roll(np.arange(a.shape[k]), n)
         a = FUNCTIONS[operator.getitem](a, (slice(None),) * k + (order,))
     return a
 
 
-def _axes(name: str, axis: Any, a: Any, ndim: int | None = None) -> tuple[int, ...]:
+def normalized_axes(name: str, axis: Any, a: Any, ndim: int | None = None) -> tuple[int, ...]:
     """The axes as a tuple of places from 0 on, or an error that says what there is."""
     n = a.ndim if ndim is None else ndim
     try:

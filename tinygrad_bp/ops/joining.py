@@ -1,0 +1,335 @@
+"""Joining and splitting: concatenate, stack and their kin, split, pad, tile and repeat."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable
+from itertools import accumulate, pairwise
+from typing import Any
+
+import numpy as np
+
+from tinygrad_bp.core import FUNCTIONS, Primitive, implements
+from tinygrad_bp.errors import OperationError, ShapeError, user_line
+from tinygrad_bp.ops.shaping import (
+    atleast_1d,
+    atleast_2d,
+    atleast_3d,
+    broadcast_to,
+    normalized_axes,
+    reshape,
+)
+
+
+def _part(i: int, g: Any, out: Any, *arrays: Any, axis: int, starts: tuple[int, ...]) -> Any:
+    return g[(slice(None),) * axis + (slice(starts[i], starts[i + 1]),)]
+
+
+# The places where the parts begin are a parameter, so that n parts do not cost n² sums.
+_concatenate = Primitive(
+    "concatenate",
+    lambda *arrays, axis, starts: np.concatenate(arrays, axis),
+    _part,
+    formula=r"(x_1, \dots, x_n)",
+    vjp_formulas=[r"\bar{z}_{[x_i]}"],
+)
+
+_stack = Primitive(
+    "stack",
+    lambda *arrays, axis: np.stack(arrays, axis),
+    lambda i, g, out, *arrays, axis: g[(slice(None),) * axis + (i,)],
+    formula=r"(x_1, \dots, x_n)",
+    vjp_formulas=[r"\bar{z}_i"],
+)
+
+_pad = Primitive(
+    "pad",
+    lambda x, *, width, value: np.pad(x, width or 0, constant_values=value),
+    [
+        lambda g, out, x, *, width, value: g[
+            tuple(slice(before, before + n) for (before, _), n in zip(width, x.shape, strict=True))
+        ]
+    ],
+    formula=r"\text{pad}(x)",
+    vjp_formulas=[r"\bar{z}_{[x]}"],
+)
+
+
+@implements(np.concatenate)
+def concatenate(
+    arrays: Any, /, axis: int | None = 0, out: None = None, *, dtype: Any = None, **kwargs: Any
+) -> Any:
+    """Join arrays along an axis that they have; see `numpy.concatenate`.
+
+    Parameters
+    ----------
+    arrays : sequence of tensors and arrays
+        Of equal shapes but for `axis`.
+    axis : int or None, default 0
+        None flattens them first.
+
+    Raises
+    ------
+    OperationError
+        ``out=``, ``dtype=`` or ``casting=`` was given.
+    ShapeError
+        The shapes differ elsewhere than along the axis.
+
+    Examples
+    --------
+    >>> import tinygrad_bp as tg
+    >>> np.concatenate([tg.Tensor([1.0, 2.0]), np.zeros(1)])
+    Tensor([1., 2., 0.])
+    """
+    _no_options("concatenate", out=out, dtype=dtype, **kwargs)
+    parts = _arrays(arrays)
+    if axis is None:
+        parts, axis = [reshape(a, (-1,)) for a in parts], 0
+    starts: tuple[int, ...] = ()
+    if parts and parts[0].ndim and all(a.ndim == parts[0].ndim for a in parts):
+        (axis,) = normalized_axes("concatenate", axis, parts[0])
+        starts = tuple(accumulate((a.shape[axis] for a in parts), initial=0))
+    return _concatenate(*parts, axis=axis, starts=starts)
+
+
+@implements(np.stack)
+def stack(arrays: Any, axis: int = 0, out: None = None, *, dtype: Any = None, **kwargs: Any) -> Any:
+    """Join arrays of one shape along a new axis; see `numpy.stack`.
+
+    Examples
+    --------
+    >>> import tinygrad_bp as tg
+    >>> np.stack([tg.Tensor([1.0, 2.0]), np.zeros(2)], axis=1)
+    Tensor([[1., 0.],
+            [2., 0.]])
+    """
+    _no_options("stack", out=out, dtype=dtype, **kwargs)
+    parts = _arrays(arrays)
+    if parts:
+        (axis,) = normalized_axes("stack", axis, parts[0], parts[0].ndim + 1)
+    return _stack(*parts, axis=axis)
+
+
+@implements(np.vstack)
+def vstack(tup: Any, *, dtype: Any = None, **kwargs: Any) -> Any:
+    """Join along the first axis, vectors as rows; see `numpy.vstack`."""
+    return concatenate([atleast_2d(a) for a in _arrays(tup)], 0, dtype=dtype, **kwargs)
+
+
+@implements(np.hstack)
+def hstack(tup: Any, *, dtype: Any = None, **kwargs: Any) -> Any:
+    """Join along the second axis, vectors along their only one; see `numpy.hstack`."""
+    parts = [atleast_1d(a) for a in _arrays(tup)]
+    axis = 0 if parts and parts[0].ndim == 1 else 1
+    return concatenate(parts, axis, dtype=dtype, **kwargs)
+
+
+@implements(np.dstack)
+def dstack(tup: Any) -> Any:
+    """Join along the third axis; see `numpy.dstack`."""
+    return concatenate([atleast_3d(a) for a in _arrays(tup)], 2)
+
+
+@implements(np.column_stack)
+def column_stack(tup: Any) -> Any:
+    """Join along the second axis, vectors as columns; see `numpy.column_stack`."""
+    parts = _arrays(tup)
+    return concatenate([reshape(a, (-1, 1)) if a.ndim < 2 else a for a in parts], 1)
+
+
+@implements(np.array_split)
+def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    """Cut along an axis, at places or into parts as equal as can be; see `numpy.array_split`.
+
+    Examples
+    --------
+    >>> import tinygrad_bp as tg
+    >>> [part.tolist() for part in np.array_split(tg.Tensor([1.0, 2.0, 3.0]), 2)]
+    [[1.0, 2.0], [3.0]]
+    """
+    (axis,) = normalized_axes("split", axis, ary)
+    n = ary.shape[axis]
+    if hasattr(indices_or_sections, "__len__"):
+        cuts = [0, *(operator.index(i) for i in indices_or_sections), n]
+    else:
+        parts = operator.index(indices_or_sections)
+        if parts < 1:
+            raise ShapeError(
+                f"np.split cannot make {parts} parts (at {user_line()}).\nFix: ask for one or more."
+            )
+        size, longer = divmod(n, parts)
+        cuts = [i * size + min(i, longer) for i in range(parts + 1)]
+    lead = (slice(None),) * axis
+    return [
+        FUNCTIONS[operator.getitem](ary, (*lead, slice(low, high))) for low, high in pairwise(cuts)
+    ]
+
+
+@implements(np.split)
+def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    """Cut along an axis, at places or into equal parts; see `numpy.split`.
+
+    Raises
+    ------
+    ShapeError
+        The axis does not divide into that many equal parts.
+    """
+    (axis,) = normalized_axes("split", axis, ary)
+    if not hasattr(indices_or_sections, "__len__"):
+        parts = operator.index(indices_or_sections)
+        if parts > 0 and ary.shape[axis] % parts:
+            raise ShapeError(
+                f"np.split cannot cut axis {axis} of length {ary.shape[axis]} of shape {ary.shape} "
+                f"into {parts} equal parts (at {user_line()}).\nFix: use np.array_split."
+            )
+    return array_split(ary, indices_or_sections, axis)
+
+
+def _splitter(function: Any, least: int, axis: Callable[[int], int]) -> None:
+    """Register a relative of `split` that needs so many axes and cuts along one of its own."""
+    name = function.__name__
+
+    def cut(ary: Any, indices_or_sections: Any) -> list[Any]:
+        if ary.ndim < least:
+            raise ShapeError(
+                f"np.{name} of shape {ary.shape} (at {user_line()}): it needs {least} axes or more."
+                "\nFix: use np.split with an axis."
+            )
+        return split(ary, indices_or_sections, axis(ary.ndim))
+
+    FUNCTIONS[function] = cut
+
+
+_splitter(np.vsplit, 2, lambda ndim: 0)
+_splitter(np.hsplit, 1, lambda ndim: min(ndim - 1, 1))
+_splitter(np.dsplit, 3, lambda ndim: 2)
+
+
+@implements(np.pad)
+def pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
+    """Add elements before and after along the axes; see `numpy.pad`.
+
+    Parameters
+    ----------
+    array : Tensor
+        Any shape.
+    pad_width : int, (before, after), or one such pair per axis, or a dict of them by axis
+        How many elements to add.
+    mode : {'constant', 'edge', 'reflect', 'symmetric', 'wrap'}
+        What they are: `constant_values` (0 unless given), or elements of the array.
+
+    Raises
+    ------
+    OperationError
+        Another mode or option, or a tensor among `constant_values`.
+
+    Examples
+    --------
+    >>> import tinygrad_bp as tg
+    >>> np.pad(tg.Tensor([1.0, 2.0, 3.0]), (0, 2), mode="reflect")
+    Tensor([1., 2., 3., 2., 1.])
+    """
+    width = _width(pad_width, array)
+    value = kwargs.pop("constant_values", 0) if mode == "constant" else 0
+    if mode not in ("constant", "edge", "reflect", "symmetric", "wrap") or kwargs:
+        options = "".join(f", {name}={v!r}" for name, v in kwargs.items())
+        raise OperationError(
+            f"np.pad with mode={mode!r}{options} is not available on tensors (at {user_line()}).\n"
+            "Fix: use mode 'constant', 'edge', 'reflect', 'symmetric' or 'wrap' without options."
+        )
+    if mode == "constant":
+        if hasattr(value, "requires_grad"):
+            raise OperationError(
+                f"np.pad takes numbers as constant_values, not a tensor (at {user_line()}).\n"
+                "Fix: join with np.concatenate, through which both gradients flow."
+            )
+        return _pad(array, width=width, value=value)
+    for axis, ((before, after), n) in enumerate(zip(width, array.shape, strict=True)):
+        if before or after:
+            if n == 0:
+                raise ShapeError(
+                    f"np.pad with mode={mode!r}: axis {axis} of shape {array.shape} has no element "
+                    f"to repeat (at {user_line()}).\nFix: pad it with a constant."
+                )
+            places = np.pad(np.arange(n), (before, after), mode=mode)
+            array = FUNCTIONS[operator.getitem](array, (slice(None),) * axis + (places,))
+    return array
+
+
+def _width(pad_width: Any, array: Any) -> tuple[tuple[int, int], ...]:
+    """(before, after) for each axis."""
+    if isinstance(pad_width, dict):
+        wide: list[Any] = [(0, 0)] * array.ndim
+        for axis, pair in pad_width.items():
+            (place,) = normalized_axes("pad", axis, array)
+            wide[place] = pair if isinstance(pair, Iterable) else (pair, pair)
+        pad_width = wide
+    widths = np.asarray(pad_width)
+    try:
+        pairs = np.broadcast_to(widths, (array.ndim, 2))
+    except ValueError as error:
+        raise ShapeError(
+            f"np.pad: pad_width {pad_width} does not fit shape {array.shape} (at {user_line()}).\n"
+            "Fix: pass one pair (before, after) per axis."
+        ) from error
+    if widths.dtype.kind not in "iu" or (pairs < 0).any():
+        raise ShapeError(
+            f"np.pad: pad_width {pad_width} must be whole numbers from 0 on (at {user_line()}).\n"
+            "Fix: to drop elements, slice."
+        )
+    return tuple((int(before), int(after)) for before, after in pairs)
+
+
+@implements(np.tile)
+def tile(A: Any, reps: Any) -> Any:  # noqa: N803 - NumPy's name
+    """Repeat the whole array along each axis; see `numpy.tile`.
+
+    Examples
+    --------
+    >>> import tinygrad_bp as tg
+    >>> np.tile(tg.Tensor([1.0, 2.0]), 2)
+    Tensor([1., 2., 1., 2.])
+    """
+    times = tuple(reps) if isinstance(reps, Iterable) else (reps,)
+    n = max(len(times), A.ndim)
+    times = (1,) * (n - len(times)) + times
+    shape = (1,) * (n - A.ndim) + A.shape
+    x = reshape(A, tuple(length for m in shape for length in (1, m)))
+    x = broadcast_to(x, tuple(k for pair in zip(times, shape, strict=True) for k in pair))
+    return reshape(x, tuple(k * m for k, m in zip(times, shape, strict=True)))
+
+
+@implements(np.repeat)
+def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
+    """Repeat each element, all as often or each as given; see `numpy.repeat`.
+
+    Examples
+    --------
+    >>> import tinygrad_bp as tg
+    >>> np.repeat(tg.Tensor([1.0, 2.0]), [1, 2])
+    Tensor([1., 2., 2.])
+    """
+    if axis is None:
+        a, axis = reshape(a, (-1,)), 0
+    (axis,) = normalized_axes("repeat", axis, a)
+    try:
+        places = np.repeat(np.arange(a.shape[axis]), repeats)
+    except ValueError as error:
+        raise ShapeError(
+            f"np.repeat: repeats={repeats} does not fit axis {axis} of shape {a.shape} "
+            f"(at {user_line()}).\nFix: pass one number, or one for each element of the axis."
+        ) from error
+    return FUNCTIONS[operator.getitem](a, (slice(None),) * axis + (places,))
+
+
+def _arrays(arrays: Iterable[Any]) -> list[Any]:
+    return [a if hasattr(a, "ndim") else np.asarray(a) for a in arrays]
+
+
+def _no_options(name: str, **options: Any) -> None:
+    given = ", ".join(f"{key}=" for key, value in options.items() if value is not None)
+    if given:
+        raise OperationError(
+            f"np.{name} with {given} is not available on tensors (at {user_line()}).\n"
+            "Fix: leave it away, and use astype() for another dtype."
+        )
