@@ -9,6 +9,7 @@ values. Fans follow the layout (out, in, *kernel): fan_in = in · Π kernel, fan
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -273,16 +274,17 @@ def initialize(
             'Fix: give a name, or a dict as {"name": "normal", "std": 0.01}.'
         )
     function = INITIALIZERS[name]
-    code = function.__code__
-    known = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+    arguments = inspect.signature(function).parameters
+    known = [a.name for a in arguments.values() if a.kind is a.KEYWORD_ONLY]
     for key in given:
         if key not in known:
             raise ArgumentError(
                 f"the initializer {name!r} has no parameter {key!r}: "
                 + (nearest(key, known) if known else "it has none.")
             )
-    for key in set(known) - set(function.__kwdefaults__ or ()) - set(given):
-        raise ArgumentError(f"the initializer {name!r} needs the parameter {key!r}.")
+    for key in known:
+        if key not in given and arguments[key].default is inspect.Parameter.empty:
+            raise ArgumentError(f"the initializer {name!r} needs the parameter {key!r}.")
     try:
         return function(shape, generator, dtype, **given)
     except TypeError as error:

@@ -15,6 +15,7 @@ from tinygrad_bp.errors import ArgumentError, ShapeError, nearest
 from tinygrad_bp.nn.init import Declaration, Seed, child_stream, initialize
 from tinygrad_bp.nn.module import Module
 from tinygrad_bp.nn.parameter import Parameter
+from tinygrad_bp.ops.linear_algebra import linear
 
 
 class Identity(Module):
@@ -103,8 +104,8 @@ class Linear(Module):
         x = as_tensor(x)
         if x.ndim == 0 or x.shape[-1] != self.in_features:
             raise _misfit(self, x.shape)
-        y: Tensor = x @ self.weight.T
-        return y if self.bias is None else y + self.bias
+        y: Tensor = linear(x, self.weight, self.bias)
+        return y
 
     def config(self) -> dict[str, Any]:
         """What a spec says of this layer."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import operator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,12 +58,12 @@ class Summary:
     nbytes: int
 
     def __str__(self) -> str:
-        table = [("layer", "type", "output", "parameters")]
+        table: list[tuple[str, ...]] = [("layer", "type", "output", "parameters")]
         for row in self.rows:
             shape = "not called" if row.output_shape is None else str(row.output_shape)
             table.append((row.path or ".", row.type, shape, f"{row.parameters:,}"))
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        table.insert(1, tuple("-" * width for width in widths))  # type: ignore[arg-type]  # four
+        table.insert(1, tuple("-" * width for width in widths))
         lines = [
             "  ".join(
                 cell.rjust(width) if i == 3 else cell.ljust(width)
@@ -96,7 +96,7 @@ def summarize(module: Module, input_shape: int | tuple[int, ...], batch_size: in
         tuple(rows),
         sum(p.size for p in parameters),
         sum(p.size for p in parameters if p.requires_grad),
-        sum(p.nbytes for p in parameters),
+        sum(p.data.nbytes for p in parameters),
     )
 
 
@@ -110,7 +110,7 @@ def _output_shapes(
         shapes.setdefault(id(each), getattr(output, "shape", type(output).__name__))
 
     first = next(module.parameters(), None)
-    axes = input_shape if isinstance(input_shape, tuple) else (operator.index(input_shape),)
+    axes = tuple(input_shape) if isinstance(input_shape, Iterable) else (input_shape,)
     x = np.zeros((batch_size, *axes), np.float32 if first is None else first.dtype)
     modules = list(module.modules())
     training = [each.training for each in modules]

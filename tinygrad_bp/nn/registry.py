@@ -1,0 +1,119 @@
+"""The layers that a `NetworkSpec` knows by name, and what each of them may be told."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar, overload
+
+from tinygrad_bp.errors import SpecError
+from tinygrad_bp.nn.layers import Dropout, Flatten, Identity, Linear
+from tinygrad_bp.nn.module import Module
+
+M = TypeVar("M", bound=type[Module])
+
+#: Keys that every layer of a spec may have, beside those of its class.
+RESERVED = ("type", "name")
+
+# What a layer that has an argument of this name is handed when it is built.
+_HANDED = ("in_features", "input_shape", "dtype", "generator")
+
+
+@dataclass(frozen=True)
+class LayerKind:
+    """A registered class of layers.
+
+    Attributes
+    ----------
+    cls : type
+        The class.
+    keys : dict
+        The arguments that a spec may give, with their defaults.
+    required : tuple of str
+        Those of them without a default.
+    handed : tuple of str
+        The arguments that are handed in when it is built.
+    """
+
+    cls: type[Module]
+    keys: Mapping[str, Any]
+    required: tuple[str, ...]
+    handed: tuple[str, ...]
+
+
+#: The registered layers, by the name that a spec has for them.
+LAYERS: dict[str, LayerKind] = {}
+
+
+@overload
+def register_layer(cls: M) -> M: ...
+@overload
+def register_layer(*, name: str) -> Callable[[M], M]: ...
+def register_layer(cls: Any = None, *, name: str | None = None) -> Any:
+    """Make a class of modules known to `NetworkSpec`: a decorator.
+
+    The arguments of ``__init__`` are the keys of the spec. Each is kept in an attribute of its
+    name, from which `NetworkSpec.from_module` reads it; a class that keeps them otherwise has a
+    method ``config()`` that returns them as a dict. Arguments of these names are no keys, but
+    are handed in: ``in_features`` (length of the last axis of the input; a spec may say it, and
+    it is then checked), ``input_shape`` (without the batch axis), ``dtype`` and ``generator``.
+
+    Parameters
+    ----------
+    cls : type
+        A subclass of `Module`.
+    name : str, optional
+        Its name in specs, in place of that of the class.
+
+    Raises
+    ------
+    SpecError
+        The name is taken, or an argument has a name that specs use themselves.
+
+    Examples
+    --------
+    >>> import tinygrad_bp as tg
+    >>> @tg.nn.register_layer
+    ... class Scale(tg.nn.Module):
+    ...     def __init__(self, factor=2.0):
+    ...         self.factor = factor
+    ...
+    ...     def forward(self, x):
+    ...         return x * self.factor
+    >>> tg.nn.NetworkSpec((1,), [{"type": "Scale", "factor": 3.0}]).build()(tg.Tensor([[1.0]]))
+    Tensor([[3.]])
+    """
+    if cls is None:
+        return functools.partial(_register, name=name)
+    return _register(cls, name)
+
+
+def _register(cls: M, name: str | None) -> M:
+    name = name or cls.__name__
+    known = LAYERS.get(name)
+    if (known is not None and known.cls is not cls) or name == "Sequential":
+        raise SpecError(
+            f'there is a layer {name!r} already.\nFix: another name: @register_layer(name="...")'
+        )
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    arguments = [p for p in inspect.signature(cls).parameters.values() if p.kind in named]
+    keys = {p.name: p.default for p in arguments if p.name not in _HANDED}
+    for key in RESERVED:
+        if key in keys:
+            raise SpecError(
+                f"{name}.__init__ has an argument {key!r}, which is a key that specs use.\n"
+                "Fix: another name for the argument."
+            )
+    LAYERS[name] = LayerKind(
+        cls,
+        keys,
+        tuple(key for key, default in keys.items() if default is inspect.Parameter.empty),
+        tuple(p.name for p in arguments if p.name in _HANDED),
+    )
+    return cls
+
+
+for _cls in (Dropout, Flatten, Identity, Linear):
+    register_layer(_cls)
