@@ -1,0 +1,197 @@
+"""Activations and losses as functions of tensors, with the names that the field uses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinygrad_bp.core import Tensor, as_tensor
+from tinygrad_bp.errors import ArgumentError, user_line
+from tinygrad_bp.nn.loss_functions import (
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    half_squared_error,
+    huber_loss,
+    l1_loss,
+    mse_loss,
+)
+from tinygrad_bp.ops import activations
+from tinygrad_bp.ops import softmax as softmaxes
+
+__all__ = [
+    "binary_cross_entropy_with_logits",
+    "cross_entropy",
+    "dropout",
+    "half_squared_error",
+    "huber_loss",
+    "l1_loss",
+    "linear",
+    "log_softmax",
+    "logsumexp",
+    "mse_loss",
+    "relu",
+    "sigmoid",
+    "softmax",
+    "softplus",
+    "softsign",
+    "tanh",
+]
+
+
+def linear(x: Any, weight: Any, bias: Any = None) -> Tensor:
+    r"""Affine map of the last axis, :math:`x W^\top + b`.
+
+    Parameters
+    ----------
+    x : array_like
+        Shape (..., in_features).
+    weight : array_like
+        Shape (out_features, in_features).
+    bias : array_like, optional
+        Shape (out_features,).
+
+    Examples
+    --------
+    >>> linear(np.ones((1, 3)), np.ones((2, 3)), np.array([0.0, 1.0]))
+    Tensor([[3., 4.]])
+    """
+    y: Tensor = as_tensor(x) @ as_tensor(weight).T
+    return y if bias is None else y + bias
+
+
+def relu(x: Any) -> Tensor:
+    """Rectifier, max(x, 0), of derivative 0 at 0.
+
+    Examples
+    --------
+    >>> relu(np.array([-1.0, 2.0]))
+    Tensor([0., 2.])
+    """
+    return activations.relu(x)
+
+
+def sigmoid(x: Any) -> Tensor:
+    r"""Logistic function, :math:`1 / (1 + e^{-x})`.
+
+    Examples
+    --------
+    >>> sigmoid(np.array([-1e4, 0.0, 1e4])).numpy().round(2).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    return activations.sigmoid(x)
+
+
+def tanh(x: Any) -> Tensor:
+    """Hyperbolic tangent; `numpy.tanh` on tensors is the same.
+
+    Examples
+    --------
+    >>> tanh(np.array([0.0]))
+    Tensor([0.])
+    """
+    result: Tensor = np.tanh(as_tensor(x))  # type: ignore[assignment] # NumPy's protocol
+    return result
+
+
+def softsign(x: Any) -> Tensor:
+    """Softsign, x / (1 + abs(x)).
+
+    Examples
+    --------
+    >>> softsign(np.array([-1.0, 0.0, 3.0]))
+    Tensor([-0.5 ,  0.  ,  0.75])
+    """
+    return activations.softsign(x)
+
+
+def softplus(x: Any) -> Tensor:
+    r"""Smooth rectifier, :math:`\log(1 + e^x)`.
+
+    Examples
+    --------
+    >>> softplus(np.array([-1e4, 1e4]))
+    Tensor([    0., 10000.])
+    """
+    return activations.softplus(x)
+
+
+def softmax(x: Any, axis: int = -1) -> Tensor:
+    r"""Exponentials along `axis`, divided by their sum.
+
+    Examples
+    --------
+    >>> softmax(np.array([1e4, 1e4]))
+    Tensor([0.5, 0.5])
+    """
+    return softmaxes.softmax(x, axis=axis)
+
+
+def log_softmax(x: Any, axis: int = -1) -> Tensor:
+    r"""Logarithm of the softmax along `axis`, :math:`x - \log \sum_j e^{x_j}`.
+
+    Examples
+    --------
+    >>> log_softmax(np.array([0.0, 1e4]))
+    Tensor([-10000.,      0.])
+    """
+    return softmaxes.log_softmax(x, axis=axis)
+
+
+def logsumexp(x: Any, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+    r"""Logarithm of the sum of exponentials over `axis`, :math:`\log \sum_j e^{x_j}`.
+
+    Examples
+    --------
+    >>> logsumexp(np.array([1e4, -1e4])).item()
+    10000.0
+    """
+    return softmaxes.logsumexp(x, axis=axis, keepdims=keepdims)
+
+
+def dropout(
+    x: Any, p: float, training: bool = True, generator: np.random.Generator | None = None
+) -> Tensor:
+    """Set elements to zero with probability `p`, and divide the others by 1 - p.
+
+    N. Srivastava et al., "Dropout", JMLR 15 (2014), in the inverted form.
+
+    Parameters
+    ----------
+    x : array_like
+        Any shape.
+    p : float
+        In [0, 1).
+    training : bool, default True
+        Without it, `x` is returned as it is.
+    generator : numpy.random.Generator
+        Where the choice comes from; needed in training.
+
+    Raises
+    ------
+    ArgumentError
+        `p` lies outside of [0, 1), or there is no generator.
+
+    Examples
+    --------
+    >>> sorted(set(dropout(np.ones(99), 0.5, generator=np.random.default_rng(0)).data.tolist()))
+    [0.0, 2.0]
+    """
+    if not 0 <= p < 1:
+        raise ArgumentError(
+            f"dropout at {user_line()}: the probability p is {p!r}.\n"
+            "Fix: a number in [0, 1); 0.5 drops half of the elements."
+        )
+    values = as_tensor(x)
+    if not training or p == 0:
+        return values
+    if generator is None:
+        raise ArgumentError(
+            f"dropout at {user_line()} draws at random in training and has no generator.\n"
+            "Fix: generator=numpy.random.default_rng(seed)."
+        )
+    dtype = values.dtype if values.dtype.kind == "f" else np.dtype(float)
+    keep = (generator.random(values.shape, np.float32) >= p).astype(dtype)
+    keep *= 1 / (1 - p)
+    kept: Tensor = values * keep
+    return kept

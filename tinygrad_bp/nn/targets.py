@@ -1,0 +1,193 @@
+"""What losses ask of predictions and targets before anything is computed, and the errors."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+
+from tinygrad_bp.core import Tensor, as_tensor
+from tinygrad_bp.core.mode import MODE
+from tinygrad_bp.errors import ArgumentError, DTypeError, ShapeError, nearest, user_line
+
+Reduction = Literal["mean", "sum", "none"]
+REDUCTIONS = ("mean", "sum", "none")
+
+
+def check_reduction(loss: str, reduction: str) -> None:
+    """Refuse a reduction that there is not.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    if reduction not in REDUCTIONS:
+        raise ArgumentError(
+            f"{_where(loss)}: there is no reduction {reduction!r}: "
+            f"{nearest(reduction, REDUCTIONS)}\nFix: one of 'mean', 'sum' and 'none'."
+        )
+
+
+def scale(loss: str, reduction: str, count: int) -> float:
+    """The factor of the sum over `count` terms: 1/count for a mean.
+
+    Raises
+    ------
+    ArgumentError
+        There is no such reduction.
+    ShapeError
+        The mean of nothing was asked for.
+    """
+    if reduction == "mean":
+        if not count:
+            raise ShapeError(
+                f"{_where(loss)}: the mean over an empty batch has no value.\n"
+                "Fix: pass at least one sample, or reduction='sum'."
+            )
+        return 1 / count
+    check_reduction(loss, reduction)
+    return 1.0
+
+
+def pair(loss: str, prediction: Any, target: Any) -> tuple[Tensor, Any]:
+    """Prediction and target as tensors or arrays of one shape.
+
+    Integer and boolean targets take the dtype of the prediction, so that float32 stays float32.
+
+    Raises
+    ------
+    ShapeError
+        The shapes differ: they are not broadcast.
+    """
+    prediction = as_tensor(prediction)
+    if not isinstance(target, (Tensor, np.ndarray)):
+        target = np.asarray(target)
+    if prediction.data.shape != target.shape:
+        raise _mismatch(loss, prediction.shape, target.shape)
+    if target.dtype.kind in "iub" and prediction.data.dtype.kind == "f":
+        target = target.astype(prediction.data.dtype)
+    return prediction, target
+
+
+def check_probabilities(loss: str, target: Any) -> None:
+    """Refuse targets outside of [0, 1].
+
+    Raises
+    ------
+    ArgumentError
+        Names the first of them.
+    """
+    values = _values(target)
+    if values.size and not (values.min() >= 0 and values.max() <= 1):
+        index, value = _first(values, ~((values >= 0) & (values <= 1)))
+        raise ArgumentError(
+            f"{_where(loss)}: targets are probabilities in [0, 1], but the one at index {index} "
+            f"is {value}.\nFix: pass 0 and 1, or numbers between."
+        )
+
+
+def check_labels(loss: str, logits: Tensor, labels: Any) -> Any:
+    """The labels of (N, C) logits: integers (N,) in [0, C), or rows (N, C) that sum to 1.
+
+    Raises
+    ------
+    ShapeError
+        The logits are not a matrix, or the labels have another shape.
+    DTypeError
+        The labels have shape (N,) but are not integers.
+    ArgumentError
+        A label is not in [0, C), or a row is no probability distribution.
+    """
+    shape = logits.data.shape
+    if len(shape) != 2 or not shape[1]:
+        raise ShapeError(
+            f"{_where(loss)}: logits have shape (samples, classes), not {shape}.\nFix: "
+            + ("logits[None], for a single sample." if len(shape) == 1 else "use reshape.")
+        )
+    if not isinstance(labels, (Tensor, np.ndarray)):
+        labels = np.asarray(labels)
+    if labels.shape == shape:
+        labels = pair(loss, logits, labels)[1]
+        _check_rows(loss, _values(labels))
+    elif labels.shape == shape[:1]:
+        _check_integers(loss, _values(labels), shape[1])
+    else:
+        n, c = shape
+        raise ShapeError(
+            f"{_where(loss)}: labels of shape {labels.shape} do not fit logits of shape {shape}."
+            f"\nFix: pass integers of shape ({n},), or one-hot rows or probabilities of shape "
+            f"({n}, {c})" + ("; here, labels.ravel()." if labels.shape == (n, 1) else ".")
+        )
+    if MODE.get().anomaly:
+        _refuse_probabilities(loss, logits.data)
+    return labels
+
+
+def _check_integers(loss: str, labels: Any, classes: int) -> None:
+    if labels.dtype.kind not in "iu":
+        raise DTypeError(
+            f"{_where(loss)}: labels of shape {labels.shape} are class numbers and therefore "
+            f"integers, not {labels.dtype}.\nFix: labels.astype(int); or pass one-hot rows or "
+            f"probabilities of shape ({len(labels)}, {classes})."
+        )
+    if labels.size and not (labels.min() >= 0 and labels.max() < classes):
+        index, value = _first(labels, (labels < 0) | (labels >= classes))
+        raise ArgumentError(
+            f"{_where(loss)}: the label at index {index[0]} is {value}, but logits of "
+            f"{classes} classes have labels 0 to {classes - 1}.\nFix: number the classes from 0, "
+            f"or give the network {int(labels.max()) + 1} outputs."
+            if value > 0
+            else f"{_where(loss)}: the label at index {index[0]} is {value}, but labels are 0 to "
+            f"{classes - 1}.\nFix: leave out the samples without a class."
+        )
+
+
+def _check_rows(loss: str, rows: Any) -> None:
+    check_probabilities(loss, rows)
+    sums = rows @ np.ones(rows.shape[1], rows.dtype)  # a tenth of the time of rows.sum(axis=1)
+    wrong = np.abs(sums - 1) > 1e-2
+    if wrong.any():
+        index, value = _first(sums, wrong)
+        raise ArgumentError(
+            f"{_where(loss)}: each row of the labels is a probability distribution, but row "
+            f"{index[0]} sums to {value}.\nFix: labels / labels.sum(axis=1, keepdims=True); for "
+            "classes that do not exclude each other, binary_cross_entropy_with_logits."
+        )
+
+
+def _refuse_probabilities(loss: str, logits: Any) -> None:
+    inside = logits.size and logits.min() >= 0 and logits.max() <= 1
+    if inside and np.allclose(logits.sum(axis=1), 1, atol=1e-4):
+        raise ArgumentError(
+            f"{_where(loss)}: the logits {logits.shape} are probabilities already: each row lies "
+            "in [0, 1] and sums to 1. The loss takes the softmax itself.\n"
+            "Fix: leave the softmax out of the network."
+        )
+
+
+def _mismatch(loss: str, prediction: tuple[int, ...], target: tuple[int, ...]) -> ShapeError:
+    if np.prod(prediction) == np.prod(target):
+        fix = f"target.reshape({prediction})."
+    elif target == prediction[:-1]:
+        fix = f"for class labels, one-hot rows: np.eye({prediction[-1]})[target]."
+    else:
+        fix = f"np.broadcast_to(target, {prediction}), if that is meant."
+    return ShapeError(
+        f"{_where(loss)}: the prediction has shape {prediction} and the target {target}; they "
+        f"are not broadcast.\nFix: {fix}"
+    )
+
+
+def _where(loss: str) -> str:
+    path = MODE.get().path()
+    return f"{loss}{f' in {path}' if path else ''} at {user_line()}"
+
+
+def _values(labels: Any) -> Any:
+    return labels.data if isinstance(labels, Tensor) else labels
+
+
+def _first(values: Any, bad: Any) -> tuple[tuple[int, ...], Any]:
+    """Index and value of the first element that is marked as bad."""
+    index = tuple(int(i) for i in np.argwhere(bad)[0])
+    return index, values[index]
