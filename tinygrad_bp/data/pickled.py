@@ -59,9 +59,9 @@ class _DType:
 
 
 class _Bytes(bytes):
-    """Stands in for `codecs.encode`, through which Python 3 writes bytes for Python 2."""
+    """Stands in for what Python 3 writes bytes for Python 2 with: `codecs.encode`, `bytes()`."""
 
-    def __new__(cls, text: str, encoding: str = "latin1") -> _Bytes:
+    def __new__(cls, text: str = "", encoding: str = "latin1") -> _Bytes:
         return super().__new__(cls, text, "latin1")
 
     def __setstate__(self, state: Any) -> None:
@@ -88,6 +88,7 @@ _ALLOWED: dict[tuple[str, str], type] = {
     ("numpy.core.numeric", "_frombuffer"): _FromBuffer,
     ("numpy._core.numeric", "_frombuffer"): _FromBuffer,
     ("_codecs", "encode"): _Bytes,
+    ("__builtin__", "bytes"): _Bytes,
 }
 
 
