@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -16,22 +16,27 @@ from tinygrad_bp.nn.loss_functions import (
     l1_loss,
     mse_loss,
 )
-from tinygrad_bp.ops import activations
+from tinygrad_bp.ops import activations, linear_algebra
 from tinygrad_bp.ops import softmax as softmaxes
 
 __all__ = [
     "binary_cross_entropy_with_logits",
     "cross_entropy",
     "dropout",
+    "elu",
+    "gelu",
     "half_squared_error",
     "huber_loss",
     "l1_loss",
+    "leaky_relu",
     "linear",
+    "log_sigmoid",
     "log_softmax",
     "logsumexp",
     "mse_loss",
     "relu",
     "sigmoid",
+    "silu",
     "softmax",
     "softplus",
     "softsign",
@@ -56,8 +61,8 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Tensor:
     >>> linear(np.ones((1, 3)), np.ones((2, 3)), np.array([0.0, 1.0]))
     Tensor([[3., 4.]])
     """
-    y: Tensor = as_tensor(x) @ as_tensor(weight).T
-    return y if bias is None else y + bias
+    result: Tensor = linear_algebra.linear(x, weight, bias)
+    return result
 
 
 def relu(x: Any) -> Tensor:
@@ -114,6 +119,79 @@ def softplus(x: Any) -> Tensor:
     Tensor([    0., 10000.])
     """
     return activations.softplus(x)
+
+
+def log_sigmoid(x: Any) -> Tensor:
+    r"""Logarithm of the sigmoid, :math:`-\log(1 + e^{-x})`.
+
+    Examples
+    --------
+    >>> log_sigmoid(np.array([-1e4, 1e4])).data.round(1).tolist()
+    [-10000.0, -0.0]
+    """
+    return activations.log_sigmoid(as_tensor(x))
+
+
+def gelu(x: Any, approximate: Literal["none", "tanh"] = "none") -> Tensor:
+    r"""Gaussian error linear unit, :math:`x \, \Phi(x)` with the normal distribution :math:`\Phi`.
+
+    D. Hendrycks and K. Gimpel, arXiv:1606.08415.
+
+    Parameters
+    ----------
+    x : array_like
+        Any shape.
+    approximate : {"none", "tanh"}
+        ``"tanh"`` for :math:`\tfrac{x}{2} (1 + \tanh(\sqrt{2/\pi} (x + 0.044715 x^3)))`.
+
+    Raises
+    ------
+    ArgumentError
+        There is no such approximation.
+
+    Examples
+    --------
+    >>> gelu(np.array([-1.0, 0.0, 1.0])).data.round(4).tolist()
+    [-0.1587, 0.0, 0.8413]
+    """
+    result: Tensor = activations.gelu(as_tensor(x), approximate)
+    return result
+
+
+def silu(x: Any) -> Tensor:
+    r"""Sigmoid-weighted linear unit, :math:`x \, \sigma(x)`, also known as swish.
+
+    Examples
+    --------
+    >>> silu(np.array([-1e4, 0.0, 1e4])).data.round(4).tolist()
+    [-0.0, 0.0, 10000.0]
+    """
+    result: Tensor = activations.silu(as_tensor(x))
+    return result
+
+
+def leaky_relu(x: Any, negative_slope: float = 0.01) -> Tensor:
+    """Rectifier with a slope below 0, which is also its derivative at 0.
+
+    Examples
+    --------
+    >>> leaky_relu(np.array([-1.0, 2.0]))
+    Tensor([-0.01,  2.  ])
+    """
+    return activations.leaky_relu(x, slope=negative_slope)
+
+
+def elu(x: Any, alpha: float = 1.0) -> Tensor:
+    r"""Exponential linear unit: x above 0, :math:`\alpha (e^x - 1)` below.
+
+    D.-A. Clevert et al., arXiv:1511.07289.
+
+    Examples
+    --------
+    >>> elu(np.array([-1e4, 2.0]))
+    Tensor([-1.,  2.])
+    """
+    return activations.elu(x, alpha=alpha)
 
 
 def softmax(x: Any, axis: int = -1) -> Tensor:

@@ -6,11 +6,13 @@ the rule is being recorded; ``d *= g`` then makes a new tensor.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from tinygrad_bp.core import Primitive, Tensor
+from tinygrad_bp.errors import ArgumentError, nearest, user_line
 from tinygrad_bp.ops.helpers import apply, on_float_arrays
 
 # NumPy takes an array without axes as operand in 0.2 µs, a Python number in 0.5 µs.
@@ -102,3 +104,112 @@ softplus = Primitive(
 def log_sigmoid(x: Any) -> Tensor:
     r"""Logarithm of the sigmoid, :math:`-\log(1 + e^{-x})`, exact for large and small `x`."""
     return -softplus(-x)
+
+
+def silu(x: Any) -> Any:
+    r"""Sigmoid-weighted linear unit, :math:`x \, \sigma(x)`."""
+    return x * sigmoid(x)
+
+
+def _leaky_relu_vjp(g: Any, out: Any, x: Any, *, slope: float) -> Any:
+    positive = (x > 0).astype(x.dtype)
+    return g * (positive + slope * (1 - positive))
+
+
+leaky_relu = Primitive(
+    "leaky_relu",
+    lambda x, *, slope: np.maximum(x, 0) + slope * np.minimum(x, 0),
+    [_leaky_relu_vjp],
+    formula=r"\max(x, 0) + \alpha \min(x, 0)",
+    vjp_formulas=[r"([x > 0] + \alpha \, [x \le 0]) \, \bar{z}"],
+    analytic=False,
+    kinks="the slope at x = 0",
+)
+
+
+def _elu_vjp(g: Any, out: Any, x: Any, *, alpha: float) -> Any:
+    positive = (x > 0).astype(x.dtype)
+    return g * (positive + (alpha * (1 - positive)) * np.exp(np.minimum(x, 0)))
+
+
+elu = Primitive(
+    "elu",
+    lambda x, *, alpha: np.maximum(x, 0) + alpha * np.expm1(np.minimum(x, 0)),
+    [_elu_vjp],
+    formula=r"\max(x, 0) + \alpha \, (e^{\min(x, 0)} - 1)",
+    vjp_formulas=[r"([x > 0] + \alpha \, e^x \, [x \le 0]) \, \bar{z}"],
+    analytic=False,
+    kinks="alpha at x = 0",
+)
+
+# Of (1 + z) exp(z²/2) Φ(-z), z ≥ 0, as a polynomial in t = (z - 4) / (z + 4), from its Chebyshev
+# interpolation in 50 digits; cut off where the terms fall below 1e-16. The form is that of M. M.
+# Shepherd and J. G. Laframboise, Math. Comp. 36 (1981), 249-253.
+_MILLS = (
+    0.47205320650984466,
+    -0.096703477326526068,
+    0.013999634724430469,
+    0.02860036405357749,
+    -0.032197837428314526,
+    0.017936097478868589,
+    -0.0050023785870514666,
+    -0.00028562308680939413,
+    0.00069489706925704951,
+    -9.4430339441522229e-5,
+    -8.7853004426457919e-5,
+    2.1250446856208375e-5,
+    1.3626315192600401e-5,
+    -3.4333722168532754e-6,
+    -2.6118464340168556e-6,
+    4.0671730125154448e-7,
+    5.5077479653640979e-7,
+    -1.237153366992197e-9,
+    -1.1022354013739079e-7,
+    -1.7932121916642414e-8,
+    1.7442583764419793e-8,
+    5.4747086320486894e-9,
+    -1.5456221598143852e-9,
+    -6.7632672105624539e-10,
+)
+
+
+@on_float_arrays
+def _normal_cdf(x: Any) -> Any:
+    z = np.abs(x)
+    np.minimum(z, 40, out=z)  # where exp(-z²/2) is 0
+    t = (z - 4) / (z + 4)
+    tail = np.full_like(t, _MILLS[-1])
+    for coefficient in _MILLS[-2::-1]:
+        tail *= t
+        tail += coefficient
+    tail /= 1 + z
+    z *= z
+    z *= -0.5
+    tail *= np.exp(z, out=z)
+    # Φ(x) is the tail below 0 and 1 - tail above, without the branches of np.where.
+    return tail + (x > 0) * (1 - 2 * tail)
+
+
+normal_cdf = Primitive(
+    "normal_cdf",
+    _normal_cdf,
+    [lambda g, out, x: g * np.exp(x * x * -0.5) * math.sqrt(0.5 / math.pi)],
+    formula=r"\Phi(x)",
+    vjp_formulas=[r"\frac{e^{-x^2/2}}{\sqrt{2\pi}} \, \bar{z}"],
+)
+
+
+def gelu(x: Any, approximate: str = "none") -> Any:
+    r"""Gaussian error linear unit, :math:`x \, \Phi(x)`, or its approximation by tanh.
+
+    The approximation :math:`\tfrac{x}{2} (1 + \tanh u)` is :math:`x \, \sigma(2u)`, which keeps
+    its digits for very negative x.
+    """
+    if approximate == "none":
+        return x * normal_cdf(x)
+    if approximate != "tanh":
+        raise ArgumentError(
+            f"gelu at {user_line()}: there is no approximation {approximate!r}: "
+            f"{nearest(approximate, ('none', 'tanh'))}\nFix: 'none' or 'tanh'."
+        )
+    return x * sigmoid(x * (x * x * 0.044715 + 1) * math.sqrt(8 / math.pi))
