@@ -1,0 +1,273 @@
+"""Activation functions as modules, for `Sequential` and for declared networks."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from tinygrad_bp.core import Tensor
+from tinygrad_bp.errors import ArgumentError, nearest
+from tinygrad_bp.nn import functional
+from tinygrad_bp.nn.module import Module
+from tinygrad_bp.nn.registry import register_layer
+
+
+@register_layer
+class ReLU(Module):
+    """Rectifier, max(x, 0), of derivative 0 at 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ReLU()(np.array([-1.0, 2.0]))
+    Tensor([0., 2.])
+    """
+
+    def forward(self, x: Any) -> Tensor:
+        """Map every element."""
+        return functional.relu(x)
+
+
+@register_layer
+class Sigmoid(Module):
+    """Logistic function, :math:`1 / (1 + e^{-x})`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Sigmoid()(np.array([0.0]))
+    Tensor([0.5])
+    """
+
+    def forward(self, x: Any) -> Tensor:
+        """Map every element."""
+        return functional.sigmoid(x)
+
+
+@register_layer
+class Tanh(Module):
+    """Hyperbolic tangent.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Tanh()(np.array([0.0]))
+    Tensor([0.])
+    """
+
+    def forward(self, x: Any) -> Tensor:
+        """Map every element."""
+        return functional.tanh(x)
+
+
+@register_layer
+class Softsign(Module):
+    """Softsign, :math:`x / (1 + |x|)`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Softsign()(np.array([-1.0, 3.0]))
+    Tensor([-0.5 ,  0.75])
+    """
+
+    def forward(self, x: Any) -> Tensor:
+        """Map every element."""
+        return functional.softsign(x)
+
+
+@register_layer
+class Softplus(Module):
+    r"""Smooth rectifier, :math:`\log(1 + e^x)`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Softplus()(np.array([1e4]))
+    Tensor([10000.])
+    """
+
+    def forward(self, x: Any) -> Tensor:
+        """Map every element."""
+        return functional.softplus(x)
+
+
+@register_layer
+class LogSigmoid(Module):
+    r"""Logarithm of the sigmoid, :math:`-\log(1 + e^{-x})`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> LogSigmoid()(np.array([-1e4]))
+    Tensor([-10000.])
+    """
+
+    def forward(self, x: Any) -> Tensor:
+        """Map every element."""
+        return functional.log_sigmoid(x)
+
+
+@register_layer
+class SiLU(Module):
+    r"""Sigmoid-weighted linear unit, :math:`x \, \sigma(x)`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> SiLU()(np.array([0.0]))
+    Tensor([0.])
+    """
+
+    def forward(self, x: Any) -> Tensor:
+        """Map every element."""
+        return functional.silu(x)
+
+
+@register_layer
+class LeakyReLU(Module):
+    """Rectifier with a slope below 0, which is also its derivative at 0.
+
+    Parameters
+    ----------
+    negative_slope : float, default 0.01
+        The slope.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> LeakyReLU(0.5)(np.array([-1.0, 2.0]))
+    Tensor([-0.5,  2. ])
+    """
+
+    def __init__(self, negative_slope: float = 0.01) -> None:
+        self.negative_slope = negative_slope
+
+    def forward(self, x: Any) -> Tensor:
+        """Map every element."""
+        return functional.leaky_relu(x, negative_slope=self.negative_slope)
+
+    def extra_repr(self) -> str:
+        """The argument, where it is not the default."""
+        return "" if self.negative_slope == 0.01 else f"negative_slope={self.negative_slope!r}"
+
+
+@register_layer
+class ELU(Module):
+    r"""Exponential linear unit: x above 0, :math:`\alpha (e^x - 1)` below.
+
+    Parameters
+    ----------
+    alpha : float, default 1.0
+        Minus the limit for very negative x.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ELU()(np.array([-1e4, 2.0]))
+    Tensor([-1.,  2.])
+    """
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        self.alpha = alpha
+
+    def forward(self, x: Any) -> Tensor:
+        """Map every element."""
+        return functional.elu(x, alpha=self.alpha)
+
+    def extra_repr(self) -> str:
+        """The argument, where it is not the default."""
+        return "" if self.alpha == 1.0 else f"alpha={self.alpha!r}"
+
+
+@register_layer
+class GELU(Module):
+    r"""Gaussian error linear unit, :math:`x \, \Phi(x)` with the normal distribution.
+
+    Parameters
+    ----------
+    approximate : {"none", "tanh"}
+        Exact, or by tanh.
+
+    Raises
+    ------
+    ArgumentError
+        There is no such approximation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> GELU("tanh")
+    GELU(approximate='tanh')
+    """
+
+    def __init__(self, approximate: Literal["none", "tanh"] = "none") -> None:
+        if approximate not in ("none", "tanh"):
+            raise ArgumentError(
+                f"GELU: there is no approximation {approximate!r}: "
+                f"{nearest(approximate, ('none', 'tanh'))}\nFix: 'none' or 'tanh'."
+            )
+        self.approximate = approximate
+
+    def forward(self, x: Any) -> Tensor:
+        """Map every element."""
+        return functional.gelu(x, approximate=self.approximate)
+
+    def extra_repr(self) -> str:
+        """The argument, where it is not the default."""
+        return "" if self.approximate == "none" else f"approximate={self.approximate!r}"
+
+
+@register_layer
+class Softmax(Module):
+    """Exponentials along an axis, divided by their sum. `CrossEntropyLoss` has it inside.
+
+    Parameters
+    ----------
+    axis : int, default -1
+        Along which the result sums to 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Softmax()(np.array([[1e4, 1e4]]))
+    Tensor([[0.5, 0.5]])
+    """
+
+    def __init__(self, axis: int = -1) -> None:
+        self.axis = axis
+
+    def forward(self, x: Any) -> Tensor:
+        """Map the slices along the axis."""
+        return functional.softmax(x, axis=self.axis)
+
+    def extra_repr(self) -> str:
+        """The axis."""
+        return f"axis={self.axis}"
+
+
+@register_layer
+class LogSoftmax(Module):
+    """Logarithm of the softmax along an axis.
+
+    Parameters
+    ----------
+    axis : int, default -1
+        Along which the exponentials of the result sum to 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> LogSoftmax()(np.array([0.0, 1e4]))
+    Tensor([-10000.,      0.])
+    """
+
+    def __init__(self, axis: int = -1) -> None:
+        self.axis = axis
+
+    def forward(self, x: Any) -> Tensor:
+        """Map the slices along the axis."""
+        return functional.log_softmax(x, axis=self.axis)
+
+    def extra_repr(self) -> str:
+        """The axis."""
+        return f"axis={self.axis}"
