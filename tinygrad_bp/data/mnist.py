@@ -123,6 +123,8 @@ def _examples(images: NDArray[Any], labels: NDArray[Any], source: Path, other: P
             f"{source} and {other} do not belong together: images of shape {images.shape}, labels "
             f"of shape {labels.shape}; expected one label for each image.\n{_AGAIN}"
         )
+    if labels.dtype.kind not in "iu":
+        raise DataError(f"{other}: expected integer labels, found {labels.dtype}.\n{_AGAIN}")
     return Examples(images.reshape(len(images), -1), labels.astype(np.int64))
 
 
@@ -146,10 +148,9 @@ def _from_npz(path: Path) -> Dataset:
             html = looks_like_html(file.read(16))
         what = "a web page (HTML)" if html else f"{type(error).__name__}: {error}"
         raise DataError(f"{path}: expected an .npz archive, found {what}.\n{_AGAIN}") from error
-    if x_train.dtype != np.uint8 or x_test.dtype != np.uint8 or y_train.dtype.kind not in "iu":
+    if x_train.dtype != np.uint8 or x_test.dtype != np.uint8:
         raise DataError(
-            f"{path}: expected uint8 images and integer labels, found {x_train.dtype}, "
-            f"{x_test.dtype} and {y_train.dtype}.\n{_AGAIN}"
+            f"{path}: expected uint8 images, found {x_train.dtype} and {x_test.dtype}.\n{_AGAIN}"
         )
     return Dataset(
         "mnist",
@@ -166,7 +167,7 @@ def _from_pickle(path: Path) -> Dataset:
         splits = [(images, labels) for images, labels in content]
         if len(splits) != 3 or not all(isinstance(a, np.ndarray) for pair in splits for a in pair):
             raise ValueError
-        sides = {int(images.shape[1] ** 0.5) for images, _ in splits}
+        side = int(splits[0][0].shape[1] ** 0.5)
     except (TypeError, ValueError, IndexError) as error:
         raise DataError(
             f"{path}: expected three pairs (images, labels) for training, validation and test, "
@@ -175,7 +176,6 @@ def _from_pickle(path: Path) -> Dataset:
     train, validation, test = (
         _examples(_pixels(images, path), labels, path, path) for images, labels in splits
     )
-    side = sides.pop()
     return Dataset("mnist", train, test, validation, image_shape=(side, side), source=str(path))
 
 
