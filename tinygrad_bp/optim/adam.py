@@ -1,0 +1,124 @@
+"""Adam, and AdamW with its decoupled weight decay."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from tinygrad_bp.core import Tensor
+from tinygrad_bp.optim.flat import Array
+from tinygrad_bp.optim.optimizer import Group, Optimizer
+
+
+class Adam(Optimizer):
+    r"""Adam [1]_: steps scaled by running means of the gradient and of its square.
+
+    .. math::
+
+        m_t &= \beta_1 m_{t-1} + (1 - \beta_1) g_t, &
+        v_t &= \beta_2 v_{t-1} + (1 - \beta_2) g_t^2, \\
+        p_t &= p_{t-1} - \eta \hat m_t / (\sqrt{\hat v_t} + \epsilon), &
+        \hat m_t &= m_t / (1 - \beta_1^t), \quad \hat v_t = v_t / (1 - \beta_2^t)
+
+    Weight decay :math:`\lambda` adds :math:`\lambda p` to the gradient, as an L2 penalty would.
+
+    Parameters
+    ----------
+    params : iterable of Tensor, or of dict
+        See `Optimizer`.
+    lr : float
+        Learning rate :math:`\eta`.
+    betas : tuple of float
+        :math:`\beta_1, \beta_2`.
+    eps : float
+        :math:`\epsilon`.
+    weight_decay : float
+        :math:`\lambda`.
+
+    References
+    ----------
+    .. [1] D. P. Kingma, J. Ba, "Adam: A method for stochastic optimization", ICLR 2015,
+       https://arxiv.org/abs/1412.6980
+
+    Examples
+    --------
+    >>> import tinygrad_bp as tg
+    >>> p = tg.Tensor([1.0, 2.0], requires_grad=True)
+    >>> optimizer = Adam([p], lr=0.1)
+    >>> (p * p).sum().backward()
+    >>> optimizer.step()
+    >>> p.data
+    array([0.9, 1.9])
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Tensor] | Iterable[dict[str, Any]],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+        super().__init__(params, defaults)
+
+    def _state_names(self, group: Group) -> tuple[str, ...]:
+        return ("m", "v")
+
+    def _update(self, group: Group, t: int, p: Array, g: Array, *state: Array) -> None:
+        if group["weight_decay"]:
+            g = g + group["weight_decay"] * p
+        self._move(group, t, p, g, *state)
+
+    @staticmethod
+    def _move(group: Group, t: int, p: Array, g: Array, m: Array, v: Array) -> None:
+        beta1, beta2 = group["betas"]
+        m *= beta1
+        m += (1 - beta1) * g
+        v *= beta2
+        v += (1 - beta2) * g * g
+        # The corrections are applied to numbers instead of arrays (Kingma & Ba, end of section 2):
+        # with r = sqrt(1 - beta2**t), sqrt(v / r**2) + eps = (sqrt(v) + eps * r) / r.
+        r = math.sqrt(1 - beta2**t)
+        change = m / (np.sqrt(v) + group["eps"] * r)
+        change *= group["lr"] * r / (1 - beta1**t)
+        p -= change
+
+
+class AdamW(Adam):
+    r"""Adam with decoupled weight decay [1]_: :math:`p` shrinks by :math:`\eta \lambda p` a step.
+
+    Parameters are those of `Adam`.
+
+    References
+    ----------
+    .. [1] I. Loshchilov, F. Hutter, "Decoupled weight decay regularization", ICLR 2019,
+       https://arxiv.org/abs/1711.05101
+
+    Examples
+    --------
+    >>> import tinygrad_bp as tg
+    >>> p = tg.Tensor([1.0, 2.0], requires_grad=True)
+    >>> optimizer = AdamW([p], lr=0.1, weight_decay=0.5)
+    >>> (p * p).sum().backward()
+    >>> optimizer.step()
+    >>> p.data
+    array([0.85, 1.8 ])
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Tensor] | Iterable[dict[str, Any]],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ) -> None:
+        super().__init__(params, lr, betas, eps, weight_decay)
+
+    def _update(self, group: Group, t: int, p: Array, g: Array, *state: Array) -> None:
+        p *= 1 - group["lr"] * group["weight_decay"]
+        self._move(group, t, p, g, *state)

@@ -1,0 +1,259 @@
+"""What all optimizers share: groups, flat buffers, the step, and the state on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from tinygrad_bp.core import Tensor
+from tinygrad_bp.errors import ArgumentError, StateDictError, nearest, user_line
+from tinygrad_bp.optim.flat import (
+    BLOCK,
+    Array,
+    FlatParameters,
+    checked_parameters,
+    describe,
+    no_gradients,
+)
+
+Group = dict[str, Any]
+
+# The numbers that make sense: 0 <= x, and for these 0 <= x < 1.
+_BELOW_ONE = ("beta1", "beta2", "alpha")
+
+
+class Optimizer:
+    """Changes parameters so that the loss, whose gradients they carry, falls.
+
+    At construction the values of the parameters move into buffers of the optimizer, one for each
+    group and dtype, of which every ``p.data`` is a view from then on. A step is then a few NumPy
+    calls, whatever the number of layers. An array taken from ``p.data`` before that stays as it
+    was; a parameter that is given other memory later is moved again.
+
+    A parameter whose gradient is None is passed over, with its state; gradients are not changed.
+
+    Parameters
+    ----------
+    params : iterable of Tensor, or of dict
+        The parameters; or groups of them, as ``{"params": [...], "lr": 0.01}``, where settings
+        that a group does not have are those of the optimizer.
+    defaults : dict
+        The settings.
+
+    Attributes
+    ----------
+    param_groups : list of dict
+        Each group's parameters under ``"params"``, and its settings, which may be changed.
+
+    Raises
+    ------
+    ArgumentError
+        There are no parameters, or a setting does not exist or makes no sense.
+    GraphError
+        A parameter is not a leaf.
+    """
+
+    param_groups: list[Group]
+
+    def __init__(self, params: Iterable[Tensor] | Iterable[Group], defaults: Group) -> None:
+        name = type(self).__name__
+        listed: Any = params
+        if isinstance(params, Iterable) and not isinstance(params, (Tensor, list, tuple)):
+            listed = list(params)
+        grouped = isinstance(listed, (list, tuple)) and listed and isinstance(listed[0], dict)
+        given: Any = listed if grouped else [{"params": listed}]
+        self.param_groups = []
+        seen: set[int] = set()
+        for group in given:
+            unknown = [key for key in group if key not in defaults and key != "params"]
+            if unknown or "params" not in group:
+                word = unknown[0] if unknown else "params"
+                raise ArgumentError(
+                    f"{name} {'does not know the setting' if unknown else 'got a group without'} "
+                    f"{word!r} (at {user_line()}).\nFix: "
+                    f"{nearest(word, defaults) if unknown else 'name its parameters: params=[...]'}"
+                )
+            settings = {**defaults, **group, "params": checked_parameters(group["params"], name)}
+            for key, value in settings.items():
+                settings[key] = value = value.item() if isinstance(value, np.generic) else value
+                _check_setting(name, key, value)
+            self._check(settings)
+            repeated = [p for p in settings["params"] if id(p) in seen]
+            if repeated:
+                raise ArgumentError(
+                    f"{name} got the parameter {describe(repeated[0], 0)} in two groups (at "
+                    f"{user_line()}).\nFix: put each parameter into one group."
+                )
+            seen.update(id(p) for p in settings["params"])
+            self.param_groups.append(settings)
+        self._flats = [_flatten(group["params"]) for group in self.param_groups]
+
+    def _check(self, group: Group) -> None:
+        """Raise an `ArgumentError` where settings do not go together."""
+
+    def _state_names(self, group: Group) -> tuple[str, ...]:
+        """The names of the arrays that `_update` gets after the gradient."""
+        raise NotImplementedError
+
+    def _update(self, group: Group, t: int, p: Array, g: Array, *state: Array) -> None:
+        """The rule: change parameters and state in place, in their `t`-th step; never `g`."""
+        raise NotImplementedError
+
+    def step(self) -> None:
+        """Update every parameter that has a gradient.
+
+        Raises
+        ------
+        GraphError
+            No parameter has a gradient.
+        """
+        if all(p.grad is None for group in self.param_groups for p in group["params"]):
+            count = sum(len(group["params"]) for group in self.param_groups)
+            raise no_gradients(f"{type(self).__name__}.step()", count)
+        for i, flats in enumerate(self._flats):
+            current = [flat.is_current() for flat in flats]
+            if not all(current):
+                self._flats[i] = _flatten(self.param_groups[i]["params"], flats)
+        where = user_line()
+        for group, flats in zip(self.param_groups, self._flats, strict=True):
+            names = self._state_names(group)
+            for flat in flats:
+                states = [flat.buffer(name) for name in names]
+                for start, stop, t, g in flat.pieces(where):
+                    for a in range(start, stop, BLOCK):
+                        b = min(a + BLOCK, stop)
+                        state = [s[a:b] for s in states]
+                        self._update(group, t, flat.data[a:b], g[a - start : b - start], *state)
+
+    def zero_grad(self) -> None:
+        """Set the gradient of every parameter to None."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                p.grad = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a later run needs in order to go on bit for bit, but the parameters.
+
+        Returns
+        -------
+        dict
+            Plain data: ``"optimizer"`` is the name of the class; ``"state"`` a list with, for each
+            parameter in order, a dict of its number of steps and its arrays; ``"param_groups"``
+            the settings, with the positions of the parameters in that list.
+        """
+        state: list[dict[str, Any]] = []
+        groups: list[Group] = []
+        for group, flats in zip(self.param_groups, self._flats, strict=True):
+            first = len(state)
+            held = _states(flats, self._state_names(group))
+            state += [held[id(p)] for p in group["params"]]
+            groups.append({**group, "params": list(range(first, len(state)))})
+        return {"optimizer": type(self).__name__, "state": state, "param_groups": groups}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over state and settings, as `state_dict` returned them.
+
+        Raises
+        ------
+        StateDictError
+            They are those of another optimizer or of other parameters. Nothing was changed.
+        """
+        wrong = self._mismatches(state_dict)
+        if wrong:
+            raise StateDictError(
+                f"the state does not fit this {type(self).__name__} (at {user_line()}). Nothing "
+                "was changed.\n  " + "\n  ".join(wrong) + "\n"
+                "Fix: make the optimizer with the same groups of the same parameters, in the same "
+                "order, as when the state was saved."
+            )
+        states = iter(state_dict["state"])
+        for i, (group, saved) in enumerate(
+            zip(self.param_groups, state_dict["param_groups"], strict=True)
+        ):
+            for key, value in saved.items():
+                if key != "params":
+                    group[key] = tuple(value) if isinstance(value, list) else value
+            by_parameter = {id(p): next(states) for p in group["params"]}
+            self._flats[i] = _flatten(group["params"], self._flats[i], by_parameter)
+
+    def _mismatches(self, state_dict: dict[str, Any]) -> list[str]:
+        """What in a state dictionary does not fit."""
+        missing = {"optimizer", "state", "param_groups"} - set(state_dict)
+        if missing:
+            return [f"it has no {name!r}" for name in sorted(missing)]
+        if state_dict["optimizer"] != type(self).__name__:
+            return [f"it is the state of {state_dict['optimizer']!r}"]
+        groups, states = state_dict["param_groups"], state_dict["state"]
+        if len(groups) != len(self.param_groups):
+            return [f"it has {len(groups)} groups, not {len(self.param_groups)}"]
+        wrong = []
+        params: list[Tensor] = []
+        for i, (group, saved) in enumerate(zip(self.param_groups, groups, strict=True)):
+            params += group["params"]
+            if len(saved["params"]) != len(group["params"]):
+                wrong.append(
+                    f"group {i} has {len(saved['params'])} parameters, not {len(group['params'])}"
+                )
+            for key in sorted(set(saved) ^ set(group)):
+                wrong.append(f"group {i}: {'unexpected' if key in saved else 'missing'} {key!r}")
+        if wrong or len(states) != len(params):
+            return wrong or [f"it has the state of {len(states)} parameters, not {len(params)}"]
+        names = [set(self._state_names(group)) for group in groups for _ in group["params"]]
+        for i, (p, state) in enumerate(zip(params, states, strict=True)):
+            expected = {"step"} | (names[i] if state.get("step") else set())
+            for name in sorted(expected ^ set(state)):
+                what = "unexpected" if name in state else "missing"
+                wrong.append(f"parameter {describe(p, i)}: {what} {name!r}")
+            for name in sorted(names[i] & set(state)):
+                if np.shape(state[name]) != p.shape:
+                    shape = np.shape(state[name])
+                    wrong.append(f"parameter {describe(p, i)}: {name!r} has the shape {shape}")
+        return wrong
+
+    def __repr__(self) -> str:
+        lines = []
+        for group in self.param_groups:
+            settings = ", ".join(f"{key}={x}" for key, x in group.items() if key != "params")
+            numbers = sum(p.size for p in group["params"])
+            lines.append(f"{settings}: {len(group['params'])} parameters of {numbers} numbers")
+        return f"{type(self).__name__}({'; '.join(lines)})"
+
+
+def _check_setting(optimizer: str, key: str, value: Any) -> None:
+    if key == "params" or isinstance(value, bool):
+        return
+    parts = {"beta1": value[0], "beta2": value[1]} if key == "betas" else {key: value}
+    for name, x in parts.items():
+        below_one = name in _BELOW_ONE
+        if not 0 <= x < (1 if below_one else float("inf")):
+            raise ArgumentError(
+                f"{optimizer} got {name}={x!r} (at {user_line()}).\n"
+                f"Fix: choose 0 <= {name}{' < 1' if below_one else ', and finite'}."
+            )
+
+
+def _flatten(
+    params: list[Tensor],
+    before: list[FlatParameters] | None = None,
+    states: dict[int, dict[str, Any]] | None = None,
+) -> list[FlatParameters]:
+    """One flat buffer for each dtype, with the given states, or those held before."""
+    states = states or _states(before or [])
+    by_dtype: dict[Any, list[Tensor]] = {}
+    for p in params:
+        by_dtype.setdefault(p.dtype, []).append(p)
+    flats = [FlatParameters(same) for same in by_dtype.values()]
+    for flat in flats:
+        for i, p in enumerate(flat.params):
+            if id(p) in states:
+                flat.set_state(i, states[id(p)])
+    return flats
+
+
+def _states(
+    flats: list[FlatParameters], names: tuple[str, ...] | None = None
+) -> dict[int, dict[str, Any]]:
+    """The state of each parameter by its id: all of it, or the arrays of these names."""
+    return {id(p): flat.state(i, names) for flat in flats for i, p in enumerate(flat.params)}

@@ -1,0 +1,301 @@
+"""Schedules: what the learning rate is, step by step or epoch by epoch."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from tinygrad_bp.errors import ArgumentError, StateDictError, user_line
+from tinygrad_bp.optim.optimizer import Optimizer
+
+
+class _Schedule:
+    """Numbers of which a schedule consists, and their way to disk and back."""
+
+    _state: tuple[str, ...]
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self.optimizer = optimizer
+        self.base_lrs = [float(group["lr"]) for group in optimizer.param_groups]
+
+    def _set(self, rates: list[float]) -> None:
+        for group, lr in zip(self.optimizer.param_groups, rates, strict=True):
+            group["lr"] = lr
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a later run needs in order to go on: plain numbers."""
+        state = {name: getattr(self, name) for name in self._state}
+        return {"schedule": type(self).__name__, "base_lrs": list(self.base_lrs), **state}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what `state_dict` returned.
+
+        Raises
+        ------
+        StateDictError
+            It is that of another schedule or of other groups. Nothing was changed.
+        """
+        expected = {"schedule", "base_lrs", *self._state}
+        kind, rates = state_dict.get("schedule"), state_dict.get("base_lrs", [])
+        differ = sorted(expected ^ set(state_dict))
+        if kind != type(self).__name__ or differ or len(rates) != len(self.base_lrs):
+            raise StateDictError(
+                f"the state of {kind!r} for {len(rates)} groups does not fit this "
+                f"{type(self).__name__} for {len(self.base_lrs)} (at {user_line()})"
+                + (f"; missing or unexpected: {', '.join(differ)}" if differ else "")
+                + ". Nothing was changed.\nFix: make the schedule as when the state was saved."
+            )
+        self.base_lrs = list(rates)
+        for name in self._state:
+            setattr(self, name, state_dict[name])
+
+
+class _ClosedForm(_Schedule):
+    """A learning rate that is a function of the number of steps and of the first rate."""
+
+    _state = ("count",)
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        super().__init__(optimizer)
+        self.count = 0
+
+    def rate(self, count: int, base: float) -> float:
+        """The learning rate after `count` steps, where it was `base` at first."""
+        raise NotImplementedError
+
+    def step(self) -> None:
+        """Go on to the next step or epoch, and set the learning rate of every group."""
+        self.count += 1
+        self._set([self.rate(self.count, base) for base in self.base_lrs])
+
+
+class StepLR(_ClosedForm):
+    """The learning rate times `gamma` every `step_size` steps.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Whose groups get the learning rates.
+    step_size : int
+        Calls of `step` between two changes.
+    gamma : float, default 0.1
+        The factor.
+
+    Examples
+    --------
+    >>> import tinygrad_bp as tg
+    >>> from tinygrad_bp.optim import SGD
+    >>> optimizer = SGD([tg.Tensor(0.0, requires_grad=True)], lr=0.4)
+    >>> schedule = StepLR(optimizer, step_size=2, gamma=0.5)
+    >>> for _ in range(4):
+    ...     schedule.step()
+    >>> optimizer.param_groups[0]["lr"]
+    0.1
+    """
+
+    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
+        _check(step_size > 0, "StepLR", "step_size", step_size, "choose step_size >= 1")
+        _check(gamma > 0, "StepLR", "gamma", gamma, "choose gamma > 0")
+        super().__init__(optimizer)
+        self.step_size, self.gamma = step_size, gamma
+
+    def rate(self, count: int, base: float) -> float:
+        """See `StepLR`."""
+        return float(base * self.gamma ** (count // self.step_size))
+
+
+class CosineAnnealingLR(_ClosedForm):
+    r"""Half a cosine from the first learning rate down to `eta_min` in `T_max` steps [1]_.
+
+    .. math:: \eta_t = \eta_{min} + (\eta_0 - \eta_{min}) (1 + \cos(\pi t / T_{max})) / 2
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Whose groups get the learning rates.
+    T_max : int
+        Calls of `step` until `eta_min` is reached; the rate rises again afterwards.
+    eta_min : float, default 0
+        The least learning rate.
+
+    References
+    ----------
+    .. [1] I. Loshchilov, F. Hutter, "SGDR: Stochastic gradient descent with warm restarts", ICLR
+       2017, https://arxiv.org/abs/1608.03983
+
+    Examples
+    --------
+    >>> import tinygrad_bp as tg
+    >>> from tinygrad_bp.optim import SGD
+    >>> optimizer = SGD([tg.Tensor(0.0, requires_grad=True)], lr=1.0)
+    >>> schedule = CosineAnnealingLR(optimizer, T_max=4)
+    >>> for _ in range(4):
+    ...     schedule.step()
+    >>> optimizer.param_groups[0]["lr"]
+    0.0
+    """
+
+    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:  # noqa: N803 - the field's name
+        _check(T_max > 0, "CosineAnnealingLR", "T_max", T_max, "choose T_max >= 1")
+        _check(eta_min >= 0, "CosineAnnealingLR", "eta_min", eta_min, "choose eta_min >= 0")
+        super().__init__(optimizer)
+        self.T_max, self.eta_min = T_max, eta_min
+
+    def rate(self, count: int, base: float) -> float:
+        """See `CosineAnnealingLR`."""
+        return (
+            self.eta_min + (base - self.eta_min) * (1 + math.cos(math.pi * count / self.T_max)) / 2
+        )
+
+
+class ReduceLROnPlateau(_Schedule):
+    """The learning rate times `factor` where a metric has not improved for a while.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Whose groups get the learning rates.
+    mode : {"min", "max"}
+        Whether a smaller or a larger metric is better.
+    factor : float, default 0.1
+        The factor, less than 1.
+    patience : int, default 10
+        Calls of `step` without improvement that are let pass.
+    threshold : float, default 1e-4
+        The least improvement that counts, relative to the best metric.
+    min_lr : float, default 0
+        The least learning rate.
+
+    Examples
+    --------
+    >>> import tinygrad_bp as tg
+    >>> from tinygrad_bp.optim import SGD
+    >>> optimizer = SGD([tg.Tensor(0.0, requires_grad=True)], lr=1.0)
+    >>> schedule = ReduceLROnPlateau(optimizer, factor=0.5, patience=1)
+    >>> for loss in (3.0, 2.0, 2.0, 2.0):
+    ...     schedule.step(loss)
+    >>> optimizer.param_groups[0]["lr"]
+    0.5
+    """
+
+    _state = ("best", "bad_steps")
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        mode: str = "min",
+        factor: float = 0.1,
+        patience: int = 10,
+        threshold: float = 1e-4,
+        min_lr: float = 0.0,
+    ) -> None:
+        name = "ReduceLROnPlateau"
+        _check(mode in ("min", "max"), name, "mode", mode, "choose 'min' or 'max'")
+        _check(0 < factor < 1, name, "factor", factor, "choose 0 < factor < 1")
+        _check(patience >= 0, name, "patience", patience, "choose patience >= 0")
+        _check(threshold >= 0, name, "threshold", threshold, "choose threshold >= 0")
+        _check(min_lr >= 0, name, "min_lr", min_lr, "choose min_lr >= 0")
+        super().__init__(optimizer)
+        self.mode, self.factor, self.patience = mode, factor, patience
+        self.threshold, self.min_lr = threshold, min_lr
+        self.best: float | None = None
+        self.bad_steps = 0
+
+    def step(self, metric: Any) -> None:
+        """Take note of a metric, as the loss of an epoch; NaN is no improvement."""
+        value = float(metric)
+        sign = 1 if self.mode == "min" else -1
+        best = self.best
+        if not math.isnan(value) and (
+            best is None or sign * value < sign * best - self.threshold * abs(best)
+        ):
+            self.best, self.bad_steps = value, 0
+            return
+        self.bad_steps += 1
+        if self.bad_steps > self.patience:
+            self.bad_steps = 0
+            for group in self.optimizer.param_groups:
+                group["lr"] = min(group["lr"], max(group["lr"] * self.factor, self.min_lr))
+
+
+class LinearWarmup(_ClosedForm):
+    """The learning rate rises evenly, from ``lr / warmup_steps`` on, and then follows `after`.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Whose groups get the learning rates.
+    warmup_steps : int
+        Calls of `step` until the full learning rate is reached.
+    after : schedule, optional
+        Made for the same optimizer; its first step comes when the full rate was used once.
+        Without it, the rate stays.
+
+    Examples
+    --------
+    >>> import tinygrad_bp as tg
+    >>> from tinygrad_bp.optim import SGD
+    >>> optimizer = SGD([tg.Tensor(0.0, requires_grad=True)], lr=1.0)
+    >>> schedule = LinearWarmup(optimizer, 2, after=StepLR(optimizer, 1, gamma=0.5))
+    >>> rates = []
+    >>> for _ in range(5):
+    ...     rates.append(optimizer.param_groups[0]["lr"])
+    ...     schedule.step()
+    >>> rates
+    [0.5, 1.0, 0.5, 0.25, 0.125]
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        warmup_steps: int,
+        after: StepLR | CosineAnnealingLR | ReduceLROnPlateau | None = None,
+    ) -> None:
+        name = "LinearWarmup"
+        _check(warmup_steps > 0, name, "warmup_steps", warmup_steps, "choose warmup_steps >= 1")
+        fits = after is None or after.optimizer is optimizer
+        _check(fits, name, "after", after, "make it for the same optimizer")
+        super().__init__(optimizer)
+        self.warmup_steps, self.after = warmup_steps, after
+        self._set([self.rate(0, base) for base in self.base_lrs])
+
+    def rate(self, count: int, base: float) -> float:
+        """See `LinearWarmup`; as if there was no schedule after it."""
+        return base * min(1.0, (count + 1) / self.warmup_steps)
+
+    def step(self, *metric: Any) -> None:
+        """Go on to the next step or epoch; a metric is handed on to the schedule after it."""
+        if self.count + 1 < self.warmup_steps or self.after is None:
+            super().step()
+        else:
+            self.count += 1
+            self.after.step(*metric)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a later run needs in order to go on: plain numbers."""
+        after = None if self.after is None else self.after.state_dict()
+        return {**super().state_dict(), "after": after}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what `state_dict` returned; see there."""
+        state = dict(state_dict)
+        after = state.pop("after", None)
+        if (after is None) != (self.after is None):
+            raise StateDictError(
+                f"the state is that of a LinearWarmup {'without' if after is None else 'with'} a "
+                f"schedule after it (at {user_line()}). Nothing was changed.\n"
+                "Fix: make the schedule as when the state was saved."
+            )
+        before = self.state_dict()
+        super().load_state_dict(state)
+        if self.after is not None:
+            try:
+                self.after.load_state_dict(after)
+            except StateDictError:
+                super().load_state_dict({k: v for k, v in before.items() if k != "after"})
+                raise
+
+
+def _check(right: bool, schedule: str, name: str, value: Any, fix: str) -> None:
+    if not right:
+        raise ArgumentError(f"{schedule} got {name}={value!r} (at {user_line()}).\nFix: {fix}.")

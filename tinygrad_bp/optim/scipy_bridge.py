@@ -1,0 +1,132 @@
+"""`minimize_scipy`: full-batch training by the optimizers of SciPy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from tinygrad_bp.core import Tensor
+from tinygrad_bp.errors import (
+    ArgumentError,
+    NonFiniteError,
+    ShapeError,
+    missing_extra,
+    nearest,
+    user_line,
+)
+from tinygrad_bp.optim.flat import Array, checked_parameters
+
+# The methods of scipy.optimize.minimize that use the gradient and need no more than that.
+METHODS = ("BFGS", "CG", "L-BFGS-B", "Newton-CG", "SLSQP", "TNC", "trust-constr")
+
+
+def minimize_scipy(
+    loss: Callable[[], Tensor],
+    parameters: Iterable[Tensor],
+    method: str = "L-BFGS-B",
+    options: dict[str, Any] | None = None,
+    callback: Callable[[Array], Any] | None = None,
+) -> Any:
+    """Minimize a loss over parameters with `scipy.optimize.minimize`.
+
+    Parameters
+    ----------
+    loss : callable
+        Takes nothing; returns the loss, a tensor with a single element, computed from the values
+        that the parameters have when it is called.
+    parameters : iterable of Tensor
+        What to change. At the end they hold the minimum that was found, rounded to their dtypes,
+        and no gradient.
+    method : str
+        ``"TNC"``, ``"L-BFGS-B"``, or another method of SciPy that uses the gradient.
+    options : dict, optional
+        Options of the method, as ``{"maxiter": 400}``.
+    callback : callable, optional
+        Called after each iteration with all parameters in one vector; the parameters hold the same
+        values meanwhile.
+
+    Returns
+    -------
+    scipy.optimize.OptimizeResult
+        ``x`` is the minimum as one float64 vector, ``fun`` the loss there.
+
+    Raises
+    ------
+    NonFiniteError
+        The loss is NaN or infinite where the search ended. After this or any other error the
+        parameters hold their first values.
+    MissingExtraError
+        SciPy is not installed.
+
+    Examples
+    --------
+    >>> import tinygrad_bp as tg
+    >>> p = tg.Tensor([3.0, -1.0], requires_grad=True)
+    >>> result = minimize_scipy(lambda: ((p - 2) * (p - 2)).sum(), [p], method="TNC")
+    >>> p.data.round(6)
+    array([2., 2.])
+    """
+    params = checked_parameters(parameters, "minimize_scipy")
+    if method not in METHODS:
+        raise ArgumentError(
+            f"minimize_scipy has no method {method!r} (at {user_line()}).\n"
+            f"Fix: {nearest(method, METHODS)}"
+        )
+    try:
+        from scipy import optimize
+    except ImportError as error:
+        raise missing_extra("scipy", "train", "minimize_scipy") from error
+    minimize: Any = optimize.minimize
+
+    first = [np.array(p.data) for p in params]
+    cuts = np.cumsum([p.size for p in params])[:-1]
+
+    def place(x: Array) -> None:
+        for p, values in zip(params, np.split(x, cuts), strict=True):
+            p.assign(values.reshape(p.shape))
+
+    def evaluate(x: Array) -> tuple[float, Array]:
+        place(x)
+        for p in params:
+            p.grad = None
+        value = loss()
+        if not isinstance(value, Tensor) or value.size != 1:
+            raise ShapeError(
+                f"the loss is a {type(value).__name__} of shape {np.shape(value)}, not a tensor "
+                "with a single element.\nFix: reduce it, as with .sum() or .mean()."
+            )
+        value.backward()
+        gradients = [np.zeros(p.size) if p.grad is None else np.ravel(p.grad.data) for p in params]
+        return float(value.item()), np.concatenate(gradients, dtype=np.float64)
+
+    def report(x: Array, *state: Any) -> Any:
+        place(x)
+        return callback(x) if callback is not None else None
+
+    try:
+        result = minimize(
+            evaluate,
+            np.concatenate([values.ravel() for values in first], dtype=np.float64),
+            jac=True,
+            method=method,
+            options=options,
+            callback=None if callback is None else report,
+        )
+        if not np.isfinite(result.fun):
+            raise NonFiniteError(
+                f"{method} ended at a loss of {result.fun} ({result.message}). The parameters hold "
+                "their first values.\n"
+                "Fix: start from other values, or scale the loss; call loss() under "
+                "tinygrad_bp.detect_anomaly() to find the operation."
+            )
+        place(result.x)
+    except BaseException:
+        for p, values in zip(params, first, strict=True):
+            p.assign(values)
+        raise
+    finally:
+        for p in params:
+            p.grad = None
+    return result
