@@ -15,7 +15,8 @@ _MISSING = np._NoValue
 
 def _kept(v: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     """A reduced value with the reduced axes put back, each of length 1."""
-    return v if keepdims or axis is None else np.expand_dims(v, axis)
+    # NumPy lets axis 0 and -1 of an array without axes pass.
+    return v if keepdims or axis is None or not x.ndim else np.expand_dims(v, axis)
 
 
 def _spread(v: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
@@ -54,7 +55,7 @@ def _extreme_rule(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> An
 
 def _prod_rule(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
     axes = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    last = [i % x.ndim for i in axes]
+    last = [i % x.ndim for i in axes if x.ndim]
     order = [i for i in range(x.ndim) if i not in last] + last
     moved = np.transpose(x, order)
     kept = moved.shape[: x.ndim - len(last)]
