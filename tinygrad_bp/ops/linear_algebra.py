@@ -172,16 +172,16 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
         else:
             left = normalize_axis_tuple(range(-axes, 0), a.ndim)
             right = normalize_axis_tuple(range(axes), b.ndim)
-    except np.exceptions.AxisError as error:
+    except ValueError as error:
         raise AxisError(
             f"np.tensordot of {a.shape} and {b.shape} cannot sum over axes={axes} "
-            f"(at {user_line()}).\nFix: name axes that both arrays have."
+            f"(at {user_line()}): {error}.\nFix: name axes that both arrays have, each once."
         ) from error
     lengths = [a.shape[i] for i in left]
     if lengths != [b.shape[i] for i in right]:
         raise ShapeError(
             f"np.tensordot of {a.shape} and {b.shape} (at {user_line()}): the axes {left} of the "
-            f"first and {right} of the second differ in length.\nFix: name pairs of equal length."
+            f"first and {right} of the second differ in number or length.\nFix: name pairs of equal length."
         )
     kept = [i for i in range(a.ndim) if i not in left]
     free = [i for i in range(b.ndim) if i not in right]

@@ -1,0 +1,160 @@
+"""Products: what the catalogue does not ask."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tinygrad_bp as tg
+from tinygrad_bp.core.mode import MODE, Mode
+from tinygrad_bp.errors import AxisError, OperationError, ShapeError
+from tinygrad_bp.ops.linear_algebra import linear
+
+RNG = np.random.default_rng(0)
+
+
+def leaf(*shape, dtype=np.float64):
+    return tg.Tensor(RNG.normal(size=shape), requires_grad=True, dtype=dtype)
+
+
+class _Net:
+    """Stands for a module, of which the mode asks the path."""
+
+    def __init__(self, **children):
+        self.children = children
+
+    def named_modules(self):
+        return [("", self), *self.children.items()]
+
+
+@pytest.fixture
+def inside_a_module():
+    inner = _Net()
+    net = _Net(fc1=inner)
+    outside = MODE.get()
+    MODE.set(Mode(module=net, parent=outside))
+    MODE.set(Mode(module=inner, parent=MODE.get()))
+    yield
+    MODE.set(outside)
+
+
+def test_matmul_takes_lists_and_arrays_on_either_side():
+    x = leaf(2, 2)
+    np.testing.assert_allclose((x @ [[1, 0], [0, 2]]).data, x.data * [1, 2])
+    ([1.0, 0.0] @ x).sum().backward()
+    np.testing.assert_array_equal(x.grad.data, [[1, 1], [0, 0]])
+
+
+@pytest.mark.parametrize(
+    ("shapes", "words"),
+    [
+        (
+            ((64, 784), (128, 10)),
+            r"matmul of \(64, 784\) and \(128, 10\) \(at test_linear_algebra.py:\d+\): axis -1 of "
+            r"the first has length 784, axis -2 of the second 128.\nFix: .*\(…, 784, n\)",
+        ),
+        (((3,), (4,)), "length 3, axis -1 of the second 4"),
+        (((2, 4, 3), (3, 3, 5)), r"the stacks \(2,\) and \(3,\) do not broadcast"),
+        (((), (3,)), "a number has no axis to sum over"),
+    ],
+)
+def test_matmul_says_which_axes_disagree(shapes, words):
+    with pytest.raises(ShapeError, match=words):
+        np.matmul(leaf(*shapes[0]), np.zeros(shapes[1]))
+
+
+def test_a_batch_of_one_has_the_gradient_of_a_matrix_product():
+    x, w = leaf(1, 50), leaf(50, 20)
+    g = RNG.normal(size=(1, 20))
+    (x @ w).backward(g)
+    np.testing.assert_allclose(w.grad.data, x.data.T @ g, rtol=1e-15)
+    np.testing.assert_allclose(x.grad.data, g @ w.data.T, rtol=1e-15)
+
+
+def test_the_rule_of_a_product_with_a_stack_makes_no_stack_of_products():
+    """(1000, 40, 50)ᵀ (1000, 40, 60) summed afterwards would take 24 MB."""
+    import tracemalloc
+
+    x, w = leaf(1000, 4, 50), leaf(50, 60)
+    out = x @ w
+    g = np.ones(out.shape)
+    tracemalloc.start()
+    out.backward(g)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_allclose(w.grad.data, np.einsum("bij,bik->jk", x.data, g), rtol=1e-10)
+    assert peak < 8e6
+
+
+def test_dot_multiplies_numbers():
+    x = tg.Tensor(3.0, requires_grad=True)
+    np.dot(x, 2.0).backward()
+    assert x.grad.item() == 2.0
+
+
+def test_dot_and_outer_refuse_out():
+    with pytest.raises(OperationError, match=r"np.dot with out="):
+        np.dot(leaf(2), leaf(2), out=np.zeros(()))
+    with pytest.raises(OperationError, match=r"np.outer with out="):
+        np.outer(leaf(2), leaf(2), out=np.zeros((2, 2)))
+
+
+def test_tensordot_names_the_axes_that_do_not_fit():
+    with pytest.raises(ShapeError, match=r"axes \(0,\) of the first and \(1,\) of the second diff"):
+        np.tensordot(leaf(2, 3), leaf(2, 4), (0, 1))
+    with pytest.raises(AxisError, match="cannot sum over axes=5"):
+        np.tensordot(leaf(2, 3), leaf(3, 2), 5)
+    with pytest.raises(AxisError, match="repeated axis"):
+        np.tensordot(leaf(2, 2), leaf(2, 2), ((0, 0), (0, 1)))
+    with pytest.raises(ShapeError, match="differ in number"):
+        np.tensordot(leaf(2, 3), leaf(3, 2), ((0, 1), (0,)))
+
+
+def test_linear_is_one_node():
+    z = linear(leaf(2, 3), leaf(4, 3), leaf(4))
+    assert z.node.primitive.name == "linear"
+    assert all(x.node is None for x in z.node.inputs)
+
+
+@pytest.mark.parametrize("dtypes", [("f4", "f4", "f8"), ("f4", "f4", "f4"), ("f8", "f4", "f4")])
+def test_linear_promotes_as_numpy_does_and_leaves_its_inputs_alone(dtypes):
+    x, w, b = (leaf(*s, dtype=d) for s, d in zip([(2, 3), (4, 3), (4,)], dtypes, strict=True))
+    before = [t.data.copy() for t in (x, w, b)]
+    z = linear(x, w, b)
+    expected = x.data @ w.data.T + b.data
+    assert z.dtype == expected.dtype
+    np.testing.assert_allclose(z.data, expected, rtol=1e-6)
+    z.sum().backward()
+    for t, old in zip((x, w, b), before, strict=True):
+        np.testing.assert_array_equal(t.data, old)
+        assert t.grad.dtype == t.dtype
+
+
+def test_linear_takes_constants_for_any_input():
+    w = leaf(4, 3)
+    linear(np.ones((2, 3)), w, np.zeros(4)).sum().backward()
+    np.testing.assert_array_equal(w.grad.data, np.full((4, 3), 2.0))
+
+
+def test_linear_says_what_it_expected_and_where(inside_a_module):
+    with pytest.raises(ShapeError) as caught:
+        linear(leaf(64, 784), leaf(10, 128), leaf(10))
+    message = str(caught.value)
+    assert "linear in _Net.fc1 (at test_linear_algebra.py:" in message
+    assert "input (64, 784), expected (…, 128)" in message
+    assert "axis -1 has length 784" in message
+    assert "use a weight of shape (10, 784)" in message
+
+
+@pytest.mark.parametrize(
+    ("shapes", "words"),
+    [
+        (((), (4, 3), (4,)), r"input \(\), expected \(…, 3\): it has no axis"),
+        (((2, 3), (4, 3), (3,)), r"the bias has shape \(3,\), expected \(4,\)"),
+        (((2, 3), (4, 3), (1, 4)), r"the bias has shape \(1, 4\), expected \(4,\)"),
+        (((2, 3), (3,), (4,)), r"the weight has shape \(3,\), expected \(out, in\)"),
+    ],
+)
+def test_linear_names_what_is_wrong(shapes, words):
+    with pytest.raises(ShapeError, match=words):
+        linear(*(leaf(*shape) for shape in shapes))
