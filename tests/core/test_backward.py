@@ -114,7 +114,9 @@ def test_a_second_backward_pass_names_the_line_of_the_first():
     x = tg.Tensor(2.0, requires_grad=True)
     y = x * x
     y.backward()
-    with pytest.raises(errors.GraphError, match=r"freed by the backward pass at test_backward.py:\d+"):
+    with pytest.raises(
+        errors.GraphError, match=r"freed by the backward pass at test_backward.py:\d+"
+    ):
         y.backward()
     assert x.grad.item() == 4.0
 
@@ -207,10 +209,13 @@ def test_a_plain_constant_has_no_path_and_the_error_says_how_to_get_one():
 
 
 def test_a_rule_of_the_wrong_shape_is_named(make_primitive):
-    square = make_primitive("test_mysquare", lambda x: x * x, [lambda g, out, x: (g * x).sum(axis=0)])
+    square = make_primitive(
+        "test_mysquare", lambda x: x * x, [lambda g, out, x: (g * x).sum(axis=0)]
+    )
     x = tg.Tensor(np.ones((3, 2)), requires_grad=True)
     with pytest.raises(
-        errors.VJPError, match=r"rule of 'test_mysquare' returned .* \(2,\) for input 0 of shape \(3, 2\)"
+        errors.VJPError,
+        match=r"rule of 'test_mysquare' returned .* \(2,\) for input 0 of shape \(3, 2\)",
     ):
         square(x).sum().backward()
     assert x.grad is None
@@ -350,7 +355,8 @@ def test_memory_after_1000_steps_is_what_it_was_after_10():
     finally:
         tracemalloc.stop()
         gc.enable()
-    assert after_1000 - after_10 < 4_000
+    # The interpreter's free lists fill up at first; one object a step would be 47 kB.
+    assert after_1000 - after_10 < 20_000
 
 
 def test_backward_lets_go_of_the_arrays_at_once():
@@ -365,3 +371,21 @@ def test_backward_lets_go_of_the_arrays_at_once():
         assert watched() is None
     finally:
         gc.enable()
+
+
+def test_reading_single_elements_in_a_loop_adds_in_place(monkeypatch):
+    from tinygrad_bp.core.backward import Sparse
+
+    made = []
+    dense = Sparse.dense
+    monkeypatch.setattr(Sparse, "dense", lambda self: made.append(1) or dense(self))
+    x = tg.Tensor(np.arange(50.0), requires_grad=True)
+    total = x[0] * 1.0
+    for i in range(1, 50):
+        total = total + x[i] * float(i)
+    (total + x[3]).backward()
+    expected = np.arange(50.0)
+    expected[0] = 1.0
+    expected[3] += 1.0
+    np.testing.assert_array_equal(x.grad.data, expected)
+    assert len(made) == 1

@@ -78,9 +78,9 @@ def test_an_array_cannot_receive_a_tensor_in_place(x):
 
 
 def test_a_numpy_function_without_a_rule_says_how_to_write_one(x):
-    with pytest.raises(errors.OperationError, match=r"np.spacing .* tinygrad_bp.Primitive"):
+    with pytest.raises(errors.OperationError, match=r"(?s)np.spacing .* tinygrad_bp.Primitive"):
         np.spacing(x)
-    with pytest.raises(TypeError, match=r"np.polyfit .*t\.data"):
+    with pytest.raises(TypeError, match=r"(?s)np.polyfit .*t\.data"):
         np.polyfit(x, x, 1)
 
 
@@ -231,7 +231,9 @@ def test_assign_writes_in_place_casts_and_broadcasts(x):
 
 
 def test_assign_of_another_shape_changes_nothing(x):
-    with pytest.raises(errors.ShapeError, match=r"\(2,\) cannot be assigned .* 'x' of shape \(3,\)"):
+    with pytest.raises(
+        errors.ShapeError, match=r"\(2,\) cannot be assigned .* 'x' of shape \(3,\)"
+    ):
         x.assign([1.0, 2.0])
     np.testing.assert_array_equal(x.data, [1.0, 2.0, 3.0])
 
@@ -250,7 +252,9 @@ def test_astype_carries_the_gradient_between_float_dtypes(x):
     assert not x.astype(int).requires_grad
 
 
-@pytest.mark.parametrize("twin", [copy.copy, copy.deepcopy, lambda t: pickle.loads(pickle.dumps(t))])  # noqa: S301
+@pytest.mark.parametrize(
+    "twin", [copy.copy, copy.deepcopy, lambda t: pickle.loads(pickle.dumps(t))]
+)  # noqa: S301
 def test_copies_and_pickles_drop_the_graph_and_keep_value_name_and_gradient(twin, x):
     (x * x).sum().backward()
     y = twin(x)

@@ -15,7 +15,8 @@ def picture():
 
 
 @pytest.mark.parametrize(
-    ("ending", "start"), [("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF"), ("dot", b"digraph")]
+    ("ending", "start"),
+    [("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF"), ("dot", b"digraph")],
 )
 def test_a_picture_is_written_in_the_format_of_its_name(ending, start, picture, tmp_path):
     path = save(picture, tmp_path / f"graph.{ending}")
@@ -34,6 +35,8 @@ def test_without_graphviz_the_error_names_the_commands_and_dot_still_works(
 ):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setitem(sys.modules, "pygraphviz", None)
-    with pytest.raises(errors.MissingExtraError, match=r"apt install graphviz .*tinygrad-bp\[draw\]"):
+    with pytest.raises(
+        errors.MissingExtraError, match=r"apt install graphviz .*tinygrad-bp\[draw\]"
+    ):
         save(picture, tmp_path / "graph.svg")
     assert save(picture, tmp_path / "graph.dot").read_text() == picture.source

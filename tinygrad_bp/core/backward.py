@@ -129,15 +129,21 @@ def backward_pass(
             rule = vjps[i]
             if rule is None:
                 continue
-            part = rule(g, out, *values, **params)
+            # The same call three times: unpacking arguments costs 0.3 microseconds.
+            if params:
+                part = rule(g, out, *values, **params)
+            elif len(values) == 2:
+                part = rule(g, out, values[0], values[1])
+            else:
+                part = rule(g, out, *values)
             if part is None:
                 continue
+            # What fits is told apart as cheaply as can be; _conform looks again.
             data = x.data
-            try:
-                fits = part.shape == data.shape and part.dtype == data.dtype
-            except AttributeError:
-                fits = False
-            if not fits:
+            kind = type(part)
+            if kind is not type(data) or (
+                kind is np.ndarray and (part.shape != data.shape or part.dtype is not data.dtype)
+            ):
                 part = _conform(part, data, node, i, record is not None)
             if watch:
                 _check_rule(node, i, part, g)
@@ -216,6 +222,8 @@ def sum_to_shape(g: Any, shape: tuple[int, ...]) -> Any:
 def _conform(part: Any, data: Any, node: Node, i: int, recording: bool) -> Any:
     """Bring a rule's result to the shape and dtype of the input that it belongs to."""
     if type(part) is Sparse:
+        if part.shape == data.shape and part.dtype == data.dtype:
+            return part
         part = part.dense()
     elif not isinstance(part, (np.ndarray, np.generic, Variable)):
         if not isinstance(part, (int, float)):

@@ -75,6 +75,7 @@ class Node:
 
     A node holds its inputs and the array that came out, but not the output tensor, which holds
     the node: so there is no reference cycle, and a graph dies with the last tensor that needs it.
+    `Primitive.apply` makes nodes; nothing else does.
 
     Attributes
     ----------
@@ -114,25 +115,16 @@ class Node:
         "values",
     )
 
-    def __init__(
-        self,
-        primitive: Primitive,
-        inputs: tuple[Any, ...],
-        values: list[Any],
-        params: dict[str, Any],
-        out: Any,
-        mode: Mode,
-    ) -> None:
-        self.primitive = primitive
-        self.inputs = inputs
-        self.values = values
-        self.params = params
-        self.out = out
-        self.mode = mode
-        self.number = next(clock)
-        self.hooks: list[Callable[[Any], Any]] | None = None
-        self.source: str | None = None
-        self.freed_at: str | None = None
+    hooks: list[Callable[[Any], Any]] | None
+    inputs: tuple[Any, ...]
+    mode: Mode
+    number: int
+    out: Any
+    params: dict[str, Any]
+    primitive: Primitive
+    source: str | None
+    freed_at: str | None
+    values: list[Any]
 
     def release(self, where: str) -> None:
         """Let go of inputs and arrays; a later backward pass through here is an error."""

@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 
 Axis = int | tuple[int, ...] | None
 _OPERANDS = (Variable, np.ndarray, np.generic, int, float, complex, list, tuple)
+_COMMON = {float, int, np.ndarray}  # found at once; `Tensor` adds itself
 
 
 def _binary(function: Any) -> Callable[[Any, Any], Tensor]:
     """The method of a binary operator; types that it does not know may answer themselves."""
 
     def method(self: Any, other: Any) -> Any:
-        if isinstance(other, _OPERANDS):
+        if type(other) in _COMMON or isinstance(other, _OPERANDS):
             return FUNCTIONS[function](self, other)
         return NotImplemented
 
@@ -40,7 +41,7 @@ def _reflected(function: Any) -> Callable[[Any, Any], Tensor]:
     """The method of a binary operator whose left operand is not a tensor."""
 
     def method(self: Any, other: Any) -> Any:
-        if isinstance(other, _OPERANDS):
+        if type(other) in _COMMON or isinstance(other, _OPERANDS):
             return FUNCTIONS[function](other, self)
         return NotImplemented
 
@@ -264,9 +265,7 @@ class ArrayMethods:
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         for x in (*inputs, *(kwargs.get("out") or ())):
-            if not isinstance(
-                x, (Tensor, np.ndarray, np.generic, int, float, complex, list, tuple)
-            ):
+            if not isinstance(x, _OPERANDS):
                 return NotImplemented
         if any(isinstance(x, np.ndarray) and x.dtype == object for x in inputs):
             raise unknown(ufunc, "an array of objects is among its arguments")

@@ -15,7 +15,7 @@ import numpy as np
 
 from tinygrad_bp.core.anomaly import check_finite
 from tinygrad_bp.core.backward import sum_to_shape
-from tinygrad_bp.core.graph import Node
+from tinygrad_bp.core.graph import Node, clock
 from tinygrad_bp.core.mode import MODE
 from tinygrad_bp.core.registry import FUNCTIONS, PRIMITIVES
 from tinygrad_bp.core.tensor import Tensor, constant, recorded, share_memory
@@ -30,6 +30,7 @@ from tinygrad_bp.errors import (
     user_line,
 )
 
+_new = object.__new__
 F = TypeVar("F", bound=Callable[..., Any])
 Rule = Callable[..., Any]
 
@@ -129,7 +130,7 @@ class Primitive:
         self.kinks = kinks
         PRIMITIVES[name] = self
 
-    def __call__(self, *inputs: Any, **params: Any) -> Tensor:
+    def apply(self, *inputs: Any, **params: Any) -> Tensor:
         """Apply to tensors, arrays or numbers, recording a node where a gradient is required."""
         values = []
         needed = False
@@ -141,22 +142,34 @@ class Primitive:
             else:
                 values.append(x)
         try:
-            out = self.forward(*values, **params)
+            out = self.forward(*values, **params) if params else self.forward(*values)
         except (ValueError, TypeError, IndexError) as error:
             raise _explain(error, self.name, values) from error
         mode = MODE.get()
         if mode.anomaly:
             check_finite(self.name, values, out)
         if needed and mode.recording:
-            node = Node(self, inputs, values, params, out, mode)
-            if mode.anomaly:
-                node.source = user_line()
+            # Filled in here and not by Node(...): a call of a class runs __init__ by way of C,
+            # which costs 0.2 of the 1.3 microseconds that recording takes.
+            node = _new(Node)
+            node.primitive = self
+            node.inputs = inputs
+            node.values = values
+            node.params = params
+            node.out = out
+            node.mode = mode
+            node.number = next(clock)
+            node.hooks = None
+            node.source = user_line() if mode.anomaly else None
+            node.freed_at = None
             result = recorded(out, node)
         else:
             result = constant(out, inputs, self.name if needed else None)
         if self.view and isinstance(inputs[0], Tensor):
             share_memory(result, inputs[0])
         return result
+
+    __call__ = apply
 
     def __repr__(self) -> str:
         return f"<Primitive {self.name}>"
@@ -189,8 +202,10 @@ def implements(*functions: Any) -> Callable[[F], F]:
     """Register a function of tensors as what answers for NumPy functions of the same signature."""
 
     def register(function: F) -> F:
+        # A bound method is called without a detour through C, which a callable instance takes.
+        answer = function.apply if isinstance(function, Primitive) else function
         for numpy_function in functions:
-            FUNCTIONS[numpy_function] = function
+            FUNCTIONS[numpy_function] = answer
         return function
 
     return register

@@ -12,7 +12,7 @@ from tinygrad_bp.core.backward import apply_hooks, backward_pass
 from tinygrad_bp.core.graph import Node, Variable, Version
 from tinygrad_bp.core.hooks import Hook, HookHandle, KeepGradient, keep_gradients, retains
 from tinygrad_bp.core.messages import named, no_path, require_float
-from tinygrad_bp.core.methods import ArrayMethods
+from tinygrad_bp.core.methods import _COMMON, ArrayMethods
 from tinygrad_bp.core.mode import enable_grad, is_grad_enabled
 from tinygrad_bp.core.registry import FUNCTIONS, PRIMITIVES
 from tinygrad_bp.errors import (
@@ -27,7 +27,7 @@ from tinygrad_bp.errors import (
 Array = npt.NDArray[Any]
 
 
-class Tensor(ArrayMethods, Variable):
+class Tensor(Variable, ArrayMethods):
     """An n-dimensional array that records what is computed from it, for the backward pass.
 
     NumPy's functions and operators work on tensors and record themselves: ``np.sin(t)``,
@@ -379,6 +379,9 @@ class Tensor(ArrayMethods, Variable):
         self.node, self.hooks, self._cut, self.version = None, None, None, Version()
         self.name = state["name"]
         self._grad = None if state["grad"] is None else wrap(state["grad"])
+
+
+_COMMON.add(Tensor)
 
 
 def recorded(data: Any, node: Node | None) -> Tensor:
