@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_bp.core import Primitive, implements
+from tinygrad_bp.ops.helpers import apply
 
 sin = implements(np.sin)(
     Primitive(
@@ -116,8 +117,7 @@ def _sinc(x: Any, *, order: int) -> Any:
 
 
 def _sinc_rule(g: Any, out: Any, x: Any, *, order: int) -> Any:
-    apply = _sinc if isinstance(x, (np.ndarray, np.generic)) else _sinc_primitive
-    return g * apply(x, order=order + 1)
+    return g * apply(_sinc_primitive, x, order=order + 1)
 
 
 _sinc_primitive = Primitive(
