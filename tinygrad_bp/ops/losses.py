@@ -158,10 +158,14 @@ def _binary_cross_entropy_vjp(g: Any, out: Any, x: Any, y: Any, *, scale: float)
     return d
 
 
+def _binary_cross_entropy_target_vjp(g: Any, out: Any, x: Any, y: Any, *, scale: float) -> Any:
+    return np.broadcast_to(x * (g * -scale), np.broadcast_shapes(x.shape, y.shape))
+
+
 binary_cross_entropy = Primitive(
     "binary_cross_entropy",
     _binary_cross_entropy,
-    [_binary_cross_entropy_vjp, lambda g, out, x, y, *, scale: x * (g * -scale)],
+    [_binary_cross_entropy_vjp, _binary_cross_entropy_target_vjp],
     formula=r"s \textstyle\sum (\log(1 + e^x) - x y)",
     vjp_formulas=[r"s \, (\sigma(x) - y) \, \bar{z}", r"-s \, x \, \bar{z}"],
 )

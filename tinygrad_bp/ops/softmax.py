@@ -54,7 +54,8 @@ softmax = Primitive(
 @on_float_arrays
 def _log_softmax(x: Any, *, axis: int) -> Any:
     s, moved = centred(x, axis)
-    s -= np.log(np.exp(s).sum(axis=moved, keepdims=True))
+    if s.size:
+        s -= np.log(np.exp(s).sum(axis=moved, keepdims=True))
     return s.swapaxes(axis, moved)
 
 
