@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
@@ -86,16 +87,14 @@ def assemble(
 
 def _make(layer: Layer, shape: Shape, dtype: str, seed: np.random.SeedSequence) -> Module:
     kind = LAYERS[layer["type"]]
-    arguments = {key: value for key, value in layer.items() if key not in RESERVED}
+    arguments = {k: copy.deepcopy(value) for k, value in layer.items() if k not in RESERVED}
     handed = {"input_shape": shape, "dtype": dtype, "generator": np.random.default_rng(seed)}
     if "in_features" in kind.handed:
         if not shape:
             raise SpecError("needs an input with an axis, and its input has the shape ().")
         handed["in_features"] = shape[-1]
         if arguments.get("in_features", shape[-1]) != shape[-1]:
-            flatten = (
-                ", or put a Flatten before it" if arguments["in_features"] in _sizes(shape) else ""
-            )
+            joined = arguments["in_features"] in _sizes(shape)
             raise SpecError(
                 f"declares in_features = {arguments['in_features']}, and its input has the shape "
                 f"{shape}.\nFix: leave in_features out"

@@ -269,20 +269,21 @@ def initialize(
     given = {"name": declaration} if isinstance(declaration, str) else dict(declaration)
     name = given.pop("name", None)
     if not isinstance(name, str) or name not in INITIALIZERS:
+        known = nearest(name if isinstance(name, str) else "", INITIALIZERS)
         raise ArgumentError(
-            f"there is no initializer {name!r}: {nearest(str(name), INITIALIZERS)}\n"
+            f"there is no initializer {name!r}: {known}\n"
             'Fix: give a name, or a dict as {"name": "normal", "std": 0.01}.'
         )
     function = INITIALIZERS[name]
     arguments = inspect.signature(function).parameters
-    known = [a.name for a in arguments.values() if a.kind is a.KEYWORD_ONLY]
+    own = [a.name for a in arguments.values() if a.kind is a.KEYWORD_ONLY]
     for key in given:
-        if key not in known:
+        if key not in own:
             raise ArgumentError(
                 f"the initializer {name!r} has no parameter {key!r}: "
-                + (nearest(key, known) if known else "it has none.")
+                + (nearest(str(key), own) if own else "it has none.")
             )
-    for key in known:
+    for key in own:
         if key not in given and arguments[key].default is inspect.Parameter.empty:
             raise ArgumentError(f"the initializer {name!r} needs the parameter {key!r}.")
     try:

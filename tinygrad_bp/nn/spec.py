@@ -202,8 +202,7 @@ class NetworkSpec:
             import tomli_w
         except ImportError as error:
             raise missing_extra("tomli_w", "train", "NetworkSpec.to_toml") from error
-        text: str = tomli_w.dumps(self.to_dict())
-        return text
+        return str(tomli_w.dumps(self.to_dict()))
 
     @classmethod
     def from_file(cls, path: str | Path) -> NetworkSpec:
@@ -253,7 +252,7 @@ def _checked_dtype(dtype: Any) -> str:
         kind = np.dtype(object)
     if kind.kind != "f" or dtype is None:
         raise SpecError(f"the dtype of a network is 'float32' or 'float64', not {dtype!r}.")
-    return kind.name
+    return str(kind.name)
 
 
 def _checked_layers(layers: Any, prefix: str) -> list[Layer]:

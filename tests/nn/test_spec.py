@@ -1,0 +1,471 @@
+from __future__ import annotations
+
+import builtins
+import copy
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tinygrad_bp.errors import MissingExtraError, SpecError
+from tinygrad_bp.nn import (
+    Dropout,
+    Flatten,
+    Identity,
+    Linear,
+    Module,
+    NetworkSpec,
+    Parameter,
+    Sequential,
+    register_layer,
+    registry,
+)
+
+MLP = {
+    "input_shape": [28, 28],
+    "dtype": "float64",
+    "layers": [
+        {"type": "Flatten"},
+        {
+            "type": "Linear",
+            "out_features": 16,
+            "bias": True,
+            "weight_init": {"name": "normal", "std": 0.01},
+            "bias_init": "zeros",
+        },
+        {
+            "type": "Sequential",
+            "name": "middle",
+            "layers": [
+                {"type": "Dropout", "p": 0.25},
+                {"type": "Linear", "in_features": 16, "out_features": 8, "bias": False},
+            ],
+        },
+        {"type": "Linear", "out_features": 10},
+    ],
+}
+
+
+@pytest.fixture
+def own_layers():
+    before = dict(registry.LAYERS)
+    yield
+    registry.LAYERS.clear()
+    registry.LAYERS.update(before)
+
+
+def wrong(**changes):
+    """The message for a declaration that is changed in places."""
+    with pytest.raises(SpecError) as caught:
+        NetworkSpec.from_dict({**MLP, **changes})
+    return str(caught.value)
+
+
+def wrong_layer(*layers, input_shape=(4,)):
+    return wrong(layers=list(layers), input_shape=input_shape)
+
+
+# --------------------------------------------------------------- building
+
+
+def test_a_spec_builds_the_network_that_it_declares():
+    model = NetworkSpec.from_dict(MLP).build(0)
+    assert repr(model) == (
+        "Sequential(\n"
+        "  (0): Flatten()\n"
+        "  (1): Linear(784, 16)\n"
+        "  (middle): Sequential(\n"
+        "    (0): Dropout(0.25)\n"
+        "    (1): Linear(16, 8, bias=False)\n"
+        "  )\n"
+        "  (3): Linear(8, 10)\n"
+        ")"
+    )
+    assert {str(p.dtype) for p in model.parameters()} == {"float64"}
+    assert model[1].weight.data.std() == pytest.approx(0.01, rel=0.05)
+    assert not model[1].bias.data.any()
+    assert all(module.training for module in model.modules())
+    assert all(p.grad is None for p in model.parameters())
+    assert model(np.zeros((3, 28, 28))).shape == (3, 10)
+
+
+def test_the_dry_run_gives_the_shape_after_each_layer():
+    shapes = NetworkSpec.from_dict(MLP).shapes()
+    assert [(s.path, s.type, s.shape) for s in shapes] == [
+        ("0", "Flatten", (784,)),
+        ("1", "Linear", (16,)),
+        ("2.0", "Dropout", (16,)),
+        ("2.1", "Linear", (8,)),
+        ("3", "Linear", (10,)),
+    ]
+
+
+def weights(model):
+    return model.state_dict()
+
+
+def linear(n):
+    return {"type": "Linear", "out_features": n}
+
+
+def test_a_seed_gives_one_network_and_another_seed_another():
+    spec = NetworkSpec.from_dict(MLP)
+    a, b, c = weights(spec.build(3)), weights(spec.build(3)), weights(spec.build(4))
+    assert all(np.array_equal(a[name], b[name]) for name in a)
+    assert not np.array_equal(a["1.weight"], c["1.weight"])
+    assert not np.array_equal(weights(spec.build())["1.weight"], weights(spec.build())["1.weight"])
+
+
+def test_a_layer_added_at_the_end_or_changed_leaves_the_others_as_they_were():
+    short = weights(NetworkSpec(4, [linear(4), linear(4)]).build(0))
+    longer = weights(NetworkSpec(4, [linear(4), linear(4), linear(9)]).build(0))
+    assert all(np.array_equal(short[name], longer[name]) for name in short)
+    changed = [{**linear(4), "weight_init": "he_normal"}, linear(4)]
+    other = weights(NetworkSpec(4, changed).build(0))
+    assert np.array_equal(short["1.weight"], other["1.weight"])
+    assert not np.array_equal(short["0.weight"], short["1.weight"])
+
+
+def test_streams_of_nested_layers_differ_from_those_around_them():
+    nested = {"type": "Sequential", "layers": [linear(4), linear(4)]}
+    state = weights(NetworkSpec(4, [linear(4), nested, linear(4)]).build(0))
+    values = [a.ravel()[0] for name, a in state.items() if name.endswith("weight")]
+    assert len(set(values)) == 4
+
+
+def test_the_streams_are_the_spawned_children_of_the_seed():
+    model = NetworkSpec(4, [linear(4), {"type": "Dropout"}]).build(11)
+    child = np.random.SeedSequence(11).spawn(2)[1]
+    expected = Dropout(generator=np.random.default_rng(child)).generator
+    assert model[1].generator.random() == expected.random()
+
+
+def test_a_generator_in_place_of_a_seed_hands_out_a_new_child_each_time():
+    spec = NetworkSpec(4, [linear(4)])
+    rng = np.random.default_rng(0)
+    first, second = weights(spec.build(rng)), weights(spec.build(rng))
+    assert not np.array_equal(first["0.weight"], second["0.weight"])
+    again = weights(spec.build(np.random.default_rng(0)))
+    assert np.array_equal(first["0.weight"], again["0.weight"])
+
+
+# --------------------------------------------------------------- both ways
+
+
+def test_dict_and_toml_come_back_unchanged():
+    spec = NetworkSpec.from_dict(MLP)
+    assert spec.to_dict() == MLP
+    assert NetworkSpec.from_toml(spec.to_toml()).to_dict() == MLP
+
+
+def test_a_model_tells_its_spec():
+    spec = NetworkSpec.from_dict(MLP)
+    told = NetworkSpec.from_module(spec.build(0))
+    assert told == spec
+    assert told.to_dict()["layers"][1] == {
+        "type": "Linear",
+        "out_features": 16,
+        "weight_init": {"name": "normal", "std": 0.01},
+        "bias_init": "zeros",
+    }
+    a, b = spec.build(5).state_dict(), told.build(5).state_dict()
+    assert list(a) == list(b)
+    assert all(np.array_equal(a[name], b[name]) for name in a)
+
+
+LINEAR = st.fixed_dictionaries(
+    {"type": st.just("Linear"), "out_features": st.integers(1, 5)},
+    optional={
+        "bias": st.booleans(),
+        "weight_init": st.sampled_from(["he_normal", {"name": "uniform", "low": -0.1}]),
+    },
+)
+SIMPLE = st.one_of(
+    LINEAR,
+    st.just({"type": "Flatten"}),
+    st.just({"type": "Identity", "name": "same"}),
+    st.fixed_dictionaries({"type": st.just("Dropout"), "p": st.floats(0, 0.9)}),
+)
+LAYERS = st.recursive(
+    st.lists(SIMPLE, min_size=1, max_size=3, unique_by=lambda layer: layer.get("name", id(layer))),
+    lambda inner: st.tuples(inner, inner).map(
+        lambda pair: [{"type": "Sequential", "layers": layers} for layers in pair]
+    ),
+    max_leaves=4,
+)
+
+
+DTYPES = st.sampled_from(["float32", "float64"])
+
+
+@given(LAYERS, st.lists(st.integers(1, 4), min_size=1, max_size=3), DTYPES)
+def test_any_network_goes_to_toml_and_to_a_module_and_back(layers, shape, dtype):
+    spec = NetworkSpec(shape, layers, dtype)
+    assert NetworkSpec.from_toml(spec.to_toml()) == spec
+    assert NetworkSpec.from_dict(spec.to_dict()) == spec
+    model = spec.build(0)
+    assert spec.shapes()[-1].shape == model(np.zeros((2, *shape), dtype)).shape[1:]
+    if dtype == "float32" or list(model.parameters()):
+        assert NetworkSpec.from_module(model) == spec
+        assert NetworkSpec.from_module(copy.deepcopy(model)) == spec
+
+
+def test_specs_are_equal_if_they_declare_the_same():
+    spec = NetworkSpec(4, [linear(2)])
+    assert spec == NetworkSpec((4,), [{**linear(2), "bias": True, "in_features": 4, "name": "0"}])
+    assert hash(spec) == hash(NetworkSpec((4,), [{**linear(2), "bias": True}]))
+    assert spec != NetworkSpec(4, [linear(3)])
+    assert spec != NetworkSpec(5, [linear(2)])
+    assert spec != NetworkSpec(4, [linear(2)], "float64")
+    assert spec != "spec"
+
+
+def test_a_model_made_by_hand_tells_its_spec():
+    spec = NetworkSpec.from_module(Sequential(Linear(4, 3), Dropout(0.1), Linear(3, 2, bias=False)))
+    assert spec.to_dict() == {
+        "input_shape": [4],
+        "dtype": "float32",
+        "layers": [
+            {"type": "Linear", "out_features": 3},
+            {"type": "Dropout", "p": 0.1},
+            {"type": "Linear", "out_features": 2, "bias": False},
+        ],
+    }
+    assert NetworkSpec.from_module(Sequential(Sequential(Linear(4, 3)))).input_shape == (4,)
+    flat = NetworkSpec.from_module(Sequential(Flatten(), Linear(4, 3)), input_shape=(2, 2))
+    assert flat.input_shape == (2, 2)
+
+
+def test_changing_what_went_in_or_came_out_does_not_change_the_spec():
+    data = copy.deepcopy(MLP)
+    spec = NetworkSpec.from_dict(data)
+    data["layers"][1]["weight_init"]["std"] = 5
+    spec.to_dict()["layers"][1]["weight_init"]["std"] = 5
+    spec.build(0)[1].weight_init["std"] = 5
+    assert spec.to_dict() == MLP
+
+
+def test_numpy_numbers_and_tuples_become_plain():
+    spec = NetworkSpec((np.int64(4),), ({"type": "Linear", "out_features": np.int32(2)},))
+    assert spec.to_dict()["layers"] == [{"type": "Linear", "out_features": 2}]
+    assert type(spec.to_dict()["layers"][0]["out_features"]) is int
+    assert type(spec.to_dict()["input_shape"][0]) is int
+
+
+def test_files(tmp_path):
+    spec = NetworkSpec.from_dict(MLP)
+    path = tmp_path / "net.toml"
+    spec.to_file(path)
+    assert NetworkSpec.from_file(path) == spec
+    assert [p.name for p in tmp_path.iterdir()] == ["net.toml"]
+    path.write_text("layers = [", "utf-8")
+    with pytest.raises(SpecError, match=r"net\.toml: the declaration of the network is not TOML"):
+        NetworkSpec.from_file(path)
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SpecError, match=r"net\.toml: "):
+        NetworkSpec.from_file(path)
+    with pytest.raises(FileNotFoundError):
+        NetworkSpec.from_file(tmp_path / "none.toml")
+
+
+def test_toml_is_written_by_an_extra_that_may_be_missing(monkeypatch):
+    real = builtins.__import__
+
+    def without(name, *args, **kwargs):
+        if name == "tomli_w":
+            raise ImportError(name)
+        return real(name, *args, **kwargs)
+
+    spec = NetworkSpec.from_dict(MLP)
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(MissingExtraError, match=r"(?s)tomli_w.*tinygrad-bp\[train\]"):
+        spec.to_toml()
+
+
+# --------------------------------------------------------------- what is wrong
+
+
+def test_the_network_itself():
+    assert wrong(layer=[]) == "a network has no key 'layer': did you mean 'layers'?"
+    with pytest.raises(SpecError, match="lacks the key 'layers'"):
+        NetworkSpec.from_dict({"input_shape": [3]})
+    with pytest.raises(SpecError, match="declared by a dict, not by"):
+        NetworkSpec.from_dict([1])
+    assert wrong(layers=[]).startswith("the network has no layers: 'layers' is []")
+    assert wrong(layers={"type": "Linear"}).startswith("the network has no layers")
+
+
+@pytest.mark.parametrize("shape", [0, -1, [0], [2.5], "784", None, [True], [[3]]])
+def test_the_input_shape(shape):
+    assert wrong(input_shape=shape).startswith("input_shape holds positive integers, not ")
+
+
+@pytest.mark.parametrize("dtype", ["int64", "float31", "complex128", None, 3, ""])
+def test_the_dtype(dtype):
+    assert wrong(dtype=dtype) == (
+        f"the dtype of a network is 'float32' or 'float64', not {dtype!r}."
+    )
+
+
+@pytest.mark.parametrize("layer", ["Linear", {}, {"type": 3}, None, {"out_features": 3}])
+def test_a_layer_without_a_type(layer):
+    assert wrong_layer({"type": "Identity"}, layer).startswith(f"layer 1 is {layer!r}.")
+
+
+def test_an_unknown_type():
+    text = wrong_layer({"type": "Identity"}, {"type": "Liner"})
+    assert text.startswith("layer 1 (Liner): there is no such type of layer: did you mean 'Linear'")
+    assert "@register_layer" in text
+    nested = {"type": "Sequential", "layers": [{"type": "Identity"}, {"type": "Dropuot"}]}
+    assert wrong_layer(nested).startswith(
+        "layer 0.1 (Dropuot): there is no such type of layer: did you mean 'Dropout'?"
+    )
+
+
+def test_unknown_and_missing_keys():
+    assert wrong_layer({"type": "Linear", "out_feature": 3}) == (
+        "layer 0 (Linear) has no key 'out_feature': did you mean 'out_features'?"
+    )
+    assert wrong_layer({"type": "Linear", "bias": True}) == (
+        "layer 0 (Linear) lacks the key 'out_features'."
+    )
+    assert wrong_layer({"type": "Dropout", "generator": 3}).startswith(
+        "layer 0 (Dropout) has no key 'generator'"
+    )
+    assert wrong_layer({"type": "Sequential"}) == "layer 0 (Sequential) lacks the key 'layers'."
+    assert wrong_layer({"type": "Sequential", "layers": []}).startswith(
+        "layer 0 (Sequential) has no layers"
+    )
+
+
+def test_wrong_values_name_the_layer():
+    assert wrong_layer(linear(2), {"type": "Linear", "out_features": "ten"}).startswith(
+        "layer 1 (Linear) after an input of shape (2,): out_features is a positive integer, not 't"
+    )
+    assert "layer 0 (Dropout)" in wrong_layer({"type": "Dropout", "p": 1.5})
+    assert "did you mean 'he_normal'?" in wrong_layer({**linear(2), "weight_init": "he_norml"})
+    assert "'normal' has no parameter 'sdt'" in wrong_layer(
+        {**linear(2), "weight_init": {"name": "normal", "sdt": 1}}
+    )
+    assert wrong_layer({**linear(2), "weight_init": np.zeros(3)}).startswith(
+        "layer 0 (Linear), weight_init is array([0., 0., 0.]), which is no plain data."
+    )
+
+
+def test_names_are_texts_without_dots_and_differ():
+    assert "its name is a text without dots, not 'a.b'" in wrong_layer({**linear(1), "name": "a.b"})
+    assert wrong_layer({**linear(1), "name": "a"}, {**linear(1), "name": "a"}) == (
+        "layer 1 (Linear) has the name 'a' of another layer."
+    )
+
+
+def test_wrong_shapes_name_the_layer():
+    text = wrong_layer(linear(8), {"type": "Linear", "in_features": 9, "out_features": 2})
+    assert text == (
+        "layer 1 (Linear) declares in_features = 9, and its input has the shape (8,).\n"
+        "Fix: leave in_features out."
+    )
+    text = wrong_layer({**linear(2), "in_features": 784}, input_shape=[28, 28])
+    assert "put a Flatten before it" in text
+    assert wrong_layer(linear(1), input_shape=[]) == (
+        "layer 0 (Linear) needs an input with an axis, and its input has the shape ()."
+    )
+    assert wrong_layer({"type": "Flatten", "start_axis": 3}).startswith(
+        "layer 0 (Flatten) after an input of shape (4,): in Flatten (Flatten): an input of shape "
+    )
+    assert wrong_layer({"type": "Flatten", "start_axis": 0}) == (
+        "layer 0 (Flatten) turned a batch of one sample, (1, 4), into (4,): a layer keeps the "
+        "batch axis, which comes first."
+    )
+
+
+def test_models_that_no_spec_can_declare():
+    shared = Linear(3, 3)
+    cases = {
+        "a spec declares a Sequential, not a Linear": shared,
+        r"layer 1 \(Linear\) occurs twice": Sequential(shared, shared),
+        r"(?s)layer 0.0 \(ufunc\): .*@register_layer": Sequential(Sequential(np.tanh)),
+        "the first layer does not tell the shape": Sequential(Flatten(), shared),
+        "has one dtype, and the parameters have float32 and float64": Sequential(
+            shared, Linear(3, 3, dtype=np.float64)
+        ),
+    }
+    for text, model in cases.items():
+        with pytest.raises(SpecError, match=text):
+            NetworkSpec.from_module(model, None if "first" in text else 3)
+
+
+# --------------------------------------------------------------- layers of one's own
+
+
+@pytest.mark.usefixtures("own_layers")
+def test_users_register_their_own_layers():
+    @register_layer
+    class Gated(Module):
+        def __init__(self, in_features, power, *, offset=1.0, dtype=np.float32, generator=None):
+            self.power, self.offset = power, offset
+            self.inner = [Linear(in_features, 2, dtype=dtype, generator=generator)]
+
+        def forward(self, x):
+            return self.inner[0](x) ** self.power + self.offset
+
+    spec = NetworkSpec(4, [{"type": "Gated", "power": 2}, linear(3)], "float64")
+    assert [s.shape for s in spec.shapes()] == [(2,), (3,)]
+    model = spec.build(0)
+    assert {str(p.dtype) for p in model.parameters()} == {"float64"}
+    assert NetworkSpec.from_module(model) == spec
+    with pytest.raises(
+        SpecError, match=r"layer 0 \(Gated\) has no key 'powr': did you mean 'power"
+    ):
+        NetworkSpec(4, [{"type": "Gated", "powr": 2}])
+    with pytest.raises(SpecError, match=r"layer 0 \(Gated\) after an input of shape \(4,\)"):
+        NetworkSpec(4, [{"type": "Gated", "power": "two"}])
+
+
+@pytest.mark.usefixtures("own_layers")
+def test_a_registered_layer_may_have_another_name_and_be_told_its_input_shape():
+    @register_layer(name="Bias")
+    class PerElement(Module):
+        def __init__(self, input_shape):
+            self.values = Parameter(np.ones(input_shape, np.float32))
+
+        def forward(self, x):
+            return x + self.values
+
+    spec = NetworkSpec([2, 3], [{"type": "Bias"}])
+    assert spec.build(0)[0].values.shape == (2, 3)
+    assert NetworkSpec.from_module(spec.build(0)) == spec
+
+
+@pytest.mark.usefixtures("own_layers")
+def test_registering_what_cannot_be_registered():
+    class Linear(Module):
+        pass
+
+    with pytest.raises(SpecError, match="there is a layer 'Linear' already"):
+        register_layer(Linear)
+    with pytest.raises(SpecError, match="there is a layer 'Sequential' already"):
+        register_layer(name="Sequential")(Linear)
+
+    class Bad(Module):
+        def __init__(self, name):
+            self.name = name
+
+    with pytest.raises(SpecError, match=r"Bad\.__init__ has an argument 'name'"):
+        register_layer(Bad)
+    assert register_layer(Identity) is Identity
+
+
+@pytest.mark.usefixtures("own_layers")
+def test_a_layer_that_does_not_keep_its_arguments_says_how():
+    @register_layer
+    class Forgetful(Module):
+        def __init__(self, factor=2.0):
+            pass
+
+        def forward(self, x):
+            return x
+
+    with pytest.raises(SpecError, match=r"(?s)does not keep its argument 'factor'.*config\(\)"):
+        NetworkSpec.from_module(Sequential(Forgetful()), 3)

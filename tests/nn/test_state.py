@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tinygrad_bp as tg
+from tinygrad_bp.errors import InplaceError, StateDictError
+from tinygrad_bp.nn import Buffer, Linear, Module, Parameter, Sequential
+
+
+def model():
+    return Sequential(Linear(3, 2, generator=0), Linear(2, 4, generator=1))
+
+
+def test_a_state_dict_has_copies_by_dotted_name():
+    net = model()
+    state = net.state_dict()
+    assert list(state) == ["0.weight", "0.bias", "1.weight", "1.bias"]
+    assert all(type(a) is np.ndarray for a in state.values())
+    state["0.weight"][:] = 0
+    assert net[0].weight.data.all()
+
+
+def test_what_was_saved_can_be_loaded():
+    net, other = model(), model()
+    net[0].weight.assign(1.5)
+    report = other.load_state_dict(net.state_dict())
+    assert not report
+    assert str(report) == "nothing was left out"
+    for name, values in net.state_dict().items():
+        np.testing.assert_array_equal(other.state_dict()[name], values)
+
+
+def test_buffers_and_scalars_belong_to_the_state():
+    net = Module()
+    net.mean = Buffer([1.0, 2.0])
+    net.scale = Parameter(3.0)
+    state = net.state_dict()
+    assert state["scale"].shape == ()
+    net.mean.assign(0)
+    net.scale.assign(0)
+    net.load_state_dict(state)
+    np.testing.assert_array_equal(net.mean.data, [1.0, 2.0])
+    assert net.scale.item() == 3.0
+
+
+def test_values_are_written_in_place_so_that_flat_buffers_stay_valid():
+    net = Linear(2, 1)
+    flat = np.zeros(3, np.float32)
+    net.weight.data, net.bias.data = flat[:2].reshape(1, 2), flat[2:]
+    net.load_state_dict({"weight": [[1.0, 2.0]], "bias": [3.0]})
+    np.testing.assert_array_equal(flat, [1, 2, 3])
+
+
+def test_values_take_the_dtype_of_the_module_and_may_be_tensors():
+    net = Linear(2, 1)
+    net.load_state_dict({"weight": Parameter([[1.0, 2.0]]), "bias": np.array([3])})
+    assert net.weight.dtype == net.bias.dtype == np.float32
+    np.testing.assert_array_equal(net.weight.data, [[1, 2]])
+
+
+def test_a_graph_recorded_before_loading_is_an_error():
+    net = Linear(2, 1)
+    loss = net(np.ones((1, 2), np.float32)).sum()
+    net.load_state_dict(net.state_dict())
+    with pytest.raises(InplaceError, match="weight"):
+        loss.backward()
+
+
+def test_one_error_lists_all_that_is_wrong_with_the_nearest_names_and_nothing_is_changed():
+    net = model()
+    before = net.state_dict()
+    state = dict(before)
+    state["0.wieght"] = state.pop("0.weight")
+    state["extra"] = np.zeros(5)
+    state["0.bias"] = np.ones(2)
+    state["1.weight"] = np.ones((2, 4))
+    state["1.bias"] = np.array(["a", "b", "c", "d"])
+    with pytest.raises(StateDictError) as caught:
+        net.load_state_dict(state)
+    assert str(caught.value) == (
+        "the state does not fit Sequential. Nothing was changed.\n"
+        "  missing: '0.weight' (2, 3); nearest on the other side: '0.wieght'\n"
+        "  unexpected: '0.wieght' (2, 3); nearest on the other side: '0.weight'\n"
+        "  unexpected: 'extra' (5,)\n"
+        "  shape: '1.weight' is (4, 2) in the module and (2, 4) in the state (transposed)\n"
+        "  dtype: '1.bias' has <U1 in the state, not real numbers\n"
+        "Fix: build the module with the layers that it was saved with, rename the entries, or "
+        "pass strict=False to load those that fit."
+    )
+    for name, values in net.state_dict().items():
+        np.testing.assert_array_equal(values, before[name])
+
+
+def test_a_state_dict_error_is_a_value_error():
+    with pytest.raises(ValueError, match="missing: 'weight'"):
+        Linear(1, 1).load_state_dict({})
+
+
+def test_without_strict_what_fits_is_written_and_the_rest_reported():
+    net = model()
+    report = net.load_state_dict(
+        {"0.bias": np.full(2, 7), "1.weight": np.ones((1, 1)), "other": 1.0}, strict=False
+    )
+    assert report
+    assert report.missing == ("0.weight", "1.bias")
+    assert report.unexpected == ("other",)
+    assert report.misfits == ("1.weight",)
+    assert "shape: '1.weight' is (4, 2) in the module and (1, 1) in the state" in str(report)
+    np.testing.assert_array_equal(net[0].bias.data, [7, 7])
+    np.testing.assert_array_equal(net[1].weight.data, model()[1].weight.data)
+
+
+def test_a_shape_that_would_broadcast_is_still_another_shape():
+    with pytest.raises(StateDictError, match=r"'bias' is \(4,\) in the module and \(1,\)"):
+        Linear(2, 4).load_state_dict({"weight": np.ones((4, 2)), "bias": np.ones(1)})
+
+
+def test_state_survives_npz(tmp_path):
+    net = model()
+    np.savez(tmp_path / "model.npz", **net.state_dict())
+    other = Sequential(Linear(3, 2), Linear(2, 4))
+    with np.load(tmp_path / "model.npz", allow_pickle=False) as values:
+        other.load_state_dict(values)
+    x = tg.Tensor(np.ones((1, 3), np.float32))
+    np.testing.assert_array_equal(net(x).data, other(x).data)
