@@ -55,7 +55,9 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     try:
         state: dict[str, Any] = _with_arrays(json.loads(header["state"]), arrays)
     except (KeyError, ValueError) as error:
-        raise CheckpointError(f"{path} is damaged: {error}.\nFix: use another checkpoint.") from None
+        raise CheckpointError(
+            f"{path} is damaged: {error}.\nFix: use another checkpoint."
+        ) from None
     return state
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from tinygrad_bp.errors import OutputError
+from tinygrad_bp.errors import OutputError, TgError
 from tinygrad_bp.files import write_atomically
 
 
@@ -31,12 +33,21 @@ def write_file(path: Path, content: bytes | str) -> None:
     ...     (Path(folder) / "new" / "a.txt").read_text()
     'one'
     """
+    with writing(path):
+        write_atomically(path, content)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Make the folder of a file, and turn what goes wrong in the block into an `OutputError`."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, content)
+        yield
+    except TgError:
+        raise
     except OSError as error:
         raise OutputError(
-            f"{path} ({len(content):,} bytes) cannot be written: {error.strerror or error}. "
-            "Nothing was half written: a file of that name is what it was before.\n"
+            f"{path} cannot be written: {error.strerror or error}. Nothing was half written: a "
+            "file of that name is what it was before.\n"
             "Fix: make room, or choose a folder that you may write to, as with --out DIR."
         ) from error

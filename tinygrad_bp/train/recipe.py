@@ -1,7 +1,7 @@
 """`Recipe`: an experiment as data, from the data set to the seed, validated and printed back.
 
-Each table of a recipe's TOML file is one class here. The same can be written in Python:
-``Recipe(name="mine", data={"name": "digits"}, network=..., ...)``.
+Each table of a recipe's TOML file is one class of `tinygrad_bp.train.tables`. The same can be
+written in Python: ``Recipe(name="mine", data={"name": "digits"}, network=..., ...)``.
 """
 
 from __future__ import annotations
@@ -10,222 +10,38 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
-from tinygrad_bp.errors import RecipeError, TgError, missing_extra, nearest
+from tinygrad_bp.errors import RecipeError, missing_extra, nearest
 from tinygrad_bp.nn.spec import NetworkSpec
 
 try:
     import tomli_w
-    from pydantic import (
-        BaseModel,
-        ConfigDict,
-        Field,
-        PlainSerializer,
-        PlainValidator,
-        PositiveFloat,
-        PositiveInt,
-        ValidationError,
-        model_validator,
-    )
+    from pydantic import Field, PlainSerializer, PlainValidator, ValidationError, model_validator
 except ImportError as error:
     raise missing_extra(str(error.name), "train", "tinygrad_bp.train") from error
 
 from tinygrad_bp.train.recipe_errors import explain
+from tinygrad_bp.train.tables import (
+    SGD,
+    Adagrad,
+    Adam,
+    Cosine,
+    Data,
+    Loss,
+    Plateau,
+    RMSprop,
+    Scipy,
+    Step,
+    Table,
+    Training,
+    Warmup,
+)
 
-NonNegative = Annotated[float, Field(ge=0)]
-Fraction = Annotated[float, Field(ge=0, lt=1)]
-
-
-class _Table(BaseModel):
-    """A table of a recipe: unknown keys are errors, and nothing is converted in silence."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class Data(_Table):
-    """What to learn from.
-
-    Attributes
-    ----------
-    name : str
-        ``"digits"`` (embedded), ``"mnist"`` or ``"ex4"``.
-    divide_by : float
-        Every pixel is divided by it, as 255 for MNIST.
-    standardise : bool
-        Then subtract the mean of the training pixels, and divide by their standard deviation.
-    train_size : int, optional
-        Use only so many training samples, from the first on.
-    test_fraction : float, optional
-        For data without a test set of its own: the share that is set aside for it, drawn by the
-        seed. By default, nothing is.
-    """
-
-    name: Literal["digits", "mnist", "ex4"]
-    divide_by: PositiveFloat = 1.0
-    standardise: bool = False
-    train_size: PositiveInt | None = None
-    test_fraction: Fraction | None = None
-
-    @model_validator(mode="after")
-    def _split_once(self) -> Self:
-        if self.name == "mnist" and self.test_fraction is not None:
-            raise ValueError("test_fraction is not for mnist, which has a test set of its own")
-        return self
-
-
-class Loss(_Table):
-    """What to minimise: the mean over samples of the loss of each, plus a weight penalty.
-
-    Attributes
-    ----------
-    name : str
-        ``"cross_entropy"`` and ``"binary_cross_entropy_with_logits"`` take the network's outputs
-        before a softmax or sigmoid; ``"half_squared_error"`` and ``"mse"`` take them as they are.
-    outputs : str, optional
-        Whether a sample's loss is the ``"sum"`` or the ``"mean"`` over its outputs; the mean by
-        default. Cross-entropy is one number for each sample, so there it may not be given.
-    report : str, optional
-        Another loss to write into the metrics in place of the one that is minimised.
-    weight_penalty : float
-        The λ of + λ/2m Σw², over the weights without the biases, m the number of training
-        samples.
-    """
-
-    name: Literal["cross_entropy", "half_squared_error", "mse", "binary_cross_entropy_with_logits"]
-    outputs: Literal["sum", "mean"] | None = None
-    report: Literal["mse"] | None = None
-    weight_penalty: NonNegative = 0.0
-
-    @model_validator(mode="after")
-    def _one_number(self) -> Self:
-        if self.name == "cross_entropy" and self.outputs is not None:
-            raise ValueError("outputs is not for cross_entropy, which is one number per sample")
-        return self
-
-
-class SGD(_Table):
-    """Stochastic gradient descent; see `tinygrad_bp.optim.SGD`."""
-
-    name: Literal["SGD"]
-    lr: PositiveFloat
-    momentum: NonNegative = 0.0
-    dampening: NonNegative = 0.0
-    weight_decay: NonNegative = 0.0
-    nesterov: bool = False
-
-
-class Adam(_Table):
-    """Adam, or AdamW; see `tinygrad_bp.optim.Adam`."""
-
-    name: Literal["Adam", "AdamW"]
-    lr: PositiveFloat = 1e-3
-    betas: tuple[Fraction, Fraction] = Field((0.9, 0.999), strict=False)
-    eps: PositiveFloat = 1e-8
-    weight_decay: NonNegative | None = None
-
-
-class RMSprop(_Table):
-    """RMSprop; see `tinygrad_bp.optim.RMSprop`."""
-
-    name: Literal["RMSprop"]
-    lr: PositiveFloat = 1e-2
-    alpha: Fraction = 0.99
-    eps: PositiveFloat = 1e-8
-    weight_decay: NonNegative = 0.0
-    momentum: NonNegative = 0.0
-
-
-class Adagrad(_Table):
-    """Adagrad; see `tinygrad_bp.optim.Adagrad`."""
-
-    name: Literal["Adagrad"]
-    lr: PositiveFloat = 1e-2
-    lr_decay: NonNegative = 0.0
-    weight_decay: NonNegative = 0.0
-    eps: PositiveFloat = 1e-10
-
-
-class Scipy(_Table):
-    """`scipy.optimize.minimize` on all training samples at once.
-
-    Attributes
-    ----------
-    method : str
-        A method that uses gradients.
-    max_iterations : int
-        Its limit; TNC counts evaluations of the loss.
-    """
-
-    name: Literal["scipy"]
-    method: Literal["TNC", "L-BFGS-B", "CG", "BFGS"]
-    max_iterations: PositiveInt
-
-
-class Step(_Table):
-    """The learning rate times `gamma` after every `step_size` epochs."""
-
-    name: Literal["StepLR"]
-    step_size: PositiveInt
-    gamma: PositiveFloat = 0.1
-
-
-class Cosine(_Table):
-    """Half a cosine wave from the learning rate down to `eta_min`, over `T_max` epochs."""
-
-    name: Literal["CosineAnnealingLR"]
-    T_max: PositiveInt
-    eta_min: NonNegative = 0.0
-
-
-class Warmup(_Table):
-    """A linear rise to the learning rate over the first `warmup_steps` epochs."""
-
-    name: Literal["LinearWarmup"]
-    warmup_steps: PositiveInt
-
-
-class Plateau(_Table):
-    """The learning rate times `factor` when the training loss has not fallen for `patience`."""
-
-    name: Literal["ReduceLROnPlateau"]
-    factor: PositiveFloat = 0.1
-    patience: Annotated[int, Field(ge=0)] = 10
-
-
-def _batch_size(value: Any) -> int | Literal["full"]:
-    if value == "full" or (type(value) is int and value >= 1):
-        return value  # type: ignore[no-any-return]  # narrowed by value, which mypy cannot see
-    raise ValueError('a batch has 1 sample or more, or is "full", which is all of them')
-
-
-class Training(_Table):
-    """How long to train, and which samples make a step.
-
-    Attributes
-    ----------
-    epochs, steps : int
-        The length, in passes over the training samples or in steps; one of the two.
-    batch_size : int or "full"
-        Samples of a step.
-    sampling : str
-        ``"shuffled"`` anew for each epoch; ``"in_order"``; or ``"random"``: each batch is drawn
-        from all training samples, so that some come twice in an epoch and some not at all.
-    report_every : int, optional
-        Steps between two lines of the metrics, each with a checkpoint; an epoch by default.
-    """
-
-    epochs: PositiveInt | None = None
-    steps: PositiveInt | None = None
-    batch_size: Annotated[int | Literal["full"], PlainValidator(_batch_size)] = "full"
-    sampling: Literal["shuffled", "in_order", "random"] = "shuffled"
-    report_every: PositiveInt | None = None
-
-    @model_validator(mode="after")
-    def _one_length(self) -> Self:
-        if self.epochs is not None and self.steps is not None:
-            raise ValueError("epochs and steps are both given; keep one")
-        return self
+_INSIDE = {
+    "cross_entropy": ("Softmax", "LogSoftmax"),
+    "binary_cross_entropy_with_logits": ("Sigmoid",),
+}
 
 
 def _network(value: Any) -> NetworkSpec:
@@ -233,7 +49,7 @@ def _network(value: Any) -> NetworkSpec:
     return value if isinstance(value, NetworkSpec) else NetworkSpec.from_dict(value)
 
 
-class Recipe(_Table):
+class Recipe(Table):
     """An experiment: data, network, loss, optimizer, schedule, length and seed.
 
     Attributes
@@ -244,8 +60,6 @@ class Recipe(_Table):
         One line, and more.
     seed : int
         Everything random follows from it.
-    dtype : str
-        ``"float32"`` or ``"float64"``.
     data, network, loss, optimizer, schedule, training
         The tables.
 
@@ -271,7 +85,6 @@ class Recipe(_Table):
     title: str = ""
     description: str = ""
     seed: Annotated[int, Field(ge=0)] = 0
-    dtype: Literal["float32", "float64"] = "float32"
     data: Data
     network: Annotated[
         NetworkSpec,
@@ -279,17 +92,18 @@ class Recipe(_Table):
         PlainSerializer(lambda spec: spec.to_dict(), return_type=dict[str, Any]),
     ]
     loss: Loss
-    optimizer: Annotated[
-        SGD | Adam | RMSprop | Adagrad | Scipy, Field(discriminator="name")
-    ]
-    schedule: (
-        Annotated[Step | Cosine | Warmup | Plateau, Field(discriminator="name")] | None
-    ) = None
+    optimizer: Annotated[SGD | Adam | RMSprop | Adagrad | Scipy, Field(discriminator="name")]
+    schedule: Annotated[Step | Cosine | Warmup | Plateau, Field(discriminator="name")] | None = None
     training: Training = Training()
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        training = self.training
+        training, last = self.training, self.network.layers[-1]["type"]
+        if last in _INSIDE.get(self.loss.name, ()):
+            raise ValueError(
+                f"[network] ends in a {last}, which {self.loss.name} has inside: it takes the "
+                "outputs before it. Leave the layer away"
+            )
         if isinstance(self.optimizer, Scipy):
             if training != Training() or self.schedule is not None:
                 raise ValueError(
@@ -299,6 +113,11 @@ class Recipe(_Table):
         elif training.epochs is None and training.steps is None:
             raise ValueError("[training] the key 'epochs' or 'steps' is missing")
         return self
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of the network, in which everything is computed."""
+        return self.network.dtype
 
     @classmethod
     def from_dict(cls, tables: Mapping[str, Any], source: str = "recipe") -> Self:
@@ -352,6 +171,16 @@ class Recipe(_Table):
             _put(tables, key.strip(), _value(value.strip()))
         return type(self).from_dict(tables, f"{self.name} with --set")
 
+    def with_epochs(self, epochs: int) -> Self:
+        """The recipe with another length: in epochs, or in iterations where scipy trains."""
+        tables = self.to_dict()
+        if isinstance(self.optimizer, Scipy):
+            tables["optimizer"]["max_iterations"] = epochs
+        else:
+            tables["training"].pop("steps", None)
+            tables["training"]["epochs"] = epochs
+        return type(self).from_dict(tables, f"{self.name} with --epochs")
+
 
 def _value(text: str) -> Any:
     try:
@@ -390,7 +219,9 @@ def recipe_names() -> list[str]:
     True
     """
     folder = files("tinygrad_bp").joinpath("recipes")
-    return sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml"))
+    return sorted(
+        f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")
+    )
 
 
 def load_recipe(name: str | Path) -> Recipe:

@@ -29,10 +29,8 @@ def explain(error: ValidationError, model: type[BaseModel], source: str) -> Reci
     """
     faults = [_fault(item, model) for item in error.errors(include_url=False)]
     listed = faults[0] if len(faults) == 1 else "".join(f"\n  {fault}" for fault in faults)
-    return RecipeError(
-        f"{source}: {listed}\n"
-        "Fix: correct the recipe; `tinygrad-bp recipes` lists those that ship, to start from."
-    )
+    fix = "Fix: correct the recipe; `tinygrad-bp recipes` lists those that ship, to start from."
+    return RecipeError(f"{source}: {listed}" + ("" if "\nFix:" in listed else f"\n{fix}"))
 
 
 def _fault(item: Any, model: type[BaseModel]) -> str:
@@ -54,6 +52,8 @@ def _fault(item: Any, model: type[BaseModel]) -> str:
         values = list(ast.literal_eval(f"[{context['expected'].replace(' or ', ', ')}]"))
         return f"{where}{key} = {given!r} is not known: {_expected(str(given), values)}"
     message = str(context["error"]) if kind == "value_error" else str(item["msg"])
+    if key and not isinstance(given, (str, int, float)):
+        return f"[{'.'.join([*tables, key])}] {message}"
     if key and kind == "value_error":
         return f"{where}{key} = {given!r}: {message}"
     return f"{where}{key} = {given!r}: {_lower(message)}" if key else f"{where}{message}"

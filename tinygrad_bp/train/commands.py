@@ -1,0 +1,247 @@
+"""The commands: ``tinygrad-bp recipes · train · check · predict · draw``."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from tinygrad_bp.errors import ArgumentError, TgError, missing_extra
+
+try:
+    import typer
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+except ImportError as error:
+    raise missing_extra(str(error.name), "train", "the command tinygrad-bp") from error
+
+from tinygrad_bp.draw import draw as draw_graph
+from tinygrad_bp.train import check as checks
+from tinygrad_bp.train import plots, run
+from tinygrad_bp.train.build import example_loss
+from tinygrad_bp.train.files import write_file
+from tinygrad_bp.train.predict import Prediction
+from tinygrad_bp.train.predict import predict as predict_digit
+from tinygrad_bp.train.progress import reporter
+from tinygrad_bp.train.recipe import Recipe, load_recipe, recipe_names
+from tinygrad_bp.train.tables import Scipy
+
+_SHADES = " ░▒▓█"
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Backpropagation that you can read, check and draw.",
+)
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(help="Folder with the data files; else $TINYGRAD_BP_DATA, else they are fetched."),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe, as optimizer.lr=0.05."),
+]
+Seed = Annotated[int | None, typer.Option(min=0, help="Everything random follows from it.")]
+
+
+def _command(function: Callable[..., None]) -> Callable[..., None]:
+    """Add a command, with our errors and Ctrl-C turned into a message and an exit status."""
+
+    @functools.wraps(function)
+    def command(*args: Any, **kwargs: Any) -> None:
+        try:
+            function(*args, **kwargs)
+        except TgError as error:
+            code: int = getattr(error, "exit_code", 1)
+            head = "[bold red]error:[/] " if code == 1 else ""
+            console = Console(stderr=True)
+            console.print(head + escape(str(error)), highlight=False, soft_wrap=True)
+            raise typer.Exit(code) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None
+
+    return app.command()(command)
+
+
+def _say(line: str) -> None:
+    Console().print(line, highlight=False, soft_wrap=True, markup=False)
+
+
+def _load(name: str, settings: list[str] | None, seed: int | None = None) -> Recipe:
+    """A recipe with the changes of the command line."""
+    recipe = load_recipe(name)
+    changes = [*(settings or []), *([] if seed is None else [f"seed={seed}"])]
+    return recipe.override(changes) if changes else recipe
+
+
+@_command
+def recipes() -> None:
+    """List the recipes that ship."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("recipe", "data", "network", "optimizer", "what it is"):
+        table.add_column(column, no_wrap=column != "what it is")
+    for name in recipe_names():
+        recipe = load_recipe(name)
+        widths = [shape[0] for _, kind, shape in recipe.network.shapes() if kind == "Linear"]
+        sizes = "-".join(str(n) for n in (*recipe.network.input_shape, *widths))
+        method = recipe.optimizer.method if isinstance(recipe.optimizer, Scipy) else None
+        optimizer = method or recipe.optimizer.name
+        table.add_row(name, recipe.data.name, sizes, optimizer, recipe.title)
+    Console().print(table)
+
+
+@_command
+def train(
+    recipe: Annotated[str, typer.Argument(help="A recipe's name, or a .toml file.")] = "digits",
+    settings: Set = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the data.")] = None,
+    seed: Seed = None,
+    gradients: Annotated[
+        Literal["autograd", "by-hand"], typer.Option(help="Where gradients come from.")
+    ] = "autograd",
+    data_dir: DataDir = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder; else runs/RECIPE-SEED.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Continue this run, bit for bit.")
+    ] = None,
+) -> None:
+    """Train a recipe and leave a run folder: metrics, model, pictures, report, graph."""
+    listening = reporter(Console())
+    if resume is not None:
+        if settings or epochs or seed is not None or out or recipe != "digits":
+            raise typer.BadParameter(
+                "a run is continued as it was begun: leave the recipe, --set, --epochs, --seed "
+                "and --out away",
+                param_hint="--resume",
+            )
+        folder, trainer = run.resume(resume, data_dir=data_dir, reporter=listening, say=_say)
+    else:
+        chosen = _load(recipe, settings, seed)
+        if epochs is not None:
+            chosen = chosen.with_epochs(epochs)
+        folder, trainer = run.train(
+            chosen,
+            data_dir=data_dir,
+            out=out,
+            gradients=gradients,
+            reporter=listening,
+            say=_say,
+        )
+    row = trainer.rows[-1]
+    where, accuracy = "test", row.test_accuracy
+    if accuracy is None:
+        where, accuracy = "training", row.train_accuracy
+    console = Console()
+    console.print(f"{where} accuracy [bold]{accuracy:.4f}[/] in {row.seconds:.1f} s of training")
+    console.print(f"Everything is in {escape(str(folder.path))}/", highlight=False, soft_wrap=True)
+
+
+@_command
+def check(
+    recipe: Annotated[str, typer.Argument(help="A recipe's name, or a .toml file.")] = "digits",
+    settings: Set = None,
+    seed: Seed = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Hold autograd against the equations by hand and against numerical derivatives."""
+    result = checks.check_recipe(_load(recipe, settings, seed), data_dir)
+    console = Console()
+    console.print(f"{recipe}: gradients in float64 on {result.data}", highlight=False)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("parameter", "shape", "by hand", "at", "numerical", "at", ""):
+        table.add_column(column, no_wrap=True)
+    for name, shape, by_hand, numerical in result.parameters:
+        passed = checks.ParameterCheck(name, shape, by_hand, numerical).passed
+        table.add_row(
+            name,
+            " x ".join(map(str, shape)),
+            "-" if by_hand is None else f"{by_hand.value:.1e}",
+            "" if by_hand is None else escape(by_hand.where),
+            f"{numerical.value:.1e} ± {numerical.error:.0e}",
+            escape(numerical.where),
+            "[green]ok[/]" if passed else "[bold red]wrong[/]",
+        )
+    console.print(table, highlight=False)
+    console.print(
+        "Each number is the largest difference from autograd, relative to the largest element "
+        "of that parameter's gradient; ± is the error bar of the numerical derivative. Limits: "
+        f"{checks.BY_HAND_LIMIT:.0e} by hand, {checks.NUMERICAL_LIMIT:.0e} numerical.",
+        style="dim",
+    )
+    for note in result.notes:
+        console.print(escape(note), highlight=False, soft_wrap=True)
+    if not result.passed:
+        raise typer.Exit(1)
+
+
+@_command
+def predict(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
+    index: Annotated[int | None, typer.Option(help="A test sample; 0 by default.")] = None,
+    image: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A picture of one digit in its place.")
+    ] = None,
+    png: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the answer as a picture too.")
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Show a digit, and what a trained network takes it for."""
+    if index is not None and image is not None:
+        raise typer.BadParameter("give --index or --image, not both", param_hint="--image")
+    found = predict_digit(folder, index=index, image=image, data_dir=data_dir)
+    console = Console()
+    console.print(f"[bold]{escape(found.title)}[/]", highlight=False)
+    console.print(_blocks(found), highlight=False, no_wrap=True)
+    truth = "" if found.label is None else f"; it is {found.label}"
+    console.print(f"The network says [bold]{found.answer}[/]{truth}.", highlight=False)
+    if png is not None:
+        title = f"{found.title}: the network says {found.answer}{truth}"
+        write_file(png, plots.digit(found.picture, found.probabilities, found.names, title))
+
+
+def _blocks(found: Prediction) -> str:
+    """The image in shades of grey, two characters for a pixel, beside bars of probability."""
+    lines = [
+        "".join(_SHADES[min(4, int(v * 5))] * 2 for v in row).rstrip() for row in found.picture
+    ]
+    width = 2 * found.picture.shape[1]
+    best = int(found.probabilities.argmax())
+    bars = []
+    for k, (name, p) in enumerate(zip(found.names, found.probabilities, strict=True)):
+        bar = "█" * round(24 * min(max(float(p), 0.0), 1.0))
+        bars.append(f"{name} {bar:<24} {p:6.1%}" + (" ◀" if k == best else ""))
+    height = max(len(lines), len(bars))
+    top = (height - len(bars)) // 2
+    pairs = []
+    for i in range(height):
+        bar = bars[i - top] if 0 <= i - top < len(bars) else ""
+        pairs.append(f"{lines[i] if i < len(lines) else '':<{width}}   {bar}".rstrip())
+    return "\n".join(pairs)
+
+
+@_command
+def draw(
+    what: Annotated[
+        str, typer.Argument(metavar="RECIPE|RUN", help="A recipe, a .toml file, or a run folder.")
+    ] = "digits",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="File: .svg, .png, .pdf or .dot (RECIPE.svg)."),
+    ] = None,
+) -> None:
+    """Draw the graph of one training step, from the samples to the loss."""
+    recipe = run.RunFolder.open(what).recipe if Path(what).is_dir() else load_recipe(what)
+    path = output or Path(f"{recipe.name}.svg")
+    if path.suffix not in (".svg", ".png", ".pdf", ".dot"):
+        raise ArgumentError(
+            f"a picture cannot be written as {path.name!r}.\n"
+            "Fix: a name that ends in .svg, .png, .pdf or .dot."
+        )
+    picture = draw_graph(example_loss(recipe))
+    if run.write_picture(picture, path, _say):
+        _say(f"{path} is written.")
