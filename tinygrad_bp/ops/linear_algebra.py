@@ -181,7 +181,8 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     if lengths != [b.shape[i] for i in right]:
         raise ShapeError(
             f"np.tensordot of {a.shape} and {b.shape} (at {user_line()}): the axes {left} of the "
-            f"first and {right} of the second differ in number or length.\nFix: name pairs of equal length."
+            f"first and {right} of the second differ in number or length.\n"
+            "Fix: name pairs of equal length."
         )
     kept = [i for i in range(a.ndim) if i not in left]
     free = [i for i in range(b.ndim) if i not in right]
