@@ -8,7 +8,8 @@ from tinygrad_bp import errors
 
 
 def test_every_error_has_our_base_class_and_a_builtin_one_that_one_would_expect():
-    ours = [c for _, c in inspect.getmembers(errors, inspect.isclass) if issubclass(c, errors.TgError)]
+    classes = [c for _, c in inspect.getmembers(errors, inspect.isclass)]
+    ours = [c for c in classes if issubclass(c, errors.TgError)]
     assert len(ours) > 15
     for kind in ours:
         if kind is not errors.TgError:

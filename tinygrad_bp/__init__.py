@@ -1,3 +1,67 @@
-"""x"""
+"""Backpropagation that you can read, check and draw: automatic differentiation on NumPy.
+
+The everyday names are here, as in ``import tinygrad_bp as tg``: `Tensor`, `no_grad`, `nn`, `optim`.
+Everything else is NumPy, whose functions work on tensors: ``np.sin(t)``, ``t @ w``. The other
+rooms (``nn``, ``optim``, ``data``, ``draw``, ``testing``, ``train``) are imported when first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from tinygrad_bp import ops
-from tinygrad_bp.core import *
+from tinygrad_bp.core import (
+    HookHandle,
+    Node,
+    Primitive,
+    Tensor,
+    as_tensor,
+    detect_anomaly,
+    enable_grad,
+    implements,
+    is_grad_enabled,
+    no_grad,
+    without_derivative,
+)
+
+if TYPE_CHECKING:
+    from tinygrad_bp import backprop, data, draw, errors, nn, optim, testing, train
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "HookHandle",
+    "Node",
+    "Primitive",
+    "Tensor",
+    "as_tensor",
+    "backprop",
+    "data",
+    "detect_anomaly",
+    "draw",
+    "enable_grad",
+    "errors",
+    "implements",
+    "is_grad_enabled",
+    "nn",
+    "no_grad",
+    "ops",
+    "optim",
+    "testing",
+    "train",
+    "without_derivative",
+]
+
+_ROOMS = ("backprop", "data", "draw", "errors", "nn", "optim", "testing", "train")
+
+
+def __getattr__(name: str) -> Any:
+    """Import a room when it is first used, so that ``import tinygrad_bp`` stays light."""
+    if name in _ROOMS:
+        return importlib.import_module(f"tinygrad_bp.{name}")
+    raise AttributeError(f"module 'tinygrad_bp' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_ROOMS])

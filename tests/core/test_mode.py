@@ -146,7 +146,10 @@ def test_decorating_what_is_no_function_is_an_error():
 
 
 def test_anomaly_detection_names_the_first_operation_in_the_forward_pass(x):
-    words = r"(?s)log made 1 of 2 values not finite .* at test_mode.py:\d+; the first is -inf at index \(0,\)"
+    words = (
+        r"(?s)log made 1 of 2 values not finite .* at test_mode.py:\d+; "
+        r"the first is -inf at index \(0,\)"
+    )
     with tg.detect_anomaly(), np.errstate(all="ignore"):
         y = x - 1.0
         with pytest.raises(errors.NonFiniteError, match=words) as caught:

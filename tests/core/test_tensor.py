@@ -254,7 +254,7 @@ def test_astype_carries_the_gradient_between_float_dtypes(x):
 
 @pytest.mark.parametrize(
     "twin", [copy.copy, copy.deepcopy, lambda t: pickle.loads(pickle.dumps(t))]
-)  # noqa: S301
+)
 def test_copies_and_pickles_drop_the_graph_and_keep_value_name_and_gradient(twin, x):
     (x * x).sum().backward()
     y = twin(x)

@@ -154,7 +154,7 @@ class _Names:
         if isinstance(x, Tensor):
             place = self.parameters.get(id(x))
             role = "parameter" if place else "leaf" if x.requires_grad else "constant"
-            name = x.name or place or ("" if x.requires_grad else "constant")
+            name = place or x.name or ("" if x.requires_grad else "constant")
             return role, [name, _facts(x.data)] if name else [_facts(x.data)]
         if isinstance(x, np.ndarray):
             return "constant", ["constant", _facts(x)]
