@@ -1,0 +1,199 @@
+"""Activations far from zero, at their kinks, and against SciPy's special functions."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import special
+
+import tinygrad_bp as tg
+from tinygrad_bp.errors import ArgumentError, AxisError, DTypeError
+from tinygrad_bp.ops import activations, softmax
+
+EXTREMES = np.array([-1e4, -800.0, -100.0, -1.0, 0.0, 1.0, 100.0, 800.0, 1e4])
+FUNCTIONS = {
+    "relu": activations.relu,
+    "sigmoid": activations.sigmoid,
+    "softsign": activations.softsign,
+    "softplus": activations.softplus,
+    "log_sigmoid": activations.log_sigmoid,
+    "silu": activations.silu,
+    "gelu": activations.gelu,
+    "gelu by tanh": lambda x: activations.gelu(x, "tanh"),
+    "normal_cdf": activations.normal_cdf,
+    "leaky_relu": lambda x: activations.leaky_relu(x, slope=0.1),
+    "elu": lambda x: activations.elu(x, alpha=1.0),
+    "softmax": lambda x: softmax.softmax(x, axis=0),
+    "log_softmax": lambda x: softmax.log_softmax(x, axis=0),
+    "logsumexp": lambda x: softmax.logsumexp(x, axis=0, keepdims=False),
+}
+
+
+def derivatives(function, values):
+    """Value, first and second derivative of a function of single elements."""
+    x = tg.Tensor(values, requires_grad=True)
+    y = function(x)
+    y.sum().backward(create_graph=True)
+    first, x.grad = x.grad, None
+    if first.requires_grad:
+        first.sum().backward()
+    second = np.zeros_like(values) if x.grad is None else x.grad.data
+    return y.data, first.data, second
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_value_and_both_derivatives_are_finite_far_from_zero(name, dtype):
+    with np.errstate(over="raise", divide="raise", invalid="raise"):
+        for part in derivatives(FUNCTIONS[name], EXTREMES.astype(dtype)):
+            assert part.dtype == dtype
+            assert np.isfinite(part).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "left", "right"),
+    [
+        ("sigmoid", (0, 0), (1, 0)),
+        ("softsign", (-1e4 / 10001, 1 / 10001**2), (1e4 / 10001, 1 / 10001**2)),
+        ("softplus", (0, 0), (1e4, 1)),
+        ("log_sigmoid", (-1e4, 1), (0, 0)),
+        ("silu", (0, 0), (1e4, 1)),
+        ("gelu", (0, 0), (1e4, 1)),
+        ("gelu by tanh", (0, 0), (1e4, 1)),
+        ("leaky_relu", (-1e3, 0.1), (1e4, 1)),
+        ("elu", (-1, 0), (1e4, 1)),
+    ],
+)
+def test_limits_far_from_zero(name, left, right):
+    value, slope, _ = derivatives(FUNCTIONS[name], np.array([-1e4, 1e4]))
+    np.testing.assert_allclose(value, [left[0], right[0]], rtol=1e-14, atol=1e-290)
+    np.testing.assert_allclose(slope, [left[1], right[1]], rtol=1e-14, atol=1e-290)
+
+
+def test_sigmoid_keeps_its_digits_where_it_is_small():
+    x = np.linspace(-700, 30, 2001)
+    np.testing.assert_allclose(activations.sigmoid(x).data, special.expit(x), rtol=1e-15)
+    x = np.linspace(-87, 30, 2001, dtype=np.float32)
+    expected = special.expit(x.astype(float))
+    np.testing.assert_allclose(activations.sigmoid(x).data, expected, rtol=1e-6)
+
+
+def test_sigmoid_of_integers_and_numbers_is_a_float():
+    assert activations.sigmoid(np.array([0, 0])).dtype == np.float64
+    assert activations.sigmoid(0).item() == 0.5
+    assert isinstance(activations.sigmoid(np.float32(0)).data, np.float32)
+
+
+def test_complex_numbers_are_refused():
+    with pytest.raises(DTypeError, match=r"sigmoid.*\n?Fix"):
+        activations.sigmoid(np.array([1j]))
+
+
+def test_log_sigmoid_keeps_its_digits_on_both_sides():
+    x = np.array([-750.0, -30.0, 0.0, 30.0, 700.0])
+    np.testing.assert_allclose(activations.log_sigmoid(x).data, special.log_expit(x), rtol=1e-15)
+
+
+def test_softplus_keeps_its_digits_where_it_is_small():
+    assert activations.softplus(-50.0).item() == pytest.approx(math.exp(-50), rel=1e-15)
+
+
+def test_normal_distribution_agrees_with_erfc():
+    x = np.linspace(-37, 37, 3001)
+    expected = np.array([math.erfc(-v / math.sqrt(2)) / 2 for v in x])
+    ours = activations.normal_cdf(x).data
+    np.testing.assert_allclose(ours, expected, rtol=0, atol=5e-16)
+    np.testing.assert_allclose(ours, expected, rtol=5e-13)
+    near = np.abs(x) < 1
+    np.testing.assert_allclose(ours[near], expected[near], rtol=2e-15)
+
+
+def test_gelu_agrees_with_its_definition():
+    x = np.linspace(-6, 6, 601)
+    expected = x * special.ndtr(x)
+    np.testing.assert_allclose(activations.gelu(x).data, expected, rtol=1e-13, atol=1e-300)
+
+
+def test_gelu_by_tanh_is_close_to_the_exact_one():
+    x = np.linspace(-6, 6, 601)
+    exact, near = activations.gelu(x).data, activations.gelu(x, "tanh").data
+    assert 1e-5 < np.abs(exact - near).max() < 1e-3
+
+
+def test_gelu_names_the_nearest_approximation():
+    with pytest.raises(ArgumentError, match="no approximation 'tan': did you mean 'tanh'"):
+        activations.gelu(1.0, "tan")
+
+
+@pytest.mark.parametrize(
+    ("name", "slope"),
+    [("relu", 0.0), ("leaky_relu", 0.1), ("elu", 1.0), ("softsign", 1.0)],
+)
+def test_derivative_at_the_kink_is_the_documented_one(name, slope):
+    _, first, _ = derivatives(FUNCTIONS[name], np.zeros(2))
+    assert first.tolist() == [slope] * 2
+
+
+def test_second_derivative_of_softsign_at_zero_is_zero():
+    assert derivatives(FUNCTIONS["softsign"], np.zeros(1))[2].tolist() == [0.0]
+
+
+def test_infinite_inputs_have_the_values_of_the_limits():
+    x = np.array([-np.inf, np.inf])
+    assert activations.relu(x).data.tolist() == [0, np.inf]
+    assert activations.softplus(x).data.tolist() == [0, np.inf]
+    assert activations.normal_cdf(x).data.tolist() == [0, 1]
+    np.testing.assert_allclose(activations.sigmoid(x).data, [0, 1], atol=1e-300)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_nan_stays_nan(name):
+    assert np.isnan(FUNCTIONS[name](np.array([np.nan, 1.0])).data).any()
+
+
+@pytest.mark.parametrize("columns", [3, 200])
+def test_softmax_and_its_logarithm_agree_with_scipy_along_every_axis(columns):
+    x = np.random.default_rng(0).normal(0, 5, (4, columns, 2))
+    for axis in (0, 1, 2, -1, -2):
+        np.testing.assert_allclose(
+            softmax.softmax(x, axis=axis).data, special.softmax(x, axis), rtol=1e-13
+        )
+        np.testing.assert_allclose(
+            softmax.log_softmax(x, axis=axis).data, special.log_softmax(x, axis), rtol=1e-13
+        )
+
+
+def test_softmax_gives_masked_classes_nothing():
+    assert softmax.softmax(np.array([0.0, -np.inf, 0.0]), axis=0).data.tolist() == [0.5, 0, 0.5]
+
+
+def test_softmax_over_an_axis_that_is_not_there_names_the_shape():
+    with pytest.raises(AxisError, match=r"softmax.*\(2, 3\).*axis 2 is out of bounds"):
+        softmax.softmax(np.zeros((2, 3)), axis=2)
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1, (0, 1), (0, -1)])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_logsumexp_agrees_with_scipy(axis, keepdims):
+    x = np.random.default_rng(0).normal(0, 500, (4, 3, 2))
+    ours = softmax.logsumexp(x, axis=axis, keepdims=keepdims).data
+    expected = special.logsumexp(x, axis=axis, keepdims=keepdims)
+    assert np.shape(ours) == np.shape(expected)
+    np.testing.assert_allclose(ours, expected, rtol=1e-14)
+
+
+def test_logsumexp_of_infinities():
+    x = tg.Tensor([[-np.inf, -np.inf], [0.0, -np.inf]], requires_grad=True)
+    y = softmax.logsumexp(x, axis=1, keepdims=False)
+    assert y.data.tolist() == [-np.inf, 0.0]
+    y.sum().backward()
+    assert x.grad.data.tolist() == [[0, 0], [1, 0]]
+    assert softmax.logsumexp(np.array([0, np.inf]), axis=0, keepdims=False).item() == np.inf
+
+
+def test_results_never_share_memory_with_the_input():
+    for name, function in FUNCTIONS.items():
+        x = np.array([[1.0, 2.0]])
+        assert not np.shares_memory(function(x).data, x), name
