@@ -6,13 +6,14 @@ import os
 from pathlib import Path
 
 import pytest
-from data.samples import write_ex4_files, write_idx_files
+from data.samples import NAMES, write_ex4_files, write_idx_files
 
 
 def _real_folder() -> Path | None:
     named = os.environ.get("TINYGRAD_BP_DATA")
     root = Path(named) if named else Path(__file__).resolve().parents[3] / "shared" / "data"
-    return root if (root / "ex4").is_dir() and (root / "mnist").is_dir() else None
+    files = ("ex4/ex4data1.mat", "ex4/ex4weights.mat", *(f"mnist/{name}.gz" for name in NAMES))
+    return root if all((root / file).is_file() for file in files) else None
 
 
 REAL = _real_folder()

@@ -9,6 +9,9 @@ from scipy.io import loadmat, savemat
 from tinygrad_bp.data import load_ex4, load_ex4_weights
 from tinygrad_bp.errors import DataError, DataNotFoundError
 
+# Accuracy, and cost with its last digit: of the digits drawn from MNIST, and of the course's own.
+PUBLISHED = {0.9254: (0.50154687677, 1e-11), 0.9752: (0.287629, 1e-6)}
+
 
 def sigmoid(z: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-z))
@@ -28,8 +31,9 @@ def test_the_published_weights_recognise_the_digits(data_root: Path) -> None:
     if len(labels) == 5000:
         targets = np.eye(10)[labels]
         cost = -np.sum(targets * np.log(out) + (1 - targets) * np.log(1 - out)) / len(labels)
-        assert accuracy == 0.9254
-        assert cost == pytest.approx(0.50154687677, abs=1e-11)
+        digits, reached = min(PUBLISHED.items(), key=lambda item: abs(item[0] - accuracy))
+        assert accuracy == digits
+        assert cost == pytest.approx(reached[0], abs=reached[1])
     else:
         assert accuracy == 1.0
 
