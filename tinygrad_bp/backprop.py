@@ -8,14 +8,14 @@ The names are those of the derivation. A batch has one sample per row, and layer
 
 .. math:: z^l = a^{l-1} W^{l\top} + b^l, \qquad a^l = f^l(z^l), \qquad a^0 = x .
 
-With :math:`\delta^l = \partial L / \partial z^l` the four equations are
+With :math:`\delta^l = \partial \mathcal{L} / \partial z^l` the four equations are
 
 .. math::
 
-    \delta^L &= \nabla_{a^L} L \odot f^{L\prime}(z^L) &
+    \delta^L &= \nabla_{a^L} \mathcal{L} \odot f^{L\prime}(z^L) &
     \delta^l &= (\delta^{l+1} W^{l+1}) \odot f^{l\prime}(z^l) \\
-    \partial L / \partial b^l &= \textstyle\sum_{\text{rows}} \delta^l &
-    \partial L / \partial W^l &= \delta^{l\top} a^{l-1} .
+    \partial \mathcal{L} / \partial b^l &= \textstyle\sum_{\text{rows}} \delta^l &
+    \partial \mathcal{L} / \partial W^l &= \delta^{l\top} a^{l-1} .
 
 Lists count from 0: ``weights[l - 1]``, ``biases[l - 1]``, ``z[l - 1]`` and ``deltas[l - 1]``
 belong to layer :math:`l`, and ``a[l]`` is :math:`a^l`.
@@ -37,8 +37,8 @@ Array = NDArray[np.floating[Any]]
 class Activation(NamedTuple):
     r"""An activation :math:`f` and how a slope goes back through it.
 
-    ``back(g, z, a)`` turns :math:`g = \partial L / \partial a` into
-    :math:`\partial L / \partial z`. It may overwrite `g`, and changes neither `z` nor `a`.
+    ``back(g, z, a)`` turns :math:`g = \partial \mathcal{L} / \partial a` into
+    :math:`\partial \mathcal{L} / \partial z`. It may overwrite `g`, and neither `z` nor `a`.
     """
 
     function: Callable[[Array], Array]
@@ -225,7 +225,7 @@ def forward(
 def loss_and_slope(
     output: Array, targets: ArrayLike, *, loss: str, reduction: str = "sum"
 ) -> tuple[float, Array]:
-    r"""The loss of a network's output and its slope :math:`\partial L / \partial a^L`.
+    r"""The loss of a network's output and its slope :math:`\partial \mathcal{L} / \partial a^L`.
 
     Parameters
     ----------
