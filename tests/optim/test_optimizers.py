@@ -1,0 +1,219 @@
+"""Each optimizer against its paper, in a few lines of NumPy that share no code with ours."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tinygrad_bp as tg
+from tinygrad_bp.optim import SGD, Adagrad, Adam, AdamW, RMSprop
+
+STEPS = 60
+SHAPES = [(3, 4), (4,), (), (0, 2), (2, 1, 3)]
+
+
+def sgd(p, gradient, lr, momentum=0, dampening=0, weight_decay=0, nesterov=False):
+    b = None
+    for t in range(STEPS):
+        g = gradient(p, t) + weight_decay * p
+        if momentum:
+            b = g if b is None else momentum * b + (1 - dampening) * g
+            g = g + momentum * b if nesterov else b
+        p = p - lr * g
+        yield p
+
+
+def adam(p, gradient, lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, decoupled=0):
+    m = v = np.zeros_like(p)
+    for t in range(1, STEPS + 1):
+        g = gradient(p, t - 1) + weight_decay * p
+        m = betas[0] * m + (1 - betas[0]) * g
+        v = betas[1] * v + (1 - betas[1]) * g**2
+        m_hat, v_hat = m / (1 - betas[0] ** t), v / (1 - betas[1] ** t)
+        p = p - lr * decoupled * p - lr * m_hat / (np.sqrt(v_hat) + eps)
+        yield p
+
+
+def adamw(p, gradient, lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2):
+    return adam(p, gradient, lr, betas, eps, decoupled=weight_decay)
+
+
+def rmsprop(p, gradient, lr, alpha=0.99, eps=1e-8, weight_decay=0, momentum=0, centered=False):
+    v = mean = b = np.zeros_like(p)
+    for t in range(STEPS):
+        g = gradient(p, t) + weight_decay * p
+        v = alpha * v + (1 - alpha) * g**2
+        mean = alpha * mean + (1 - alpha) * g
+        b = momentum * b + g / (np.sqrt(v - mean**2 if centered else v) + eps)
+        p = p - lr * b
+        yield p
+
+
+def adagrad(p, gradient, lr, lr_decay=0, weight_decay=0, initial_accumulator_value=0, eps=1e-10):
+    total = initial_accumulator_value
+    for t in range(STEPS):
+        g = gradient(p, t) + weight_decay * p
+        total = total + g**2
+        p = p - lr / (1 + t * lr_decay) * g / (np.sqrt(total) + eps)
+        yield p
+
+
+CASES = [
+    (SGD, sgd, {"lr": 0.05}),
+    (SGD, sgd, {"lr": 0.05, "weight_decay": 0.1}),
+    (SGD, sgd, {"lr": 0.02, "momentum": 0.9}),
+    (SGD, sgd, {"lr": 0.02, "momentum": 0.9, "dampening": 0.5, "weight_decay": 0.01}),
+    (SGD, sgd, {"lr": 0.02, "momentum": 0.8, "nesterov": True, "weight_decay": 0.01}),
+    (Adam, adam, {"lr": 0.05}),
+    (Adam, adam, {"lr": 0.02, "betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.1}),
+    (AdamW, adamw, {"lr": 0.05}),
+    (AdamW, adamw, {"lr": 0.02, "betas": (0.5, 0.9), "eps": 1e-4, "weight_decay": 0.3}),
+    (RMSprop, rmsprop, {"lr": 0.02}),
+    (RMSprop, rmsprop, {"lr": 0.02, "alpha": 0.9, "eps": 1e-3, "weight_decay": 0.1}),
+    (RMSprop, rmsprop, {"lr": 0.01, "momentum": 0.7}),
+    (RMSprop, rmsprop, {"lr": 0.01, "alpha": 0.9, "centered": True, "momentum": 0.5}),
+    (Adagrad, adagrad, {"lr": 0.2}),
+    (
+        Adagrad,
+        adagrad,
+        {
+            "lr": 0.2,
+            "lr_decay": 0.1,
+            "weight_decay": 0.1,
+            "initial_accumulator_value": 0.3,
+            "eps": 1e-3,
+        },
+    ),
+]
+
+
+def start(dtype=np.float64, shapes=SHAPES):
+    rng = np.random.default_rng(3)
+    return [rng.normal(size=shape).astype(dtype) for shape in shapes]
+
+
+def gradient(p, t):
+    """Of a quadratic with curvatures from 0.5 to 3, plus something that changes with time."""
+    curvature = np.linspace(0.5, 3, p.size, dtype=p.dtype).reshape(p.shape)
+    return curvature * p + np.asarray(np.sin(0.3 * t + curvature), p.dtype)
+
+
+@pytest.mark.parametrize(("kind", "reference", "settings"), CASES)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-12), (np.float32, 1e-5)])
+def test_the_trajectory_is_that_of_the_paper(kind, reference, settings, dtype, tolerance):
+    values = start(dtype)
+    params = [tg.Tensor(p, requires_grad=True) for p in values]
+    optimizer = kind(params, **settings)
+    paths = [reference(p.astype(np.float64), gradient, **settings) for p in values]
+    for t in range(STEPS):
+        for p in params:
+            p.grad = tg.Tensor(gradient(p.data, t), dtype=dtype)
+        optimizer.step()
+        for p, path in zip(params, paths, strict=True):
+            assert p.dtype == dtype
+            np.testing.assert_allclose(p.data, next(path), rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize(("kind", "reference", "settings"), CASES)
+def test_blocks_and_joined_parameters_make_no_difference(monkeypatch, kind, reference, settings):
+    def run(block, joined):
+        monkeypatch.setattr("tinygrad_bp.optim.optimizer.BLOCK", block)
+        monkeypatch.setattr("tinygrad_bp.optim.flat.JOINED", joined)
+        params = [tg.Tensor(p, requires_grad=True) for p in start()]
+        optimizer = kind(params, **settings)
+        for t in range(5):
+            for p in params:
+                p.grad = tg.Tensor(gradient(p.data, t))
+            optimizer.step()
+        return [p.data for p in params]
+
+    for a, b in zip(run(10**6, 10**6), run(5, 7), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(("kind", "reference", "settings"), CASES)
+def test_gradients_are_not_modified(kind, reference, settings):
+    params = [tg.Tensor(p, requires_grad=True) for p in start()]
+    optimizer = kind(params, **settings)
+    for t in range(3):
+        given = [gradient(p.data, t) for p in params]
+        for p, g in zip(params, given, strict=True):
+            p.grad = tg.Tensor(g)
+        kept = [p.grad.data for p in params]
+        optimizer.step()
+        for p, g, array in zip(params, given, kept, strict=True):
+            assert p.grad.data is array
+            np.testing.assert_array_equal(array, g)
+
+
+@pytest.mark.parametrize(("kind", "reference", "settings"), CASES)
+def test_a_parameter_without_gradient_keeps_its_value_and_its_state(kind, reference, settings):
+    """The path of each parameter is as if the steps without its gradient had not been."""
+    values = start(shapes=[(3,), (2, 2), (4,)])
+    present = np.random.default_rng(0).random((STEPS, 3)) < [0.9, 0.5, 1.0]
+    params = [tg.Tensor(p, requires_grad=True) for p in values]
+    optimizer = kind(params, **settings)
+    paths = [reference(p, gradient, **settings) for p in values]
+    count, expected = [0, 0, 0], list(values)
+    for t in range(STEPS):
+        for i, p in enumerate(params):
+            p.grad = tg.Tensor(gradient(p.data, count[i])) if present[t, i] else None
+        optimizer.step()
+        for i, p in enumerate(params):
+            if present[t, i]:
+                count[i], expected[i] = count[i] + 1, next(paths[i])
+            np.testing.assert_allclose(p.data, expected[i], rtol=1e-12, atol=1e-12)
+    assert [state["step"] for state in optimizer.state_dict()["state"]] == count
+
+
+@pytest.mark.parametrize("kind", [SGD, Adam, AdamW, RMSprop, Adagrad])
+def test_a_gradient_of_zero_moves_nothing_but_by_weight_decay(kind):
+    p = tg.Tensor([1.0, -2.0], requires_grad=True)
+    optimizer = kind([p], lr=0.1, weight_decay=0.0)
+    p.grad = tg.Tensor([0.0, 0.0])
+    optimizer.step()
+    np.testing.assert_array_equal(p.data, [1.0, -2.0])
+
+
+def test_decoupled_decay_does_not_enter_the_state():
+    p = tg.Tensor([1.0], requires_grad=True)
+    optimizer = AdamW([p], lr=0.1, weight_decay=0.5)
+    p.grad = tg.Tensor([0.0])
+    optimizer.step()
+    np.testing.assert_allclose(p.data, [0.95])
+    np.testing.assert_array_equal(optimizer.state_dict()["state"][0]["m"], [0.0])
+
+
+def test_a_constant_gradient_does_not_break_the_centered_form():
+    p = tg.Tensor([1.0, 1e-3], requires_grad=True)
+    optimizer = RMSprop([p], lr=1e-3, alpha=0.5, centered=True)
+    for _ in range(200):
+        p.grad = tg.Tensor([0.1, 0.7])
+        optimizer.step()
+    assert np.isfinite(p.data).all()
+
+
+@pytest.mark.parametrize("kind", [SGD, Adam, AdamW, RMSprop, Adagrad])
+def test_settings_in_float64_leave_float32_parameters_as_they_are(kind):
+    p = tg.Tensor([1.0, 2.0], requires_grad=True, dtype=np.float32)
+    optimizer = kind([p], lr=np.float64(0.1), weight_decay=np.float64(0.1))
+    assert type(optimizer.param_groups[0]["lr"]) is float
+    optimizer.param_groups[0]["lr"] = np.float64(0.05)
+    p.grad = tg.Tensor([1.0, 1.0], dtype=np.float32)
+    optimizer.step()
+    assert p.dtype == np.float32
+    state = optimizer.state_dict()["state"][0]
+    assert all(state[name].dtype == np.float32 for name in state if name != "step")
+
+
+def test_an_optimizer_trains_through_the_engine():
+    rng = np.random.default_rng(0)
+    x, target = rng.normal(size=(20, 3)), np.array([1.0, -2.0, 0.5])
+    w = tg.Tensor(np.zeros(3), requires_grad=True, name="w")
+    optimizer = Adam([w], lr=0.1)
+    for _ in range(300):
+        optimizer.zero_grad()
+        error = np.sum(x * w, axis=1) - x @ target
+        np.sum(error * error).backward()
+        optimizer.step()
+    np.testing.assert_allclose(w.data, target, atol=1e-3)
