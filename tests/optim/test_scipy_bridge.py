@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+import tinygrad_bp as tg
+from tinygrad_bp.errors import ArgumentError, MissingExtraError, NonFiniteError, ShapeError
+from tinygrad_bp.optim import SGD, minimize_scipy
+from tinygrad_bp.optim.scipy_bridge import METHODS
+
+
+def problem(dtype=np.float64):
+    """A convex loss of two parameters, and its minimum."""
+    w = tg.Tensor(np.ones((2, 2)), requires_grad=True, dtype=dtype)
+    b = tg.Tensor(0.5, requires_grad=True, dtype=dtype)
+    target = np.array([[1.0, 2.0], [3.0, 4.0]], dtype)
+
+    def loss():
+        error = w - target
+        return np.sum(error * error * error * error + error * error) + (b - 2) * (b - 2)
+
+    return loss, [w, b], [target, 2.0]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_finds_the_minimum_and_writes_it_back(method):
+    loss, params, minimum = problem()
+    result = minimize_scipy(loss, params, method=method)
+    assert result.success
+    for p, expected in zip(params, minimum, strict=True):
+        np.testing.assert_allclose(p.data, expected, atol=2e-3)
+        assert p.grad is None
+    np.testing.assert_array_equal(result.x, np.append(params[0].data.ravel(), params[1].data))
+    assert result.fun == pytest.approx(loss().item())
+
+
+def test_float32_parameters_stay_float32():
+    loss, params, minimum = problem(np.float32)
+    minimize_scipy(loss, params, options={"maxiter": 50})
+    assert [p.dtype for p in params] == [np.float32, np.float32]
+    np.testing.assert_allclose(params[0].data, minimum[0], atol=1e-2)
+
+
+def test_parameters_in_the_buffer_of_an_optimizer_are_written_in_place():
+    loss, params, minimum = problem()
+    optimizer = SGD(params, lr=0.1)
+    views = [p.data for p in params]
+    minimize_scipy(loss, params)
+    assert all(p.data is view for p, view in zip(params, views, strict=True))
+    loss().backward()
+    optimizer.step()
+    np.testing.assert_allclose(params[0].data, minimum[0], atol=1e-3)
+
+
+def test_a_parameter_that_the_loss_does_not_need_stays():
+    loss, params, _ = problem()
+    unused = tg.Tensor([5.0], requires_grad=True)
+    minimize_scipy(loss, [*params, unused])
+    np.testing.assert_array_equal(unused.data, [5.0])
+
+
+def test_options_reach_the_method():
+    loss, params, _ = problem()
+    assert minimize_scipy(loss, params, method="TNC", options={"maxfun": 2}).nfev <= 3
+
+
+@pytest.mark.parametrize("method", ["L-BFGS-B", "TNC", "trust-constr"])
+def test_the_callback_sees_the_iterate_in_the_parameters(method):
+    loss, params, _ = problem()
+    losses = []
+
+    def callback(x):
+        np.testing.assert_array_equal(x[:4], params[0].data.ravel())
+        losses.append(loss().item())
+
+    minimize_scipy(loss, params, method=method, callback=callback)
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_after_an_exception_the_parameters_hold_their_first_values(error):
+    loss, params, _ = problem()
+    count = 0
+
+    def interrupted():
+        nonlocal count
+        count += 1
+        if count == 4:
+            raise error
+        return loss()
+
+    with pytest.raises(error):
+        minimize_scipy(interrupted, params)
+    np.testing.assert_array_equal(params[0].data, np.ones((2, 2)))
+    assert params[1].item() == 0.5
+    assert params[0].grad is None
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_loss_that_is_not_finite_is_an_error_and_restores_the_start():
+    p = tg.Tensor([1.0], requires_grad=True)
+    with pytest.raises(NonFiniteError, match=r"(?s)L-BFGS-B ended at a loss of nan.*Fix:"):
+        minimize_scipy(lambda: np.sum(p * np.nan), [p])
+    np.testing.assert_array_equal(p.data, [1.0])
+
+
+def test_a_loss_with_axes_or_without_a_tensor_is_refused():
+    p = tg.Tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(ShapeError, match=r"the loss is a Tensor of shape \(2,\)"):
+        minimize_scipy(lambda: p * p, [p])
+    with pytest.raises(ShapeError, match=r"the loss is a float of shape \(\)"):
+        minimize_scipy(lambda: 1.0, [p])
+
+
+def test_an_unknown_method_is_refused_with_the_nearest():
+    p = tg.Tensor([1.0], requires_grad=True)
+    with pytest.raises(ArgumentError, match=r"(?s)no method 'LBFGS-B'.*did you mean 'L-BFGS-B'"):
+        minimize_scipy(lambda: np.sum(p * p), [p], method="LBFGS-B")
+    with pytest.raises(ArgumentError, match="minimize_scipy got no parameters"):
+        minimize_scipy(lambda: np.sum(p * p), [])
+
+
+def test_without_scipy_the_error_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    p = tg.Tensor([1.0], requires_grad=True)
+    with pytest.raises(MissingExtraError, match=r"pip install 'tinygrad-bp\[train\]'"):
+        minimize_scipy(lambda: np.sum(p * p), [p])
