@@ -1,14 +1,35 @@
-from tinygrad_bp.ops import arithmetic
-from tinygrad_bp.ops import constants
-from tinygrad_bp.ops import indexing
-from tinygrad_bp.ops import linear_algebra
-from tinygrad_bp.ops import shaping
-from tinygrad_bp.ops import exponential
-from tinygrad_bp.ops import trigonometric
-from tinygrad_bp.ops import selection
-from tinygrad_bp.ops import reductions
-from tinygrad_bp.ops import activations
-from tinygrad_bp.ops import losses
-from tinygrad_bp.ops import softmax
-from tinygrad_bp.ops import einsum
-from tinygrad_bp.ops import joining
+"""Differentiable NumPy, a module per family; each registers its operations when imported."""
+
+from tinygrad_bp.ops import (
+    activations,
+    arithmetic,
+    constants,
+    einsum,
+    exponential,
+    indexing,
+    joining,
+    linear_algebra,
+    losses,
+    reductions,
+    selection,
+    shaping,
+    softmax,
+    trigonometric,
+)
+
+__all__ = [
+    "activations",
+    "arithmetic",
+    "constants",
+    "einsum",
+    "exponential",
+    "indexing",
+    "joining",
+    "linear_algebra",
+    "losses",
+    "reductions",
+    "selection",
+    "shaping",
+    "softmax",
+    "trigonometric",
+]
