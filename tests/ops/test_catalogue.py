@@ -2,7 +2,10 @@
 
 A failure names the case, and so the primitive. Gradients are compared with those that 5-point
 differences of the reference give in float64 for a random cotangent, second derivatives with the
-differences of first ones, which were checked before.
+differences of first ones, which were checked before. All shapes of a case are tried each time.
+
+What a case gives: `call` returns one tensor; `reference` gives shape and dtype as NumPy would;
+elements at the ends of the domains may be moved by 0.002.
 """
 
 from __future__ import annotations
@@ -321,6 +324,7 @@ def test_every_shipped_primitive_has_formulas_for_all_its_rules():
     for name in sorted({case.primitive for case in CASES}):
         primitive = PRIMITIVES[name]
         assert primitive.formula, f"{name} has no formula"
-        assert primitive.vjp_formulas, f"{name} has no formula for its rules"
-        if isinstance(primitive.vjps, tuple):
-            assert len(primitive.vjps) == len(primitive.vjp_formulas), name
+        rules = primitive.vjps if isinstance(primitive.vjps, tuple) else [primitive.vjps]
+        written = [bool(formula) for formula in primitive.vjp_formulas]
+        missing = [i for i, r in enumerate(rules) if r is not None and not any(written[i : i + 1])]
+        assert not missing, f"{name} has no formula for the rules of inputs {missing}"

@@ -37,7 +37,7 @@ def test_logaddexp2_is_right_at_ten_thousand():
 
 @pytest.mark.parametrize("x", [-1e4, -700.0, -40.0, -1e-10, 1e-10])
 def test_expm1_keeps_its_relative_precision(x):
-    assert slope(np.expm1, x)[0] == pytest.approx(np.exp(x), rel=1e-15)
+    assert slope(np.expm1, x)[0] == pytest.approx(np.exp(x), rel=1e-15, abs=0)
 
 
 @pytest.mark.parametrize("function", [np.exp, np.exp2, np.expm1])
@@ -47,10 +47,10 @@ def test_exponentials_vanish_far_below_zero(function):
 
 @pytest.mark.parametrize("x", [1e-30, 1e4, 1e30])
 def test_logarithms_over_the_whole_range(x):
-    assert slope(np.log, x)[0] == pytest.approx(1 / x)
-    assert slope(np.log2, x)[0] == pytest.approx(1 / (x * np.log(2)))
-    assert slope(np.log10, x)[0] == pytest.approx(1 / (x * np.log(10)))
-    assert slope(np.log1p, x)[0] == pytest.approx(1 / (1 + x))
+    assert slope(np.log, x)[0] == pytest.approx(1 / x, abs=0)
+    assert slope(np.log2, x)[0] == pytest.approx(1 / (x * np.log(2)), abs=0)
+    assert slope(np.log10, x)[0] == pytest.approx(1 / (x * np.log(10)), abs=0)
+    assert slope(np.log1p, x)[0] == pytest.approx(1 / (1 + x), abs=0)
 
 
 def test_hypot_is_right_at_ten_thousand_and_beyond_the_square_of_its_range():
