@@ -20,6 +20,10 @@ def check_reduction(loss: str, reduction: str) -> None:
     Raises
     ------
     ArgumentError
+
+    Examples
+    --------
+    >>> check_reduction("mse_loss", "mean")
     """
     if reduction not in REDUCTIONS:
         raise ArgumentError(
@@ -37,6 +41,11 @@ def scale(loss: str, reduction: str, count: int) -> float:
         There is no such reduction.
     ShapeError
         The mean of nothing was asked for.
+
+    Examples
+    --------
+    >>> scale("mse_loss", "mean", 4)
+    0.25
     """
     if reduction == "mean":
         if not count:
@@ -58,6 +67,11 @@ def pair(loss: str, prediction: Any, target: Any) -> tuple[Tensor, Any]:
     ------
     ShapeError
         The shapes differ: they are not broadcast.
+
+    Examples
+    --------
+    >>> pair("mse_loss", np.array([0.5, 2.0]), [1, 2])
+    (Tensor([0.5, 2. ]), array([1., 2.]))
     """
     prediction = as_tensor(prediction)
     if not isinstance(target, (Tensor, np.ndarray)):
@@ -76,6 +90,10 @@ def check_probabilities(loss: str, target: Any) -> None:
     ------
     ArgumentError
         Names the first of them.
+
+    Examples
+    --------
+    >>> check_probabilities("binary_cross_entropy_with_logits", np.array([0.0, 0.5, 1.0]))
     """
     values = _values(target)
     if values.size and not (values.min() >= 0 and values.max() <= 1):
@@ -97,6 +115,11 @@ def check_labels(loss: str, logits: Tensor, labels: Any) -> Any:
         The labels have shape (N,) but are not integers.
     ArgumentError
         A label is not in [0, C), or a row is no probability distribution.
+
+    Examples
+    --------
+    >>> check_labels("cross_entropy", as_tensor(np.zeros((2, 3))), [2, 0])
+    array([2, 0])
     """
     shape = logits.data.shape
     if len(shape) != 2 or not shape[1]:

@@ -85,7 +85,13 @@ softsign = Primitive(
 
 @on_float_arrays
 def log1p_exp_minus_abs(x: Any) -> Any:
-    """The part log(1 + exp(-|x|)) that softplus adds to max(x, 0)."""
+    """The part log(1 + exp(-abs(x))) that softplus adds to max(x, 0).
+
+    Examples
+    --------
+    >>> log1p_exp_minus_abs(0.0)
+    np.float64(0.6931471805599453)
+    """
     e = np.abs(x)
     np.negative(e, out=e)
     np.exp(e, out=e)
@@ -102,12 +108,24 @@ softplus = Primitive(
 
 
 def log_sigmoid(x: Any) -> Tensor:
-    r"""Logarithm of the sigmoid, :math:`-\log(1 + e^{-x})`, exact for large and small `x`."""
+    r"""Logarithm of the sigmoid, :math:`-\log(1 + e^{-x})`, exact for large and small `x`.
+
+    Examples
+    --------
+    >>> log_sigmoid(np.array([-1e4]))
+    Tensor([-10000.])
+    """
     return -softplus(-x)
 
 
 def silu(x: Any) -> Any:
-    r"""Sigmoid-weighted linear unit, :math:`x \, \sigma(x)`."""
+    r"""Sigmoid-weighted linear unit, :math:`x \, \sigma(x)`.
+
+    Examples
+    --------
+    >>> silu(np.array([0.0, 1e4]))
+    Tensor([    0., 10000.])
+    """
     return x * sigmoid(x)
 
 
@@ -204,6 +222,11 @@ def gelu(x: Any, approximate: str = "none") -> Any:
 
     The approximation :math:`\tfrac{x}{2} (1 + \tanh u)` is :math:`x \, \sigma(2u)`, which keeps
     its digits for very negative x.
+
+    Examples
+    --------
+    >>> gelu(np.array([0.0, 1e4]))
+    Tensor([    0., 10000.])
     """
     if approximate == "none":
         return x * normal_cdf(x)

@@ -20,6 +20,12 @@ def centred(x: Any, axis: int) -> tuple[Any, int]:
     """A copy of `x` less its maximum along `axis`, with that axis moved, and where it is now.
 
     ``result.swapaxes(axis, moved)`` moves it back.
+
+    Examples
+    --------
+    >>> centred(np.array([[1.0, 3.0], [5.0, 5.0]]), 1)
+    (array([[-2.,  0.],
+           [ 0.,  0.]]), 0)
     """
     axis = normalize_axis_index(axis, x.ndim)
     moved = 0 if x.shape[axis] <= _SHORT else axis
