@@ -132,7 +132,9 @@ def test_blocks_and_joined_parameters_make_no_difference(monkeypatch, kind, refe
 
 
 @pytest.mark.parametrize(("kind", "reference", "settings"), CASES)
-def test_gradients_are_not_modified(kind, reference, settings):
+@pytest.mark.parametrize("joined", [0, 8192])
+def test_gradients_are_not_modified(monkeypatch, kind, reference, settings, joined):
+    monkeypatch.setattr("tinygrad_bp.optim.flat.JOINED", joined)
     params = [tg.Tensor(p, requires_grad=True) for p in start()]
     optimizer = kind(params, **settings)
     for t in range(3):

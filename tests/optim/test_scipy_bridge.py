@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -66,17 +67,31 @@ def test_options_reach_the_method():
     assert minimize_scipy(loss, params, method="TNC", options={"maxfun": 2}).nfev <= 3
 
 
-@pytest.mark.parametrize("method", ["L-BFGS-B", "TNC", "trust-constr"])
-def test_the_callback_sees_the_iterate_in_the_parameters(method):
-    loss, params, _ = problem()
+@pytest.mark.parametrize("method", METHODS)
+def test_the_callback_and_the_end_see_the_iterate_and_not_the_last_trial(method):
+    """In the curved valley of Rosenbrock's function, line searches try points that they drop."""
+    p = tg.Tensor([-1.2, 1.0], requires_grad=True)
     losses = []
 
+    def loss():
+        across = p[1] - p[0] * p[0]
+        return across * across * 100 + (p[0] - 1) * (p[0] - 1)
+
     def callback(x):
-        np.testing.assert_array_equal(x[:4], params[0].data.ravel())
+        np.testing.assert_array_equal(x, p.data)
         losses.append(loss().item())
 
-    minimize_scipy(loss, params, method=method, callback=callback)
+    options = {"maxfun": 12} if method == "TNC" else {"maxiter": 5}
+    result = minimize_scipy(loss, [p], method=method, options=options, callback=callback)
     assert losses[-1] < losses[0]
+    for limit in range(1, 13):
+        p.assign([-1.2, 1.0])
+        options = {"maxfun" if method == "TNC" else "maxiter": limit}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            result = minimize_scipy(loss, [p], method=method, options=options)
+        np.testing.assert_array_equal(result.x, p.data)
+        assert loss().item() == result.fun
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])

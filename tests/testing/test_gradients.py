@@ -98,6 +98,15 @@ def test_a_gradient_that_is_not_a_number_is_wrong(make):
         check_gradients(broken, np.array([1.0, 2.0]))
 
 
+def test_a_gradient_that_is_not_a_number_is_wrong_also_where_the_numerical_one_is_unknown(make):
+    broken = make(np.log, lambda g, out, x: g * np.nan)
+    right = make(np.log, lambda g, out, x: g / x)
+    x = np.array([1e-4])  # a step leaves the domain
+    assert check_gradients(right, x).inconclusive == 1
+    with pytest.raises(GradientError, match="autograd gives nan"):
+        check_gradients(broken, x)
+
+
 def test_noise_makes_a_check_inconclusive_and_never_wrong(make):
     rng = np.random.default_rng(0)
     noisy = make(lambda x: x * x + 1e-3 * rng.normal(size=x.shape), lambda g, out, x: g * 2 * x)
