@@ -41,7 +41,7 @@ def _fault(item: Any, model: type[BaseModel]) -> str:
     if kind == "extra_forbidden":
         return f"{where}unknown key {key!r}: {nearest(key, fields)}"
     if kind == "missing":
-        return f"{where}the key {key!r} is missing"
+        return f"{where}the key {key!r} is missing" if key else f"the table {where}is missing"
     if kind == "union_tag_not_found":
         tags = sorted(_tags(model, tables))
         return f"{where}the key 'name' is missing; expected one of {', '.join(tags)}"
@@ -51,12 +51,13 @@ def _fault(item: Any, model: type[BaseModel]) -> str:
     if kind == "literal_error":
         values = list(ast.literal_eval(f"[{context['expected'].replace(' or ', ', ')}]"))
         return f"{where}{key} = {given!r} is not known: {_expected(str(given), values)}"
-    message = str(context["error"]) if kind == "value_error" else str(item["msg"])
+    if kind == "value_error":
+        message = str(context["error"])
+    else:
+        message = item["msg"][:1].lower() + item["msg"][1:]
     if key and not isinstance(given, (str, int, float)):
         return f"[{'.'.join([*tables, key])}] {message}"
-    if key and kind == "value_error":
-        return f"{where}{key} = {given!r}: {message}"
-    return f"{where}{key} = {given!r}: {_lower(message)}" if key else f"{where}{message}"
+    return f"{where}{key} = {given!r}: {message}" if key else f"{where}{message}"
 
 
 def _expected(given: str, values: list[str]) -> str:
@@ -106,7 +107,3 @@ def _tags(model: type[BaseModel], tables: list[str]) -> list[str]:
     field = model.model_fields[tables[-1]]
     choices = _models(field.annotation, field.metadata)
     return [tag for choice in choices for tag in get_args(choice.model_fields["name"].annotation)]
-
-
-def _lower(message: str) -> str:
-    return message[:1].lower() + message[1:]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from tinygrad_bp.errors import missing_extra
 
@@ -14,16 +14,36 @@ try:
         PlainValidator,
         PositiveFloat,
         PositiveInt,
+        ValidationError,
         model_validator,
     )
 except ImportError as error:
     raise missing_extra(str(error.name), "train", "tinygrad_bp.train") from error
 
+from tinygrad_bp.train.recipe_errors import explain
+
 NonNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
-class Table(BaseModel):
+if TYPE_CHECKING:
+    _Model = BaseModel
+else:
+
+    class _Named(type(BaseModel)):
+        """Makes ``Training(epochs=0)`` raise the same error as a recipe with that table."""
+
+        def __call__(cls, **values: Any) -> Any:
+            try:
+                return super().__call__(**values)
+            except ValidationError as error:
+                raise explain(error, cls, cls.__name__) from None
+
+    class _Model(BaseModel, metaclass=_Named):
+        """The base of all tables."""
+
+
+class Table(_Model):
     """A table of a recipe: unknown keys are errors, and nothing is converted in silence."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
