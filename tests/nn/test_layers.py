@@ -7,7 +7,7 @@ import pytest
 
 import tinygrad_bp as tg
 from tinygrad_bp.errors import ArgumentError, ShapeError
-from tinygrad_bp.nn import Dropout, Flatten, Identity, Linear, Module, Sequential
+from tinygrad_bp.nn import Dropout, Flatten, Identity, Linear, Module, ReLU, Sequential
 
 RNG = np.random.default_rng(5)
 
@@ -82,11 +82,6 @@ def test_sizes_are_positive_integers(wrong):
         Linear(2, wrong)
 
 
-class Relu(Module):
-    def forward(self, x):
-        return np.maximum(x, 0)
-
-
 def message(model, shape):
     with pytest.raises(ShapeError) as caught:
         model(np.zeros(shape, np.float32))
@@ -94,10 +89,10 @@ def message(model, shape):
 
 
 def test_a_wrong_input_names_the_layer_and_the_one_that_is_missing_before_it():
-    model = Sequential(Linear(784, 784), Relu(), Linear(128, 10))
+    model = Sequential(Linear(784, 784), ReLU(), Linear(128, 10))
     assert message(model, (64, 784)) == (
         "in Sequential.2 (Linear 128→10): input (64, 784), expected (…, 128). The previous layer "
-        "Sequential.1 (Relu) gave 784: is a Linear(784, 128) missing?\n"
+        "Sequential.1 (ReLU) gave 784: is a Linear(784, 128) missing?\n"
         "Fix: make it Linear(784, 10), or pass an input whose last axis has length 128."
     )
 

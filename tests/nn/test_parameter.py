@@ -44,7 +44,7 @@ def test_a_buffer_is_a_constant():
 
 
 @pytest.mark.parametrize("kind", [Parameter, Buffer])
-@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda p: pickle.loads(pickle.dumps(p))])  # noqa: S301
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda p: pickle.loads(pickle.dumps(p))])
 def test_copies_keep_the_class(kind, duplicate):
     original = kind([1.0, 2.0], name="n")
     twin = duplicate(original)

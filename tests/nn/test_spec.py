@@ -127,6 +127,14 @@ def test_a_layer_added_at_the_end_or_changed_leaves_the_others_as_they_were():
     assert not np.array_equal(short["0.weight"], short["1.weight"])
 
 
+def test_a_layer_added_inside_of_a_nested_sequential_leaves_those_after_it_as_they_were():
+    def last(*inner):
+        nested = {"type": "Sequential", "layers": list(inner)}
+        return weights(NetworkSpec(4, [nested, linear(4)]).build(0))["1.weight"]
+
+    np.testing.assert_array_equal(last(linear(4)), last(linear(4), linear(4)))
+
+
 def test_streams_of_nested_layers_differ_from_those_around_them():
     nested = {"type": "Sequential", "layers": [linear(4), linear(4)]}
     state = weights(NetworkSpec(4, [linear(4), nested, linear(4)]).build(0))
@@ -209,6 +217,25 @@ def test_any_network_goes_to_toml_and_to_a_module_and_back(layers, shape, dtype)
     if dtype == "float32" or list(model.parameters()):
         assert NetworkSpec.from_module(model) == spec
         assert NetworkSpec.from_module(copy.deepcopy(model)) == spec
+
+
+ACTIVATIONS = sorted(set(registry.LAYERS) - {"Dropout", "Flatten", "Identity", "Linear"})
+ARGUMENTS = {
+    "LeakyReLU": {"negative_slope": 0.2},
+    "ELU": {"alpha": 0.5},
+    "GELU": {"approximate": "tanh"},
+    "Softmax": {"axis": 1},
+    "LogSoftmax": {"axis": 1},
+}
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_every_activation_can_be_declared(name):
+    for arguments in ({}, ARGUMENTS.get(name, {})):
+        spec = NetworkSpec(4, [{"type": name, **arguments}])
+        assert spec.shapes()[0].shape == (4,)
+        told = NetworkSpec.from_module(spec.build(0), 4)
+        assert told.to_dict() == spec.to_dict()
 
 
 def test_specs_are_equal_if_they_declare_the_same():

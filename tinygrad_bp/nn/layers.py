@@ -12,6 +12,7 @@ import numpy.typing as npt
 from tinygrad_bp.core.mode import MODE
 from tinygrad_bp.core.tensor import Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError, ShapeError, nearest
+from tinygrad_bp.nn.functional import dropout
 from tinygrad_bp.nn.init import Declaration, Seed, child_stream, initialize
 from tinygrad_bp.nn.module import Module
 from tinygrad_bp.nn.parameter import Parameter
@@ -174,7 +175,7 @@ class Dropout(Module):
     >>> sorted(set(drop(np.ones(100)).data.tolist()))
     [0.0, 2.0]
     >>> drop.eval()(np.ones(2))
-    array([1., 1.])
+    Tensor([1., 1.])
     """
 
     def __init__(self, p: float = 0.5, generator: Seed = None) -> None:
@@ -183,13 +184,9 @@ class Dropout(Module):
         self.p = p
         self.generator = child_stream(generator)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Tensor:
         """Map (...) to (...)."""
-        if not self.training or self.p == 0:
-            return x
-        x = as_tensor(x)
-        keep = self.generator.random(x.shape) >= self.p
-        return x * (keep / (1 - self.p)).astype(x.dtype if x.dtype.kind == "f" else float)
+        return dropout(x, self.p, self.training, self.generator)
 
     def extra_repr(self) -> str:
         """The probability."""

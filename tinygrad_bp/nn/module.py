@@ -188,9 +188,9 @@ class Module:
                 f"{type(self).__name__} cannot be turned to {target}: parameters are real "
                 "floating-point numbers.\nFix: np.float32 or np.float64."
             )
+        self.zero_grad()
         for _, tensor in state.entries(self):
             if tensor.dtype.kind == "f" and tensor.dtype != target:
-                tensor.grad = None
                 tensor.data = tensor.data.astype(target)
                 if tensor.version is None:
                     tensor.version = Version()
