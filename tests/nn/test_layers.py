@@ -12,9 +12,6 @@ from tinygrad_bp.nn import Dropout, Flatten, Identity, Linear, Module, ReLU, Seq
 RNG = np.random.default_rng(5)
 
 
-# --------------------------------------------------------------- Linear
-
-
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("shape", [(3,), (5, 3), (2, 4, 3), (0, 3)])
 def test_linear_is_x_w_transposed_plus_b(bias, shape):
@@ -139,9 +136,6 @@ def test_images_in_place_of_vectors_ask_for_flatten():
     assert "Flatten(start_axis=2)" in message(Linear(4, 1), (3, 5, 2, 2))
 
 
-# --------------------------------------------------------------- Flatten, Identity
-
-
 def test_flatten_keeps_the_batch_axis_and_the_gradient():
     x = tg.Tensor(np.arange(12.0).reshape(2, 3, 2), requires_grad=True)
     y = Flatten()(x)
@@ -173,9 +167,6 @@ def test_flatten_without_the_axis_says_so():
 def test_identity_gives_the_very_input():
     x = tg.Tensor([1.0])
     assert Identity()(x) is x
-
-
-# --------------------------------------------------------------- Dropout
 
 
 def test_dropout_is_the_identity_in_eval_mode_and_for_p_zero():
@@ -214,9 +205,6 @@ def test_dropout_draws_anew_from_its_own_stream():
 def test_the_p_of_dropout_lies_in_its_range(p):
     with pytest.raises(ArgumentError, match=r"the p of Dropout lies in \[0, 1\), not"):
         Dropout(p)
-
-
-# --------------------------------------------------------------- Sequential
 
 
 def test_sequential_is_indexed_iterated_and_has_a_length():

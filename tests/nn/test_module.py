@@ -128,9 +128,6 @@ def test_generators_are_named_and_their_state_continues_the_stream():
     np.testing.assert_array_equal(net(X).data, first)
 
 
-# --------------------------------------------------------------- calls
-
-
 def test_a_module_without_forward_says_so():
     with pytest.raises(NotImplementedError, match="Module has no forward method"):
         Module()(1)
@@ -204,9 +201,6 @@ def test_a_module_dies_with_its_last_reference_also_after_a_backward_pass():
         gc.enable()
 
 
-# --------------------------------------------------------------- hooks
-
-
 def test_a_forward_hook_sees_and_replaces_until_it_is_removed():
     calls = []
 
@@ -264,8 +258,6 @@ def test_hooks_belong_to_one_instance_and_a_module_as_hook_is_no_part():
     assert not list(first.parameters())
 
 
-# --------------------------------------------------------------- copies
-
 DUPLICATES = [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))]
 
 
@@ -309,9 +301,6 @@ def test_a_copy_of_a_module_keeps_its_mode_and_random_streams():
     np.testing.assert_array_equal(net(np.ones(50)).data, twin(np.ones(50)).data)
 
 
-# --------------------------------------------------------------- astype
-
-
 def test_astype_changes_parameters_and_buffers_and_drops_gradients():
     net = Net().eval()
     net.count = Buffer([1, 2])
@@ -338,9 +327,6 @@ def test_a_graph_from_before_astype_is_an_error_and_no_wrong_number():
     net.astype(np.float64)
     with pytest.raises(InplaceError, match="weight"):
         loss.backward()
-
-
-# --------------------------------------------------------------- repr
 
 
 def test_repr_is_nested():

@@ -12,13 +12,9 @@ from tinygrad_bp.errors import MissingExtraError, SpecError
 from tinygrad_bp.nn import (
     Dropout,
     Flatten,
-    Identity,
     Linear,
-    Module,
     NetworkSpec,
-    Parameter,
     Sequential,
-    register_layer,
     registry,
 )
 
@@ -47,12 +43,8 @@ MLP = {
 }
 
 
-@pytest.fixture
-def own_layers():
-    before = dict(registry.LAYERS)
-    yield
-    registry.LAYERS.clear()
-    registry.LAYERS.update(before)
+def linear(n):
+    return {"type": "Linear", "out_features": n}
 
 
 def wrong(**changes):
@@ -64,101 +56,6 @@ def wrong(**changes):
 
 def wrong_layer(*layers, input_shape=(4,)):
     return wrong(layers=list(layers), input_shape=input_shape)
-
-
-# --------------------------------------------------------------- building
-
-
-def test_a_spec_builds_the_network_that_it_declares():
-    model = NetworkSpec.from_dict(MLP).build(0)
-    assert repr(model) == (
-        "Sequential(\n"
-        "  (0): Flatten()\n"
-        "  (1): Linear(784, 16)\n"
-        "  (middle): Sequential(\n"
-        "    (0): Dropout(0.25)\n"
-        "    (1): Linear(16, 8, bias=False)\n"
-        "  )\n"
-        "  (3): Linear(8, 10)\n"
-        ")"
-    )
-    assert {str(p.dtype) for p in model.parameters()} == {"float64"}
-    assert model[1].weight.data.std() == pytest.approx(0.01, rel=0.05)
-    assert not model[1].bias.data.any()
-    assert all(module.training for module in model.modules())
-    assert all(p.grad is None for p in model.parameters())
-    assert model(np.zeros((3, 28, 28))).shape == (3, 10)
-
-
-def test_the_dry_run_gives_the_shape_after_each_layer():
-    shapes = NetworkSpec.from_dict(MLP).shapes()
-    assert [(s.path, s.type, s.shape) for s in shapes] == [
-        ("0", "Flatten", (784,)),
-        ("1", "Linear", (16,)),
-        ("2.0", "Dropout", (16,)),
-        ("2.1", "Linear", (8,)),
-        ("3", "Linear", (10,)),
-    ]
-
-
-def weights(model):
-    return model.state_dict()
-
-
-def linear(n):
-    return {"type": "Linear", "out_features": n}
-
-
-def test_a_seed_gives_one_network_and_another_seed_another():
-    spec = NetworkSpec.from_dict(MLP)
-    a, b, c = weights(spec.build(3)), weights(spec.build(3)), weights(spec.build(4))
-    assert all(np.array_equal(a[name], b[name]) for name in a)
-    assert not np.array_equal(a["1.weight"], c["1.weight"])
-    assert not np.array_equal(weights(spec.build())["1.weight"], weights(spec.build())["1.weight"])
-
-
-def test_a_layer_added_at_the_end_or_changed_leaves_the_others_as_they_were():
-    short = weights(NetworkSpec(4, [linear(4), linear(4)]).build(0))
-    longer = weights(NetworkSpec(4, [linear(4), linear(4), linear(9)]).build(0))
-    assert all(np.array_equal(short[name], longer[name]) for name in short)
-    changed = [{**linear(4), "weight_init": "he_normal"}, linear(4)]
-    other = weights(NetworkSpec(4, changed).build(0))
-    assert np.array_equal(short["1.weight"], other["1.weight"])
-    assert not np.array_equal(short["0.weight"], short["1.weight"])
-
-
-def test_a_layer_added_inside_of_a_nested_sequential_leaves_those_after_it_as_they_were():
-    def last(*inner):
-        nested = {"type": "Sequential", "layers": list(inner)}
-        return weights(NetworkSpec(4, [nested, linear(4)]).build(0))["1.weight"]
-
-    np.testing.assert_array_equal(last(linear(4)), last(linear(4), linear(4)))
-
-
-def test_streams_of_nested_layers_differ_from_those_around_them():
-    nested = {"type": "Sequential", "layers": [linear(4), linear(4)]}
-    state = weights(NetworkSpec(4, [linear(4), nested, linear(4)]).build(0))
-    values = [a.ravel()[0] for name, a in state.items() if name.endswith("weight")]
-    assert len(set(values)) == 4
-
-
-def test_the_streams_are_the_spawned_children_of_the_seed():
-    model = NetworkSpec(4, [linear(4), {"type": "Dropout"}]).build(11)
-    child = np.random.SeedSequence(11).spawn(2)[1]
-    expected = Dropout(generator=np.random.default_rng(child)).generator
-    assert model[1].generator.random() == expected.random()
-
-
-def test_a_generator_in_place_of_a_seed_hands_out_a_new_child_each_time():
-    spec = NetworkSpec(4, [linear(4)])
-    rng = np.random.default_rng(0)
-    first, second = weights(spec.build(rng)), weights(spec.build(rng))
-    assert not np.array_equal(first["0.weight"], second["0.weight"])
-    again = weights(spec.build(np.random.default_rng(0)))
-    assert np.array_equal(first["0.weight"], again["0.weight"])
-
-
-# --------------------------------------------------------------- both ways
 
 
 def test_dict_and_toml_come_back_unchanged():
@@ -310,9 +207,6 @@ def test_toml_is_written_by_an_extra_that_may_be_missing(monkeypatch):
         spec.to_toml()
 
 
-# --------------------------------------------------------------- what is wrong
-
-
 def test_the_network_itself():
     assert wrong(layer=[]) == "a network has no key 'layer': did you mean 'layers'?"
     with pytest.raises(SpecError, match="lacks the key 'layers'"):
@@ -421,78 +315,3 @@ def test_models_that_no_spec_can_declare():
     for text, model in cases.items():
         with pytest.raises(SpecError, match=text):
             NetworkSpec.from_module(model, None if "first" in text else 3)
-
-
-# --------------------------------------------------------------- layers of one's own
-
-
-@pytest.mark.usefixtures("own_layers")
-def test_users_register_their_own_layers():
-    @register_layer
-    class Gated(Module):
-        def __init__(self, in_features, power, *, offset=1.0, dtype=np.float32, generator=None):
-            self.power, self.offset = power, offset
-            self.inner = [Linear(in_features, 2, dtype=dtype, generator=generator)]
-
-        def forward(self, x):
-            return self.inner[0](x) ** self.power + self.offset
-
-    spec = NetworkSpec(4, [{"type": "Gated", "power": 2}, linear(3)], "float64")
-    assert [s.shape for s in spec.shapes()] == [(2,), (3,)]
-    model = spec.build(0)
-    assert {str(p.dtype) for p in model.parameters()} == {"float64"}
-    assert NetworkSpec.from_module(model) == spec
-    with pytest.raises(
-        SpecError, match=r"layer 0 \(Gated\) has no key 'powr': did you mean 'power"
-    ):
-        NetworkSpec(4, [{"type": "Gated", "powr": 2}])
-    with pytest.raises(SpecError, match=r"layer 0 \(Gated\) after an input of shape \(4,\)"):
-        NetworkSpec(4, [{"type": "Gated", "power": "two"}])
-
-
-@pytest.mark.usefixtures("own_layers")
-def test_a_registered_layer_may_have_another_name_and_be_told_its_input_shape():
-    @register_layer(name="Bias")
-    class PerElement(Module):
-        def __init__(self, input_shape):
-            self.values = Parameter(np.ones(input_shape, np.float32))
-
-        def forward(self, x):
-            return x + self.values
-
-    spec = NetworkSpec([2, 3], [{"type": "Bias"}])
-    assert spec.build(0)[0].values.shape == (2, 3)
-    assert NetworkSpec.from_module(spec.build(0)) == spec
-
-
-@pytest.mark.usefixtures("own_layers")
-def test_registering_what_cannot_be_registered():
-    class Linear(Module):
-        pass
-
-    with pytest.raises(SpecError, match="there is a layer 'Linear' already"):
-        register_layer(Linear)
-    with pytest.raises(SpecError, match="there is a layer 'Sequential' already"):
-        register_layer(name="Sequential")(Linear)
-
-    class Bad(Module):
-        def __init__(self, name):
-            self.name = name
-
-    with pytest.raises(SpecError, match=r"Bad\.__init__ has an argument 'name'"):
-        register_layer(Bad)
-    assert register_layer(Identity) is Identity
-
-
-@pytest.mark.usefixtures("own_layers")
-def test_a_layer_that_does_not_keep_its_arguments_says_how():
-    @register_layer
-    class Forgetful(Module):
-        def __init__(self, factor=2.0):
-            pass
-
-        def forward(self, x):
-            return x
-
-    with pytest.raises(SpecError, match=r"(?s)does not keep its argument 'factor'.*config\(\)"):
-        NetworkSpec.from_module(Sequential(Forgetful()), 3)

@@ -90,8 +90,6 @@ class Module:
         finally:
             MODE.set(mode)
 
-    # -------------------------------------------------------------- finding the parts
-
     def _attributes(self) -> Iterable[tuple[str, Any]]:
         """The attributes in which parts are looked for, with their names."""
         return [item for item in vars(self).items() if item[0] not in _HOOKS]
@@ -154,8 +152,6 @@ class Module:
         """
         return [name for name, p in self.named_parameters() if p.requires_grad and p.grad is None]
 
-    # -------------------------------------------------------------- changing all of them
-
     def train(self: Self, mode: bool = True) -> Self:
         """Set `training` here and below; returns the module."""
         for module in self.modules():
@@ -196,8 +192,6 @@ class Module:
                     tensor.version = Version()
                 tensor.version.advance(user_line())
         return self
-
-    # -------------------------------------------------------------- the state
 
     def state_dict(self) -> dict[str, npt.NDArray[Any]]:
         """Copies of the values of all parameters and buffers, by dotted name.
@@ -241,8 +235,6 @@ class Module:
             if name not in _HOOKS
         }
 
-    # -------------------------------------------------------------- hooks
-
     def register_forward_hook(self, hook: Callable[[Any, Any, Any], Any]) -> HookHandle:
         """Call ``hook(module, inputs, output)`` after each `forward`.
 
@@ -274,8 +266,6 @@ class Module:
             self._forward_pre_hooks = []
         self._forward_pre_hooks.append(hook)
         return HookHandle(self._forward_pre_hooks)
-
-    # -------------------------------------------------------------- showing
 
     def summary(self, input_shape: int | tuple[int, ...], batch_size: int = 1) -> Summary:
         """A table of all modules with their output shapes and parameter counts.

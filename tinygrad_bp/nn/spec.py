@@ -79,8 +79,6 @@ class NetworkSpec:
         set_field("dtype", _checked_dtype(dtype))
         self.shapes()
 
-    # -------------------------------------------------------------- spec -> module
-
     def build(self, seed: Seed = None) -> Sequential:
         """The network as a module, with new parameters.
 
@@ -119,8 +117,6 @@ class NetworkSpec:
             model = assemble(self.layers, self.input_shape, self.dtype, seeds, "", shapes)
         return model, shapes
 
-    # -------------------------------------------------------------- module -> spec
-
     @classmethod
     def from_module(
         cls, model: Sequential, input_shape: int | Iterable[int] | None = None
@@ -155,8 +151,6 @@ class NetworkSpec:
                 "Fix: model.astype(np.float32)"
             )
         return cls(input_shape, describe(model, "", set()), *dtypes)
-
-    # -------------------------------------------------------------- spec <-> dict, TOML
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> NetworkSpec:
@@ -229,9 +223,6 @@ class NetworkSpec:
 
     def __hash__(self) -> int:
         return hash((self.input_shape, self.dtype, len(self.layers)))
-
-
-# -------------------------------------------------------------------- checking
 
 
 def _checked_shape(shape: Any) -> Shape:
