@@ -169,7 +169,10 @@ def test_recipes_are_frozen_and_have_the_dtype_of_their_network():
         ),
         (with_table("data", name="mnist", test_fraction=0.1), ["[data] test_fraction is not for"]),
         (with_table("data", standardise=True, divide_by=2.0), ["[data] divide_by makes no diff"]),
-        (with_table("loss", name="cross"), ["[loss] name = 'cross' is not known: known: binary_"]),
+        (
+            with_table("loss", name="cross"),
+            ["[loss] name = 'cross' is not known: expected one of binary_"],
+        ),
         (with_table("loss", outputs="sum"), ["[loss] outputs is not for cross_entropy"]),
         (with_table("training", batch_size=0), ["[training] batch_size = 0: ", '"full"']),
         (with_table("training", batch_size="all"), ["[training] batch_size = 'all': "]),

@@ -64,7 +64,7 @@ def _expected(given: str, values: list[str]) -> str:
     """What a value might have meant, and all values that there are."""
     hint = nearest(given, values)
     listed = ", ".join(sorted(values))
-    return hint if hint.startswith("known") else f"{hint} Known: {listed}"
+    return f"expected one of {listed}" if hint.startswith("known") else f"{hint} Known: {listed}"
 
 
 def _walk(

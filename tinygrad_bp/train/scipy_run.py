@@ -73,4 +73,6 @@ def run_scipy(
         )
     except _Stopped:
         return
+    if trainer.rows and trainer.rows[-1].step == trainer.step:
+        trainer.rows.pop()  # the minimum may be another point than that of the last iteration
     after_iteration(None)

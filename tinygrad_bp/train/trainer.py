@@ -112,9 +112,7 @@ class Trainer:
     def _end_epoch(self) -> None:
         """Let the schedule set the learning rate of the next epoch."""
         if isinstance(self.schedule, ReduceLROnPlateau):
-            self.schedule.step(
-                self.evaluate(self.samples.inputs, self.targets, self.samples.labels)[0]
-            )
+            self.schedule.step(self._evaluate_training()[0])
         else:
             self.schedule.step()
 
@@ -175,7 +173,7 @@ class Trainer:
     def report(self, seconds: float, samples: int) -> Row:
         """Evaluate, and add a row: so much time has gone, and so many samples, since the last."""
         self._clock += seconds
-        loss, accuracy = self.evaluate(self.samples.inputs, self.targets, self.samples.labels)
+        loss, accuracy = self._evaluate_training()
         test: tuple[float | None, float | None] = (None, None)
         if len(self.samples.test_labels):
             test = self.evaluate(
@@ -206,6 +204,9 @@ class Trainer:
         outputs = self.outputs(inputs)
         loss = self.objective.reported(outputs, targets) + self.objective.penalty()
         return loss, float((outputs.argmax(axis=-1) == labels).mean())
+
+    def _evaluate_training(self) -> tuple[float, float]:
+        return self.evaluate(self.samples.inputs, self.targets, self.samples.labels)
 
     # ------------------------------------------------------------------ state
 
@@ -249,7 +250,6 @@ class Trainer:
         reached = self.step
         self.load_state_dict(good)
         self.by_hand = None  # the operations are those of the network, whoever differentiates it
-        made = "the loss over all training samples is not finite"
         for _ in range(self.step, reached):
             before = self.state_dict()
             value, _ = self.train_step()
@@ -258,13 +258,12 @@ class Trainer:
             made = f"the loss was {value:.4g}, and the update by {self.recipe.optimizer.name} made "
             made += "weights that are not finite"
             self.load_state_dict(before)
-            try:
-                with detect_anomaly():
-                    self.train_step()
-            except NonFiniteError as error:
-                self.step += 1
-                made = str(error).partition("\nFix:")[0]
+            made = _first_operation(self.train_step) or made
+            self.step = before["step"] + 1
             break
+        else:
+            made = "the loss over all training samples is not finite"
+            made = _first_operation(self._evaluate_training) or made
         where = f"epoch {math.ceil(self.step / self.batches.per_epoch)}, step {self.step}"
         self.load_state_dict(good)
         return NonFiniteError(
@@ -277,3 +276,13 @@ class Trainer:
 
     def _is_finite(self) -> bool:
         return all(np.isfinite(p.data).all() for p in self.model.parameters())
+
+
+def _first_operation(work: Callable[[], Any]) -> str | None:
+    """What the first operation that makes NaN or infinity says of itself, if there is one."""
+    try:
+        with detect_anomaly():
+            work()
+    except NonFiniteError as error:
+        return str(error).partition("\nFix:")[0]
+    return None
