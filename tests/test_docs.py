@@ -29,7 +29,8 @@ def test_the_python_of_a_page_runs_and_prints_what_it_shows(page, tmp_path, monk
     text = page.read_text()
     namespace: dict[str, object] = {"__name__": "__main__"}
     found = blocks(text)
-    for (language, source, line), following in zip(found, [*found[1:], None], strict=True):
+    for k, (language, source, line) in enumerate(found):
+        following = found[k + 1] if k + 1 < len(found) else None
         if language != "python":
             continue
         printed = io.StringIO()

@@ -12,8 +12,10 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 from types import FrameType
+from typing import NamedTuple
 
 _PACKAGE = str(Path(__file__).resolve().parent) + os.sep
+_NUMPY = f"{os.sep}numpy{os.sep}"
 
 
 class TgError(Exception):
@@ -147,12 +149,34 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"did you mean {close[0]!r}?" if close else "known: " + ", ".join(names)
 
 
-def user_line() -> str:
-    """``file.py:41`` of the innermost frame that is neither ours nor NumPy's."""
+class Place(NamedTuple):
+    """A line of the user's code, which is put into words only when a message needs it."""
+
+    file: str
+    line: int
+    by: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.by}{' in ' if self.by else ''}{Path(self.file).name}:{self.line}"
+
+
+def user_place(by: str = "") -> Place:
+    """The line of the innermost frame that is neither ours nor NumPy's.
+
+    Parameters
+    ----------
+    by : str
+        What was called there, as ``SGD.step()``, for the message.
+    """
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         path = frame.f_code.co_filename
-        if not path.startswith(_PACKAGE) and f"{os.sep}numpy{os.sep}" not in path:
-            return f"{Path(path).name}:{frame.f_lineno}"
+        if not path.startswith(_PACKAGE) and _NUMPY not in path:
+            return Place(path, frame.f_lineno, by)
         frame = frame.f_back
-    return "an unknown place"
+    return Place("an unknown file", 0, by)
+
+
+def user_line() -> str:
+    """The same place in words, as ``file.py:41``."""
+    return str(user_place())

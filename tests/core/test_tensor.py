@@ -265,6 +265,7 @@ def test_copies_and_pickles_drop_the_graph_and_keep_value_name_and_gradient(twin
     np.testing.assert_array_equal(y.grad.data, x.grad.data)
     z = twin(x * 2.0)
     assert z.is_leaf
+    assert not z.requires_grad
     np.testing.assert_array_equal(z.data, 2 * x.data)
 
 

@@ -196,10 +196,12 @@ def _first(part: Any, g: Any, values: Sequence[Any]) -> tuple[Any, int]:
     """The first contribution to a leaf, and whether anyone else can hold its array."""
     if type(part) is Sparse:
         return part.dense(), _OWNED
-    alone = part is not g and getattr(part, "base", part) is None
-    if alone and not any(part is value for value in values):
-        return part, _FRESH
-    return part, _BORROWED
+    if part is g or getattr(part, "base", part) is not None:
+        return part, _BORROWED
+    for value in values:
+        if part is value:
+            return part, _BORROWED
+    return part, _FRESH
 
 
 def sum_to_shape(g: Any, shape: tuple[int, ...]) -> Any:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tinygrad_bp.core.mode import Mode
     from tinygrad_bp.core.primitive import Primitive
+    from tinygrad_bp.errors import Place
 
 #: Numbers applications and changes of values alike: of two events, the later has the greater.
 clock = count(1)
+
+_NO_PARAMS: dict[str, Any] = {}
 
 
 class Version:
@@ -23,7 +26,7 @@ class Version:
         How often it was written to.
     changed : int
         The time on `clock` of the last write. A node with a smaller number saw an older value.
-    where : str
+    where : Place or None
         The user's line of the last write.
     assignable : bool
         False where the memory belongs to a recorded intermediate value.
@@ -34,10 +37,10 @@ class Version:
     def __init__(self, assignable: bool = True) -> None:
         self.count = 0
         self.changed = 0
-        self.where = ""
+        self.where: Place | None = None
         self.assignable = assignable
 
-    def advance(self, where: str) -> None:
+    def advance(self, where: Place) -> None:
         """Note a write."""
         self.count += 1
         self.changed = next(clock)
@@ -83,7 +86,7 @@ class Node:
         What was applied.
     inputs : tuple
         The inputs as they were given: tensors, arrays or Python numbers, in order.
-    values : list
+    values : sequence
         The same inputs as arrays and numbers.
     params : dict
         The keyword parameters of the application.
@@ -98,7 +101,7 @@ class Node:
         Functions that see, and may replace, the cotangent that arrives here.
     source : str or None
         The user's ``file.py:41``, recorded under `detect_anomaly`.
-    freed_at : str or None
+    freed_at : Place or None
         Where the backward pass ran that let go of the arrays.
     """
 
@@ -123,14 +126,14 @@ class Node:
     params: dict[str, Any]
     primitive: Primitive
     source: str | None
-    freed_at: str | None
-    values: list[Any]
+    freed_at: Place | None
+    values: Sequence[Any]
 
-    def release(self, where: str) -> None:
+    def release(self, where: Place) -> None:
         """Let go of inputs and arrays; a later backward pass through here is an error."""
         self.freed_at = where
-        self.inputs, self.values = (), []
-        self.params = {}
+        self.inputs = self.values = ()
+        self.params = _NO_PARAMS
         self.out = None
 
     def where(self) -> str:

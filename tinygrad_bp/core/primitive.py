@@ -139,6 +139,8 @@ class Primitive:
                 values.append(x.data)
                 if x.requires_grad:
                     needed = True
+            elif isinstance(x, (list, tuple)):  # [1, 2] * np.int64(2) would repeat the list
+                return self.apply(*map(_as_operand, inputs), **params)
             else:
                 values.append(x)
         try:
@@ -173,6 +175,10 @@ class Primitive:
 
     def __repr__(self) -> str:
         return f"<Primitive {self.name}>"
+
+
+def _as_operand(x: Any) -> Any:
+    return np.asarray(x) if isinstance(x, (list, tuple)) else x
 
 
 def _explain(error: Exception, name: str, values: Sequence[Any]) -> Exception:

@@ -22,6 +22,7 @@ from tinygrad_bp.errors import (
     InplaceError,
     ShapeError,
     user_line,
+    user_place,
 )
 
 Array = npt.NDArray[Any]
@@ -190,7 +191,7 @@ class Tensor(Variable, ArrayMethods):
         self._accumulate(leaves)
         keep_gradients(visited)
         if not retain_graph:
-            where = user_line()
+            where = user_place()
             for node in visited:
                 node.release(where)
 
@@ -316,7 +317,7 @@ class Tensor(Variable, ArrayMethods):
             self.data = np.array(array, self.dtype)
         if self.version is None:
             self.version = Version()
-        self.version.advance(user_line())
+        self.version.advance(user_place())
         return self
 
     def numpy(self) -> Array:
@@ -356,7 +357,7 @@ class Tensor(Variable, ArrayMethods):
         return self.__deepcopy__({})
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
-        """A leaf with the same values and gradient; the graph stays behind."""
+        """Copy the values and the gradient; the graph stays behind, so what it made is a constant."""
         twin = type(self).__new__(type(self))
         twin.__setstate__(self.__getstate__())
         memo[id(self)] = twin
@@ -368,7 +369,7 @@ class Tensor(Variable, ArrayMethods):
     def __getstate__(self) -> dict[str, Any]:
         return {
             "data": np.array(self.data),
-            "requires_grad": self.requires_grad,
+            "requires_grad": self.requires_grad and self.node is None,
             "name": self.name,
             "grad": None if self._grad is None else np.array(self._grad.data),
         }

@@ -13,7 +13,7 @@ from tinygrad_bp.core.graph import Version
 from tinygrad_bp.core.hooks import HookHandle
 from tinygrad_bp.core.mode import MODE, Mode
 from tinygrad_bp.core.tensor import Tensor
-from tinygrad_bp.errors import ArgumentError, DTypeError, user_line
+from tinygrad_bp.errors import ArgumentError, DTypeError, user_place
 from tinygrad_bp.nn import state
 from tinygrad_bp.nn.parameter import Buffer, Parameter
 
@@ -190,7 +190,7 @@ class Module:
                 tensor.data = tensor.data.astype(target)
                 if tensor.version is None:
                     tensor.version = Version()
-                tensor.version.advance(user_line())
+                tensor.version.advance(user_place())
         return self
 
     def state_dict(self) -> dict[str, npt.NDArray[Any]]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from tinygrad_bp.core import Tensor
 from tinygrad_bp.core.graph import Version
-from tinygrad_bp.errors import ArgumentError, DTypeError, GraphError, ShapeError, user_line
+from tinygrad_bp.errors import ArgumentError, DTypeError, GraphError, Place, ShapeError, user_line
 
 Array = npt.NDArray[Any]
 
@@ -162,12 +162,12 @@ class FlatParameters:
             if name != "step":
                 self.buffer(name)[self._range(i)] = np.ravel(values)
 
-    def pieces(self, where: str) -> list[tuple[int, int, int, Array]]:
+    def pieces(self, where: Place) -> list[tuple[int, int, int, Array]]:
         """Count a step for each parameter with a gradient, and say which elements to update.
 
         Parameters
         ----------
-        where : str
+        where : Place
             The user's line, for the error where a graph still needs the old values.
 
         Returns

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from tinygrad_bp.core import Tensor
-from tinygrad_bp.errors import ArgumentError, StateDictError, nearest, user_line
+from tinygrad_bp.errors import ArgumentError, StateDictError, nearest, user_line, user_place
 from tinygrad_bp.optim.flat import (
     BLOCK,
     Array,
@@ -114,8 +113,7 @@ class Optimizer:
             current = [flat.is_current() for flat in flats]
             if not all(current):
                 self._flats[i] = _flatten(self.param_groups[i]["params"], flats)
-        caller = sys._getframe(1)
-        where = f"{type(self).__name__}.step() in {caller.f_code.co_filename}:{caller.f_lineno}"
+        where = user_place(f"{type(self).__name__}.step()")
         work = [
             (group, flat, flat.pieces(where))
             for group, flats in zip(self.param_groups, self._flats, strict=True)

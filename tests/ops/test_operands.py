@@ -1,0 +1,35 @@
+"""Lists and tuples as operands, wherever NumPy takes an array."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tinygrad_bp as tg
+
+FUNCTIONS = (
+    *(np.add, np.subtract, np.multiply, np.divide, np.power, np.float_power, np.remainder, np.fmod),
+    *(np.maximum, np.minimum, np.fmax, np.fmin),
+    *(np.logaddexp, np.logaddexp2, np.hypot, np.arctan2),
+)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("value", [2.5, [2.5, 3.5]])
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("on_the_left", [False, True])
+def test_a_list_is_an_array_to_every_operation(function, value, create_graph, on_the_left):
+    found = []
+    for operand in ([2.0, 3.0], np.array([2.0, 3.0])):
+        x = tg.Tensor(value, requires_grad=True) + 0  # where there are no axes, a NumPy scalar
+        x.retain_grad()
+        z = function(operand, x) if on_the_left else function(x, operand)
+        z.sum().backward(create_graph=create_graph)
+        found.append((z.data, x.grad.data))
+    np.testing.assert_array_equal(found[0][0], found[1][0])
+    np.testing.assert_array_equal(found[0][1], found[1][1])
+
+
+def test_a_list_is_not_repeated_by_an_integer():
+    total = np.sum(tg.Tensor([1, 1]))
+    np.testing.assert_array_equal(([1, 2] * total).data, [2, 4])
