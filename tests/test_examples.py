@@ -1,0 +1,157 @@
+"""Every program of examples/ runs as its reader would run it, and prints what it promises."""
+
+from __future__ import annotations
+
+import os
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from data.samples import NAMES, idx_bytes
+
+from tinygrad_bp.data import load_mnist
+from tinygrad_bp.errors import DataNotFoundError
+from tinygrad_bp.nn import NetworkSpec
+from tinygrad_bp.train import load_recipe
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLES = ROOT / "examples"
+SECONDS = 120
+
+
+def run(*command: str | Path, cwd: Path) -> str:
+    """What a Python program prints, in an empty folder, with warnings as errors."""
+    env = {k: v for k, v in os.environ.items() if k != "TINYGRAD_BP_DATA"}
+    env |= {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", *map(str, command)],
+        cwd=cwd,
+        env=env,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=SECONDS,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
+def numbers(text: str, before: str) -> list[float]:
+    """Each number that stands after a word."""
+    return [float(found) for found in re.findall(rf"{re.escape(before)}\s*([-+.\de]+)", text)]
+
+
+@pytest.fixture(scope="module")
+def mnist_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Real digits where they are at hand, else pictures whose one bright row is the class."""
+    for named in (os.environ.get("TINYGRAD_BP_DATA"), ROOT.parent / "shared" / "data"):
+        try:
+            if named:
+                load_mnist(named, download=False)
+                return Path(named).resolve()
+        except DataNotFoundError:
+            pass
+    folder = tmp_path_factory.mktemp("mnist")
+    rng = np.random.default_rng(0)
+    arrays = []
+    for count in (2000, 500):
+        labels = (np.arange(count) % 10).astype(np.uint8)
+        images = rng.integers(0, 60, (count, 28, 28), dtype=np.uint8)
+        images[np.arange(count), 2 * labels + 4] += 120
+        arrays += [images, labels]
+    for name, array in zip(NAMES, arrays, strict=True):
+        (folder / name).write_bytes(idx_bytes(array))
+    return folder
+
+
+def test_the_perceptron_in_python_learns_digits(mnist_folder, tmp_path):
+    short = ("--epochs", "3", "--samples", "2000")
+    out = run(EXAMPLES / "mnist_mlp.py", "--data-dir", mnist_folder, *short, cwd=tmp_path)
+    assert "235,146 parameters" in out
+    losses = numbers(out, "loss")
+    assert len(losses) == 3
+    assert losses[2] < losses[0] / 2
+    assert numbers(out, "test accuracy")[-1] > 0.8
+
+
+def test_the_perceptron_in_toml_learns_digits(mnist_folder, tmp_path):
+    short = ("--epochs", "3", "--set", "data.train_size=2000", "--out", "run")
+    recipe = ("train", EXAMPLES / "mnist_mlp.toml", "--data-dir", mnist_folder)
+    out = run("-m", "tinygrad_bp", *recipe, *short, cwd=tmp_path)
+    assert numbers(out, "test accuracy")[-1] > 0.8
+    assert (tmp_path / "run" / "curves.png").exists()
+    assert out.rstrip().endswith("run/")
+
+
+def test_python_and_toml_declare_the_same_perceptron():
+    model = runpy.run_path(str(EXAMPLES / "mnist_mlp.py"))["perceptron"](0)
+    recipe = load_recipe(EXAMPLES / "mnist_mlp.toml")
+    assert NetworkSpec.from_module(model) == recipe.network
+    shipped = load_recipe("mnist-mlp")
+    naming = {"name", "title", "description"}
+    assert recipe.model_dump(exclude=naming) == shipped.model_dump(exclude=naming)
+
+
+def test_the_declaration_in_python_is_a_dozen_lines():
+    source = (EXAMPLES / "mnist_mlp.py").read_text()
+    declared = re.search(r"^def perceptron.*?(?=^def )", source, re.MULTILINE | re.DOTALL)
+    assert declared is not None
+    assert len(declared[0].strip().splitlines()) <= 12
+
+
+def test_a_first_network_learns_small_digits(tmp_path):
+    out = run(EXAMPLES / "first_network.py", "--epochs", "5", cwd=tmp_path)
+    assert "(turn): Linear(48, 48)" in out
+    assert numbers(out, "test accuracy")[-1] > 0.9
+
+
+def test_a_first_graph_is_written_as_text_and_as_a_picture(tmp_path):
+    out = run(EXAMPLES / "first_graph.py", "--out", "pictures", cwd=tmp_path)
+    expression = (tmp_path / "pictures" / "expression.dot").read_text()
+    assert all(word in expression for word in ("sigmoid", "matmul", "w", "power"))
+    assert "Linear" in (tmp_path / "pictures" / "network.dot").read_text()
+    drawn = [path.name for path in (tmp_path / "pictures").glob("*.svg")]
+    assert len(drawn) == 2 or "Graphviz" in out
+
+
+def test_a_first_gradient_check_tells_right_from_wrong(tmp_path):
+    out = run(EXAMPLES / "first_gradient_check.py", cwd=tmp_path)
+    assert "right: 16 derivatives of orders 1 and 2 agree" in out
+    assert numbers(out, "largest relative difference")[0] < 1e-9
+    assert "wrong: the gradient of argument 0 (2, 4) is wrong at 8 of 8 elements" in out
+
+
+def test_a_custom_operation_is_checked_and_resists_outliers(tmp_path):
+    out = run(EXAMPLES / "custom_operation.py", cwd=tmp_path)
+    assert numbers(out, "largest difference")[0] < 1e-9
+    lines = re.findall(r"y = (\S+) x (\S+)", out)
+    (slope, offset), (_, pulled) = [(float(a), float(b)) for a, b in lines]
+    assert abs(slope - 2) < 0.1
+    assert abs(offset + 1) < 0.2
+    assert abs(pulled + 1) > 1
+
+
+def test_newtons_method_finds_the_bottom_where_descent_does_not(tmp_path):
+    out = run(EXAMPLES / "second_derivative.py", cwd=tmp_path)
+    assert "minimum at [1. 1.]" in out
+    values = numbers(out, "value")
+    assert values[-2] < 1e-12 < values[-1]
+
+
+def test_scipy_fits_a_curve_in_fewer_evaluations_than_adam(tmp_path):
+    out = run(EXAMPLES / "scipy_minimize.py", cwd=tmp_path)
+    assert numbers(out, "final loss")[0] < numbers(out, "as many evaluations:")[0]
+    assert numbers(out, "without noise:")[0] < 0.2
+
+
+def test_every_example_is_tested_and_says_how_it_is_run():
+    tests = Path(__file__).read_text()
+    for path in sorted(EXAMPLES.glob("*.py")):
+        assert f'"{path.name}"' in tests
+        source = path.read_text()
+        assert f"python examples/{path.name}" in source
+        assert len(source.splitlines()) <= 80
