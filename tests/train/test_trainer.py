@@ -33,7 +33,7 @@ def test_training_lowers_the_loss_and_reports_each_epoch(digits):
     assert [row.step for row in trainer.rows] == [43, 86, 129]
     losses = [row.train_loss for row in trainer.rows]
     assert losses[0] > losses[1] > losses[2]
-    assert trainer.rows[-1].test_accuracy > 0.8
+    assert trainer.rows[-1].test_accuracy > 0.6
     assert trainer.rows[-1].samples_per_second > 0
 
 

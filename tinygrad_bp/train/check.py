@@ -114,7 +114,7 @@ def check_recipe(recipe: Recipe, data_dir: str | Path | None = None) -> RecipeCh
         update={"network": NetworkSpec(spec.input_shape, spec.layers, "float64")}
     )
     x, labels, data, size = _some_samples(recipe, data_dir)
-    model = recipe.network.build(streams(recipe.seed)[1]).eval()
+    model = recipe.network.build(streams(recipe.seed).network).eval()
     objective = Objective(recipe.loss, model, size)
     targets = objective.targets(labels, model(x).shape[-1], np.float64)
     parameters = dict(model.named_parameters())

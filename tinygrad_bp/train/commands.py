@@ -136,7 +136,8 @@ def train(
     if accuracy is None:
         where, accuracy = "training", row.train_accuracy
     console = Console()
-    console.print(f"{where} accuracy [bold]{accuracy:.4f}[/] in {row.seconds:.1f} s of training")
+    spent = f"{row.seconds:.1f} s of training"
+    console.print(f"{where} accuracy [bold]{accuracy:.4f}[/] in {spent}", highlight=False)
     console.print(f"Everything is in {escape(str(folder.path))}/", highlight=False, soft_wrap=True)
 
 
@@ -211,10 +212,11 @@ def _blocks(found: Prediction) -> str:
     ]
     width = 2 * found.picture.shape[1]
     best = int(found.probabilities.argmax())
+    length = max(8, min(24, 80 - width - 14))  # so that the whole fits into 80 columns
     bars = []
     for k, (name, p) in enumerate(zip(found.names, found.probabilities, strict=True)):
-        bar = "█" * round(24 * min(max(float(p), 0.0), 1.0))
-        bars.append(f"{name} {bar:<24} {p:6.1%}" + (" ◀" if k == best else ""))
+        bar = "█" * round(length * min(max(float(p), 0.0), 1.0))
+        bars.append(f"{name} {bar:<{length}} {p:6.1%}" + (" ◀" if k == best else ""))
     height = max(len(lines), len(bars))
     top = (height - len(bars)) // 2
     pairs = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,17 @@ from tinygrad_bp.train.recipe import Recipe
 Array = NDArray[Any]
 
 
-def streams(seed: int) -> list[np.random.Generator]:
-    """The streams of random numbers of a run: the split, the network, the order of the samples."""
-    return [np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3)]
+class Streams(NamedTuple):
+    """The streams of random numbers of a run, none of which touches the others."""
+
+    order: np.random.Generator
+    split: np.random.Generator
+    network: np.random.Generator
+
+
+def streams(seed: int) -> Streams:
+    """The streams that follow from a seed."""
+    return Streams(*(np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +86,7 @@ def load_samples(
     table = recipe.data
     dataset = _read(table.name, data_dir, download)
     if table.test_fraction:
-        dataset = dataset.split(table.test_fraction, streams(recipe.seed)[0])
+        dataset = dataset.split(table.test_fraction, streams(recipe.seed).split)
     _check_network(recipe, dataset)
     train, test = dataset.train, dataset.test
     if table.train_size is not None:

@@ -56,7 +56,7 @@ class Trainer:
     >>> from tinygrad_bp.train import load_recipe, load_samples
     >>> recipe = load_recipe("digits").override(["training.epochs=1"])
     >>> trainer = Trainer(recipe, load_samples(recipe))
-    >>> trainer.run()
+    >>> stopped_by = trainer.run()
     >>> trainer.rows[-1].test_accuracy > 0.5
     True
     """
@@ -64,8 +64,8 @@ class Trainer:
     def __init__(self, recipe: Recipe, samples: Samples, gradients: Gradients = "autograd") -> None:
         self.recipe = recipe
         self.samples = samples
-        _, network, order = streams(recipe.seed)
-        self.model = recipe.network.build(network)
+        random = streams(recipe.seed)
+        self.model = recipe.network.build(random.network)
         self.objective = Objective(recipe.loss, self.model, len(samples.labels))
         classes, dtype = samples.dataset.classes, samples.inputs.dtype
         self.targets = self.objective.targets(samples.labels, classes, dtype)
@@ -76,7 +76,7 @@ class Trainer:
             self.targets,
             recipe.training.batch_size,
             recipe.training.sampling,
-            order,
+            random.order,
         )
         self.optimizer = build_optimizer(recipe, self.model)
         self.schedule = build_schedule(recipe, self.optimizer)

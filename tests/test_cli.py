@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from tinygrad_bp import cli
+from tinygrad_bp.core import PRIMITIVES
+from tinygrad_bp.errors import missing_extra
+from tinygrad_bp.train import recipe_names
+from tinygrad_bp.train.commands import app
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.delenv("TINYGRAD_BP_DATA", raising=False)
+    return lambda *arguments: CliRunner().invoke(app, arguments)
+
+
+def test_recipes_are_listed(run):
+    result = run("recipes")
+    assert result.exit_code == 0
+    for name in recipe_names():
+        assert name in result.output
+    assert "784-256-128-10" in result.output
+
+
+def test_train_predict_and_draw_a_run(run):
+    result = run("train", "--epochs", "4", "--set", "optimizer.lr=0.003", "--seed", "3")
+    assert result.exit_code == 0
+    lines = result.output.splitlines()
+    assert lines[0].startswith("epoch 1  step 43  loss ")
+    assert re.fullmatch(r"test accuracy 0\.9\d+ in [\d.]+ s of training", lines[4])
+    assert lines[5] == "Everything is in runs/digits-3/"
+    assert "lr = 0.003" in Path("runs/digits-3/recipe.toml").read_text()
+
+    result = run("predict", "runs/digits-3", "--index", "7", "--png", "out/seven.png")
+    assert result.exit_code == 0
+    assert "digits, test sample 7" in result.output
+    assert "█" in result.output
+    assert len(re.findall(r"^.*\d\.\d%", result.output, re.MULTILINE)) == 10
+    assert re.search(r"The network says \d; it is \d\.", result.output)
+    with Image.open("out/seven.png") as picture:
+        assert picture.size[0] > 300
+
+    result = run("predict", "runs/digits-3", "--image", "out/seven.png")
+    assert result.exit_code == 0
+
+    result = run("draw", "runs/digits-3", "-o", "graph.dot")
+    assert result.exit_code == 0
+    assert "graph.dot is written." in result.output
+    assert "cross_entropy" in Path("graph.dot").read_text()
+
+
+def test_a_run_by_hand_ends_where_autograd_does(run):
+    for gradients in ("autograd", "by-hand"):
+        result = run("train", "digits-delta", "--set", "training.steps=300",
+                     "--gradients", gradients, "--out", gradients)  # fmt: skip
+        assert result.exit_code == 0
+    rows = [Path(g, "metrics.csv").read_text().splitlines()[-1] for g in ("autograd", "by-hand")]
+    assert rows[0].split(",")[3] == rows[1].split(",")[3]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["train", "digit"], "error: there is no recipe 'digit': did you mean 'digits'?"),
+        (["train", "--set", "optimizer.lrr=1"], "unknown key 'lrr': did you mean 'lr'?"),
+        (["train", "mnist-mlp", "--data-dir", "."], "Looked in"),
+        (["train", "--resume", "nowhere"], "nowhere is not the folder of a run"),
+        (["train", "--set", "network.layers.1.type=GELU", "--gradients", "by-hand"],
+         "the equations by hand do not describe this network: layer '1' is GELU"),
+        (["check", "mnits-mlp"], "did you mean 'mnist-mlp'?"),
+        (["predict", "nowhere"], "nowhere is not the folder of a run"),
+        (["draw", "digits", "-o", "x.gif"], "a picture cannot be written as 'x.gif'"),
+    ],
+)  # fmt: skip
+def test_errors_are_told_without_a_traceback(run, arguments, words):
+    result = run(*arguments)
+    assert result.exit_code == 1
+    assert words in result.output
+    assert "Fix:" in result.output
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "--epochs", "0"],
+        ["train", "--gradients", "magic"],
+        ["train", "--resume", "x", "--seed", "1"],
+        ["predict", "x", "--index", "1", "--image", "y.png"],
+        ["trian"],
+        ["predict"],
+    ],
+)
+def test_a_command_that_is_written_wrongly_exits_with_2(run, arguments):
+    assert run(*arguments).exit_code == 2
+
+
+def test_check_passes(run):
+    result = run("check", "digits-delta")
+    assert result.exit_code == 0
+    assert result.output.count(" ok") == 2
+    assert "Limits: 1e-12 by hand, 1e-07 numerical." in " ".join(result.output.split())
+
+
+def test_check_exits_with_1_and_names_the_wrong_rule(run, monkeypatch):
+    right = PRIMITIVES["sigmoid"].vjps[0]
+    wrong = (lambda *a, **k: right(*a, **k) * 1.0001,)
+    monkeypatch.setattr(PRIMITIVES["sigmoid"], "vjps", wrong)
+    result = run("check", "digits-delta")
+    assert result.exit_code == 1
+    assert "wrong" in result.output
+    assert "the rule of the primitive 'sigmoid' for its input 0 is wrong in Sequential.1" in (
+        result.output.replace("\n", " ")
+    )
+
+
+def test_a_recipe_file_of_ones_own_is_trained(run):
+    from tinygrad_bp.train import load_recipe
+
+    Path("mine.toml").write_text(load_recipe("digits").override(["name=mine"]).to_toml())
+    result = run("train", "mine.toml", "--epochs", "1")
+    assert result.exit_code == 0
+    assert "Everything is in runs/mine-0/" in result.output
+
+
+def test_without_typer_the_extra_is_named(monkeypatch, capsys):
+    def absent(name, *rest, **kwargs):
+        if name == "tinygrad_bp.train.commands":
+            raise missing_extra("typer", "train", "the command tinygrad-bp")
+        return real(name, *rest, **kwargs)
+
+    import builtins
+
+    real = builtins.__import__
+    monkeypatch.setattr(builtins, "__import__", absent)
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert caught.value.code == 1
+    assert "pip install 'tinygrad-bp[train]'" in capsys.readouterr().err
+
+
+def test_kill_saves_the_run_and_resume_finishes_it(tmp_path):
+    command = [sys.executable, "-m", "tinygrad_bp", "train"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    settings = ["--epochs", "100000", "--out", "run"]
+    process = subprocess.Popen(
+        command + settings, cwd=tmp_path, env=environment, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    while not (tmp_path / "run/metrics.csv").exists() and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate()
+    assert process.returncode == 143, errors
+    assert "nothing is lost" in errors
+    assert "tinygrad-bp train --resume run" in errors.replace("\n", " ")
+    epochs = len((tmp_path / "run/metrics.csv").read_text().splitlines()) - 1
+    recipe = tmp_path / "run/recipe.toml"
+    recipe.write_text(recipe.read_text().replace("epochs = 100000", f"epochs = {epochs + 2}"))
+    done = subprocess.run(
+        [*command, "--resume", "run"], cwd=tmp_path, env=environment, text=True, check=True,
+        capture_output=True,
+    )  # fmt: skip
+    assert "Everything is in run/" in done.stdout
+    assert len((tmp_path / "run/metrics.csv").read_text().splitlines()) == epochs + 3
