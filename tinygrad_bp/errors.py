@@ -12,7 +12,6 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 from types import FrameType
-from typing import NamedTuple
 
 _PACKAGE = str(Path(__file__).resolve().parent) + os.sep
 _NUMPY = f"{os.sep}numpy{os.sep}"
@@ -149,15 +148,9 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"did you mean {close[0]!r}?" if close else "known: " + ", ".join(names)
 
 
-class Place(NamedTuple):
-    """A line of the user's code, which is put into words only when a message needs it."""
-
-    file: str
-    line: int
-    by: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.by}{' in ' if self.by else ''}{Path(self.file).name}:{self.line}"
+#: A line of the user's code: file, line, and what was called there. A plain tuple, because one is
+#: made in every step of a training loop; `in_words` says it when a message needs it.
+Place = tuple[str, int, str]
 
 
 def user_place(by: str = "") -> Place:
@@ -172,11 +165,23 @@ def user_place(by: str = "") -> Place:
     while frame is not None:
         path = frame.f_code.co_filename
         if not path.startswith(_PACKAGE) and _NUMPY not in path:
-            return Place(path, frame.f_lineno, by)
+            return path, frame.f_lineno, by
         frame = frame.f_back
-    return Place("an unknown file", 0, by)
+    return "an unknown file", 0, by
+
+
+def in_words(place: Place | None) -> str:
+    """A place as ``file.py:41``, or ``SGD.step() in file.py:41``.
+
+    Examples
+    --------
+    >>> in_words(("/home/me/train.py", 41, "SGD.step()"))
+    'SGD.step() in train.py:41'
+    """
+    file, line, by = place or ("an unknown file", 0, "")
+    return f"{by}{' in ' if by else ''}{Path(file).name}:{line}"
 
 
 def user_line() -> str:
-    """The same place in words, as ``file.py:41``."""
-    return str(user_place())
+    """The user's line in words, as ``file.py:41``."""
+    return in_words(user_place())

@@ -19,7 +19,7 @@ from tinygrad_bp.core.anomaly import check_finite
 from tinygrad_bp.core.graph import Node, Variable
 from tinygrad_bp.core.mode import MODE
 from tinygrad_bp.core.registry import PRIMITIVES
-from tinygrad_bp.errors import GraphError, InplaceError, VJPError
+from tinygrad_bp.errors import GraphError, InplaceError, VJPError, in_words
 
 
 class Sparse:
@@ -112,7 +112,7 @@ def backward_pass(
         visited.append(node)
         number = node.number
         vjps = node.primitive.vjps
-        params = node.params
+        params = node.params if node.saved is None else node.rule_params()
         inputs = node.inputs
         values: Sequence[Any]
         if record is None:
@@ -216,8 +216,10 @@ def sum_to_shape(g: Any, shape: tuple[int, ...]) -> Any:
     """
     extra = g.ndim - len(shape)
     if extra:
-        g = g.sum(axis=tuple(range(extra)))
-    axes = tuple(i for i, n in enumerate(shape) if n == 1 and g.shape[i] != 1)
+        g = g.sum(axis=0 if extra == 1 else tuple(range(extra)))
+        if g.shape == shape:
+            return g
+    axes = tuple([i for i, n in enumerate(shape) if n == 1 and g.shape[i] != 1])
     return g.sum(axis=axes, keepdims=True) if axes else g
 
 
@@ -271,7 +273,7 @@ def _check_rule(node: Node, i: int, part: Any, g: Any) -> None:
 def _freed(node: Node) -> GraphError:
     return GraphError(
         f"the graph behind {node.primitive.name!r}{node.where()} was already freed by the "
-        f"backward pass at {node.freed_at}.\n"
+        f"backward pass at {in_words(node.freed_at)}.\n"
         "Fix: compute the value again, sum the losses and call backward() once, or pass "
         "retain_graph=True to the first call if both passes are meant."
     )
@@ -281,7 +283,7 @@ def _changed(node: Node, x: Any) -> InplaceError:
     name = f"{x.name!r} " if getattr(x, "name", None) else ""
     return InplaceError(
         f"a tensor {name}{x.data.shape} that {node.primitive.name!r} used{node.where()} was "
-        f"assigned a new value at {x.version.where} (version {x.version.count}) before the "
+        f"assigned a new value at {in_words(x.version.where)} (version {x.version.count}) before the "
         "backward pass reached it; its old value is gone. No gradient was changed.\n"
         "Fix: call backward() before assign() or optimizer.step(), or compute the value again."
     )

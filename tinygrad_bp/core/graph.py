@@ -92,6 +92,8 @@ class Node:
         The keyword parameters of the application.
     out : ndarray or NumPy scalar
         What came out.
+    saved : ndarray or None
+        What the forward function saved for the rules beside it.
     number : int
         Greater than the number of every node that came before, so that descending numbers are a
         topological order for the backward pass.
@@ -114,6 +116,7 @@ class Node:
         "out",
         "params",
         "primitive",
+        "saved",
         "source",
         "values",
     )
@@ -125,6 +128,7 @@ class Node:
     out: Any
     params: dict[str, Any]
     primitive: Primitive
+    saved: Any
     source: str | None
     freed_at: Place | None
     values: Sequence[Any]
@@ -134,7 +138,11 @@ class Node:
         self.freed_at = where
         self.inputs = self.values = ()
         self.params = _NO_PARAMS
-        self.out = None
+        self.out = self.saved = None
+
+    def rule_params(self) -> dict[str, Any]:
+        """The keywords of the rules: the parameters, and what the forward function saved."""
+        return self.params if self.saved is None else {**self.params, "saved": self.saved}
 
     def where(self) -> str:
         """The module path and the source line, as far as they are known, for messages."""

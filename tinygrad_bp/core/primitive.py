@@ -67,6 +67,10 @@ class Primitive:
         The operation in LaTeX, with the inputs named as in the rules and the output ``z``.
     vjp_formulas : sequence of str
         The cotangents in LaTeX, in which ``\bar{z}`` is the cotangent of the output.
+    saves : bool
+        Whether `forward` returns ``(out, saved)``, an array that spares the rules work. They get
+        it as the keyword ``saved``; applied to tensors, they must compute it anew, for it carries
+        no gradient.
     view : bool
         Whether the output may share memory with the first input.
     analytic : bool
@@ -101,6 +105,7 @@ class Primitive:
         "forward",
         "kinks",
         "name",
+        "saves",
         "view",
         "vjp_formulas",
         "vjps",
@@ -114,6 +119,7 @@ class Primitive:
         *,
         formula: str,
         vjp_formulas: Sequence[str],
+        saves: bool = False,
         view: bool = False,
         analytic: bool = True,
         kinks: str = "",
@@ -125,6 +131,7 @@ class Primitive:
         self.vjps: Any = _EachArgument(vjps) if callable(vjps) else tuple(vjps)
         self.formula = formula
         self.vjp_formulas = tuple(vjp_formulas)
+        self.saves = saves
         self.view = view
         self.analytic = analytic
         self.kinks = kinks
@@ -147,6 +154,9 @@ class Primitive:
             out = self.forward(*values, **params) if params else self.forward(*values)
         except (ValueError, TypeError, IndexError) as error:
             raise _explain(error, self.name, values) from error
+        saved = None
+        if self.saves:
+            out, saved = out
         mode = MODE.get()
         if mode.anomaly:
             check_finite(self.name, values, out)
@@ -158,6 +168,7 @@ class Primitive:
             node.inputs = inputs
             node.values = values
             node.params = params
+            node.saved = saved
             node.out = out
             node.mode = mode
             node.number = next(clock)
@@ -172,6 +183,11 @@ class Primitive:
         return result
 
     __call__ = apply
+
+    def value(self, *values: Any, **params: Any) -> Any:
+        """Compute the forward function of arrays, without what it saves for the rules."""
+        out = self.forward(*values, **params)
+        return out[0] if self.saves else out
 
     def __repr__(self) -> str:
         return f"<Primitive {self.name}>"

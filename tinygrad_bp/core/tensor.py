@@ -202,14 +202,15 @@ class Tensor(Variable, ArrayMethods):
         for leaf, g, shared in leaves:
             if leaf.hooks is not None:
                 g, shared = apply_hooks(leaf.hooks, g), True
+            before = leaf._grad
             if isinstance(g, Tensor):
-                ready.append((leaf, g if leaf._grad is None else leaf._grad + g))
-            elif leaf._grad is not None:
-                ready.append((leaf, wrap(leaf._grad.data + g)))
+                ready.append((leaf, g if before is None else before + g))
+            elif before is None:
+                ready.append((leaf, recorded(np.array(g) if shared else g, None)))
             else:
-                ready.append((leaf, wrap(np.array(g) if shared else g)))
-        for leaf, g in ready:
-            leaf._grad = g
+                ready.append((leaf, recorded(before.data + g, None)))
+        for leaf, total in ready:
+            leaf._grad = total
 
     def retain_grad(self) -> None:
         """Keep the gradient of this intermediate tensor in `grad`; a leaf always does."""
@@ -468,8 +469,9 @@ def _cotangent(tensor: Tensor, gradient: Any, create_graph: bool) -> Any:
                 f"of that shape (at {user_line()}).\n"
                 "Fix: reduce it first, as with .sum() or .mean(), or pass gradient=."
             )
-        gradient = np.ones_like(tensor.data)
-    elif not isinstance(gradient, Tensor):
+        one = np.ones(tensor.shape, tensor.dtype)
+        return wrap(one) if create_graph else one
+    if not isinstance(gradient, Tensor):
         gradient = np.asarray(gradient)
     if gradient.shape != tensor.shape:
         raise ShapeError(

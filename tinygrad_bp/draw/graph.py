@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinygrad_bp.core import Node, Tensor
-from tinygrad_bp.errors import GraphError, missing_extra, user_line
+from tinygrad_bp.errors import GraphError, in_words, missing_extra, user_line
 
 if TYPE_CHECKING:
     import graphviz
@@ -122,7 +122,7 @@ def _nodes(outputs: Sequence[Tensor]) -> list[Node]:
         node = waiting.pop()
         if node.freed_at is not None:
             raise GraphError(
-                f"the graph was freed by the backward pass at {node.freed_at}.\n"
+                f"the graph was freed by the backward pass at {in_words(node.freed_at)}.\n"
                 "Fix: draw before backward(), or call backward(retain_graph=True)."
             )
         for x in node.inputs:

@@ -73,7 +73,7 @@ def relu(x: Any) -> Tensor:
     >>> relu(np.array([-1.0, 2.0]))
     Tensor([0., 2.])
     """
-    return activations.relu(x)
+    return activations.relu.apply(x)
 
 
 def sigmoid(x: Any) -> Tensor:
@@ -84,7 +84,7 @@ def sigmoid(x: Any) -> Tensor:
     >>> sigmoid(np.array([-1e4, 0.0, 1e4])).numpy().round(2).tolist()
     [0.0, 0.5, 1.0]
     """
-    return activations.sigmoid(x)
+    return activations.sigmoid.apply(x)
 
 
 def tanh(x: Any) -> Tensor:

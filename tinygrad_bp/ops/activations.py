@@ -36,7 +36,7 @@ def _sigmoid(x: Any) -> Any:
 
 
 def _sigmoid_vjp(g: Any, out: Any, x: Any) -> Any:
-    d = 1 - out  # in place 95 µs, g * out * (1 - out) 850 µs, on (5000, 25) float64
+    d = _ONE[out.dtype] - out  # in place 95 µs, g * out * (1 - out) 850 µs, on (5000, 25) float64
     d *= out
     d *= g
     return d

@@ -24,7 +24,7 @@ def apply(primitive: Primitive, *inputs: Any, **params: Any) -> Any:
     Tensor(3.)
     """
     if all(isinstance(x, (np.ndarray, np.generic, float, int)) for x in inputs):
-        return primitive.forward(*inputs, **params)
+        return primitive.value(*inputs, **params)
     return primitive(*inputs, **params)
 
 

@@ -14,10 +14,13 @@ from tinygrad_bp.errors import AxisError, OperationError, ShapeError, user_line
 
 
 def _product(x: Any, y: Any) -> Any:
-    """``x @ y`` of matrices; by broadcasting where the summed axis has length 1, as it is faster.
+    """``x @ y`` of matrices and of stacks of matrices.
 
-    OpenBLAS takes 110 microseconds for (784, 1) @ (1, 128), the elementwise product 20.
+    On matrices, `numpy.dot` costs 0.3 microseconds less than ``@``, and on (784, 1) and (1, 128),
+    the outer product behind the gradient of a single sample, 11 in place of 110.
     """
+    if x.ndim == 2 == y.ndim:
+        return np.dot(x, y)
     return x * y if x.shape[-1] == 1 == y.shape[-2] else x @ y
 
 
@@ -28,7 +31,7 @@ def _rows(x: Any) -> Any:
 
 def _forward(x: Any, y: Any) -> Any:
     try:
-        return x @ y
+        return np.dot(x, y) if x.ndim == 2 == y.ndim else x @ y
     except ValueError as error:
         raise _mismatch(x.shape, y.shape) from error
 
@@ -206,7 +209,9 @@ def outer(a: Any, b: Any, out: None = None) -> Any:
 def _linear_forward(x: Any, weight: Any, bias: Any = None) -> Any:
     if weight.ndim != 2 or x.shape[-1:] != weight.shape[1:]:
         raise _wrong_input(x.shape, weight.shape)
-    z = _product(x, weight.T) if x.ndim > 1 else x @ weight.T
+    z = np.dot(_rows(x), weight.T)
+    if x.ndim != 2:
+        z = z.reshape((*x.shape[:-1], len(weight)))
     if bias is None:
         return z
     if bias.shape != weight.shape[:1]:
@@ -217,6 +222,10 @@ def _linear_forward(x: Any, weight: Any, bias: Any = None) -> Any:
     return z
 
 
+def _linear_x(g: Any, out: Any, x: Any, weight: Any, bias: Any = None) -> Any:
+    return np.dot(g, weight) if g.ndim == 2 else g @ weight
+
+
 def _linear_weight(g: Any, out: Any, x: Any, weight: Any, bias: Any = None) -> Any:
     return _product(_rows(g).T, _rows(x))
 
@@ -225,7 +234,7 @@ _linear = Primitive(
     "linear",
     _linear_forward,
     [
-        lambda g, out, x, weight, bias=None: g * weight if weight.shape[0] == 1 else g @ weight,
+        _linear_x,
         _linear_weight,
         lambda g, out, x, weight, bias: g.reshape(bias.shape) if g.size == bias.size else g,
     ],

@@ -24,7 +24,7 @@ BLOCK = 131072
 # Gradients are copied side by side where they are no more elements than this together: 100 small
 # parameters take Adam a sixth of the time of one by one. Larger ones are read where they are, as
 # copying 100,000 costs half of what plain gradient descent does with them.
-JOINED = 8192
+JOINED = 2048
 
 
 def describe(p: Tensor, position: int) -> str:
@@ -105,6 +105,7 @@ class FlatParameters:
         self.data = np.concatenate([np.ravel(p.data) for p in params])
         self.steps = [0] * len(params)
         self._states: dict[str, Array] = {}
+        self._parts: dict[tuple[int, int, tuple[str, ...]], tuple[Array, ...]] = {}
         self._views = []
         for i, p in enumerate(params):
             view = self.data[self._range(i)].reshape(p.shape)
@@ -141,6 +142,15 @@ class FlatParameters:
             self._states[name] = np.zeros_like(self.data)
         return self._states[name]
 
+    def part(self, start: int, stop: int, names: tuple[str, ...]) -> tuple[Array, ...]:
+        """Some elements of the parameters, and of each state of these names, as views."""
+        key = (start, stop, names)
+        part = self._parts.get(key)
+        if part is None:
+            whole = [self.data, *map(self.buffer, names)]
+            part = self._parts[key] = tuple(a[start:stop] for a in whole)
+        return part
+
     def state(self, i: int, names: tuple[str, ...] | None = None) -> dict[str, Any]:
         """A copy of the state of one parameter; only the number of steps where that is 0.
 
@@ -175,8 +185,9 @@ class FlatParameters:
         list of (start, stop, step, gradient)
             Small neighbours in the buffer that are at the same step are joined.
         """
-        found: list[tuple[int, int, int, list[Array]]] = []
-        last = step = -1
+        pieces: list[tuple[int, int, int, Array]] = []
+        joined: list[Array] = []  # gradients of the small neighbours since `first`
+        first = last = step = -1
         for i, p in enumerate(self.params):
             grad = p.grad
             if grad is None:
@@ -184,13 +195,21 @@ class FlatParameters:
             self.steps[i] = t = self.steps[i] + 1
             p.version.advance(where)  # type: ignore[union-attr] # set when it was adopted
             start, stop = self.bounds[i], self.bounds[i + 1]
-            parts = [grad.data.reshape(-1)]
-            if last == start and step == t and stop - found[-1][0] <= JOINED:
-                start, _, _, before = found.pop()
-                parts = before + parts
-            found.append((start, stop, t, parts))
-            last, step = stop, t
-        return [
-            (start, stop, t, parts[0] if len(parts) == 1 else np.concatenate(parts))
-            for start, stop, t, parts in found
-        ]
+            g = grad.data.reshape(-1)
+            if joined and (last != start or step != t or stop - first > JOINED):
+                pieces.append((first, last, step, _joined(joined)))
+                joined = []
+            if stop - start > JOINED:
+                pieces.append((start, stop, t, g))
+                continue
+            if not joined:
+                first, step = start, t
+            joined.append(g)
+            last = stop
+        if joined:
+            pieces.append((first, last, step, _joined(joined)))
+        return pieces
+
+
+def _joined(parts: list[Array]) -> Array:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -59,6 +59,7 @@ class Optimizer:
 
     def __init__(self, params: Iterable[Tensor] | Iterable[Group], defaults: Group) -> None:
         name = type(self).__name__
+        self._step_name = f"{name}.step()"
         listed: Any = params
         if isinstance(params, Iterable) and not isinstance(params, (Tensor, list, tuple)):
             listed = list(params)
@@ -110,25 +111,32 @@ class Optimizer:
             No parameter has a gradient.
         """
         for i, flats in enumerate(self._flats):
-            current = [flat.is_current() for flat in flats]
-            if not all(current):
-                self._flats[i] = _flatten(self.param_groups[i]["params"], flats)
-        where = user_place(f"{type(self).__name__}.step()")
+            for flat in flats:
+                if not flat.is_current():
+                    self._flats[i] = _flatten(self.param_groups[i]["params"], flats)
+                    break
+        where = user_place(self._step_name)
         work = [
             (group, flat, flat.pieces(where))
             for group, flats in zip(self.param_groups, self._flats, strict=True)
             for flat in flats
         ]
-        if not any(pieces for _, _, pieces in work):
-            count = sum(len(group["params"]) for group in self.param_groups)
-            raise no_gradients(f"{type(self).__name__}.step()", count)
+        found = False
         for group, flat, pieces in work:
-            states = [flat.buffer(name) for name in self._state_names(group)]
+            names = self._state_names(group)
             for start, stop, t, g in pieces:
+                found = True
+                if stop - start <= BLOCK:
+                    p, *state = flat.part(start, stop, names)
+                    self._update(group, t, p, g, *state)
+                    continue
                 for a in range(start, stop, BLOCK):
                     b = min(a + BLOCK, stop)
-                    state = [s[a:b] for s in states]
-                    self._update(group, t, flat.data[a:b], g[a - start : b - start], *state)
+                    p, *state = flat.part(a, b, names)
+                    self._update(group, t, p, g[a - start : b - start], *state)
+        if not found:
+            count = sum(len(group["params"]) for group in self.param_groups)
+            raise no_gradients(self._step_name, count)
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to None."""
