@@ -283,7 +283,7 @@ def _changed(node: Node, x: Any) -> InplaceError:
     name = f"{x.name!r} " if getattr(x, "name", None) else ""
     return InplaceError(
         f"a tensor {name}{x.data.shape} that {node.primitive.name!r} used{node.where()} was "
-        f"assigned a new value at {in_words(x.version.where)} (version {x.version.count}) before the "
-        "backward pass reached it; its old value is gone. No gradient was changed.\n"
+        f"assigned a new value at {in_words(x.version.where)} (version {x.version.count}) before "
+        "the backward pass reached it; its old value is gone. No gradient was changed.\n"
         "Fix: call backward() before assign() or optimizer.step(), or compute the value again."
     )

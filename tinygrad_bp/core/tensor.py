@@ -358,7 +358,7 @@ class Tensor(Variable, ArrayMethods):
         return self.__deepcopy__({})
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
-        """Copy the values and the gradient; the graph stays behind, so what it made is a constant."""
+        """Copy values and gradient; the graph stays behind, so what it made is a constant."""
         twin = type(self).__new__(type(self))
         twin.__setstate__(self.__getstate__())
         memo[id(self)] = twin
