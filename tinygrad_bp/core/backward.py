@@ -17,9 +17,18 @@ import numpy as np
 
 from tinygrad_bp.core.anomaly import check_finite
 from tinygrad_bp.core.graph import Node, Variable
+from tinygrad_bp.core.messages import named
 from tinygrad_bp.core.mode import MODE
 from tinygrad_bp.core.registry import PRIMITIVES
-from tinygrad_bp.errors import GraphError, InplaceError, VJPError, in_words
+from tinygrad_bp.errors import (
+    DTypeError,
+    GraphError,
+    InplaceError,
+    ShapeError,
+    VJPError,
+    in_words,
+    user_line,
+)
 
 
 class Sparse:
@@ -181,6 +190,37 @@ def backward_pass(
                     entry[2] = _OWNED
     found = [(leaf, g, held == _BORROWED) for leaf, g, held in leaves.values()]
     return Gradients(found, visited)
+
+
+def starting_cotangent(root: Any, gradient: Any) -> Any:
+    """The cotangent to start a backward pass from: what the caller gave, checked, or 1.
+
+    Returns
+    -------
+    ndarray, NumPy scalar or Variable
+        Of the shape of `root`, and of its dtype unless it is a variable.
+    """
+    if gradient is None:
+        if root.data.size != 1:
+            raise ShapeError(
+                f"backward() of a tensor{named(root)} of shape {root.shape} needs a gradient "
+                f"of that shape (at {user_line()}).\n"
+                "Fix: reduce it first, as with .sum() or .mean(), or pass gradient=."
+            )
+        return np.ones(root.data.shape, root.data.dtype)
+    if not isinstance(gradient, Variable):
+        gradient = np.asarray(gradient)
+    values = gradient.data if isinstance(gradient, Variable) else gradient
+    if values.shape != root.shape:
+        raise ShapeError(
+            f"the gradient of shape {values.shape} does not fit a tensor{named(root)} of shape "
+            f"{root.shape} (at {user_line()}).\nFix: pass the shape of the tensor."
+        )
+    if values.dtype.kind not in "fiub":
+        raise DTypeError(f"a gradient has real numbers, not {values.dtype} (at {user_line()}).")
+    if isinstance(gradient, Variable):
+        return gradient
+    return values.astype(root.data.dtype, copy=False)
 
 
 def apply_hooks(hooks: list[Callable[[Any], Any]], g: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -164,6 +164,10 @@ class ArrayMethods:
         """Exchange two axes; see `numpy.swapaxes`."""
         return self._numpy(np.swapaxes, axis1, axis2)
 
+    def copy(self) -> Tensor:
+        """A copy of the values, through which the gradient flows."""
+        return self._numpy(np.copy)
+
     def squeeze(self, axis: Axis = None) -> Tensor:
         """Drop axes of length 1; see `numpy.squeeze`."""
         return self._numpy(np.squeeze, axis=axis)
@@ -214,9 +218,27 @@ class ArrayMethods:
             )
         return self.data.item()
 
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """The values as an array, in the same memory.
+
+        Raises
+        ------
+        ConversionError
+            The tensor requires a gradient, which an array cannot carry.
+        """
+        return np.asarray(self)
+
     def tolist(self) -> Any:
         """The values as nested lists of Python numbers."""
         return self.data.tolist()
+
+    def __setitem__(self, index: Any, value: Any) -> NoReturn:
+        raise InplaceError(
+            f"the elements of a tensor{named(self)} {self.shape} cannot be written to (at "
+            f"{user_line()}). Nothing was changed.\n"
+            "Fix: compute a new tensor, as with np.where(mask, values, t) or np.stack; to change "
+            "all of a leaf, use t.assign(values)."
+        )
 
     def __contains__(self, value: Any) -> bool:
         return bool(np.any(self.data == (value.data if isinstance(value, Variable) else value)))

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_bp.core.backward import apply_hooks, backward_pass
+from tinygrad_bp.core.backward import apply_hooks, backward_pass, starting_cotangent
 from tinygrad_bp.core.graph import Node, Variable, Version
 from tinygrad_bp.core.hooks import Hook, HookHandle, KeepGradient, keep_gradients, retains
 from tinygrad_bp.core.messages import named, no_path, require_float
 from tinygrad_bp.core.methods import _COMMON, ArrayMethods
 from tinygrad_bp.core.mode import enable_grad, is_grad_enabled
-from tinygrad_bp.core.registry import FUNCTIONS, PRIMITIVES
+from tinygrad_bp.core.registry import PRIMITIVES
 from tinygrad_bp.errors import (
     DTypeError,
     GradientNotKeptError,
@@ -180,13 +180,18 @@ class Tensor(Variable, ArrayMethods):
         """
         if not self.requires_grad:
             raise no_path(self)
-        cotangent = _cotangent(self, gradient, create_graph)
+        cotangent = starting_cotangent(self, gradient)
         if create_graph:
             with enable_grad():
-                leaves, visited = backward_pass(self, cotangent, recorded)
+                start = as_tensor(cotangent)
+                if start.dtype != self.dtype:
+                    start = start.astype(self.dtype)
+                leaves, visited = backward_pass(self, start, recorded)
                 self._accumulate(leaves)
                 keep_gradients(visited)
             return
+        if isinstance(cotangent, Tensor):
+            cotangent = cotangent.data.astype(self.dtype, copy=False)
         leaves, visited = backward_pass(self, cotangent)
         self._accumulate(leaves)
         keep_gradients(visited)
@@ -321,16 +326,6 @@ class Tensor(Variable, ArrayMethods):
         self.version.advance(user_place())
         return self
 
-    def numpy(self) -> Array:
-        """The values as an array, in the same memory.
-
-        Raises
-        ------
-        ConversionError
-            The tensor requires a gradient, which an array cannot carry.
-        """
-        return np.asarray(self)
-
     def astype(self, dtype: npt.DTypeLike) -> Tensor:
         """The values in another dtype; differentiable between real floating-point dtypes."""
         target = np.dtype(dtype)
@@ -340,19 +335,6 @@ class Tensor(Variable, ArrayMethods):
             )
         result: Tensor = PRIMITIVES["astype"](self, dtype=target)
         return result
-
-    def copy(self) -> Tensor:
-        """A copy of the values, through which the gradient flows."""
-        result: Tensor = FUNCTIONS[np.copy](self)
-        return result
-
-    def __setitem__(self, index: Any, value: Any) -> NoReturn:
-        raise InplaceError(
-            f"the elements of a tensor{named(self)} {self.shape} cannot be written to (at "
-            f"{user_line()}). Nothing was changed.\n"
-            "Fix: compute a new tensor, as with np.where(mask, values, t) or np.stack; to change "
-            "all of a leaf, use t.assign(values)."
-        )
 
     def __copy__(self) -> Tensor:
         return self.__deepcopy__({})
@@ -458,30 +440,3 @@ def share_memory(view: Tensor, source: Tensor) -> None:
     if source.version is None:
         source.version = Version(assignable=source.node is None)
     view.version = source.version
-
-
-def _cotangent(tensor: Tensor, gradient: Any, create_graph: bool) -> Any:
-    """The cotangent to start from, checked; a tensor where the pass is to be recorded."""
-    if gradient is None:
-        if tensor.size != 1:
-            raise ShapeError(
-                f"backward() of a tensor{named(tensor)} of shape {tensor.shape} needs a gradient "
-                f"of that shape (at {user_line()}).\n"
-                "Fix: reduce it first, as with .sum() or .mean(), or pass gradient=."
-            )
-        one = np.ones(tensor.shape, tensor.dtype)
-        return wrap(one) if create_graph else one
-    if not isinstance(gradient, Tensor):
-        gradient = np.asarray(gradient)
-    if gradient.shape != tensor.shape:
-        raise ShapeError(
-            f"the gradient of shape {gradient.shape} does not fit a tensor{named(tensor)} of "
-            f"shape {tensor.shape} (at {user_line()}).\nFix: pass the shape of the tensor."
-        )
-    if gradient.dtype.kind not in "fiub":
-        raise DTypeError(f"a gradient has real numbers, not {gradient.dtype}.")
-    if create_graph:
-        gradient = as_tensor(gradient)
-        return gradient if gradient.dtype == tensor.dtype else gradient.astype(tensor.dtype)
-    array = gradient.data if isinstance(gradient, Tensor) else gradient
-    return array.astype(tensor.dtype, copy=False)
