@@ -12,9 +12,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from tinygrad_bp import cli
 from tinygrad_bp.core import PRIMITIVES
-from tinygrad_bp.errors import missing_extra
 from tinygrad_bp.train import recipe_names
 from tinygrad_bp.train.commands import app
 
@@ -137,20 +135,17 @@ def test_a_recipe_file_of_ones_own_is_trained(run):
     assert "Everything is in runs/mine-0/" in result.output
 
 
-def test_without_typer_the_extra_is_named(monkeypatch, capsys):
-    def absent(name, *rest, **kwargs):
-        if name == "tinygrad_bp.train.commands":
-            raise missing_extra("typer", "train", "the command tinygrad-bp")
-        return real(name, *rest, **kwargs)
-
-    import builtins
-
-    real = builtins.__import__
-    monkeypatch.setattr(builtins, "__import__", absent)
-    with pytest.raises(SystemExit) as caught:
-        cli.main()
-    assert caught.value.code == 1
-    assert "pip install 'tinygrad-bp[train]'" in capsys.readouterr().err
+@pytest.mark.parametrize("library", ["typer", "pydantic", "safetensors", "matplotlib"])
+def test_without_a_library_the_extra_is_named(library):
+    code = f"import sys; sys.modules[{library!r}] = None; from tinygrad_bp.cli import main; main()"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, text=True, capture_output=True, check=False
+    )
+    assert done.returncode == 1
+    assert f"needs {library}" in done.stderr
+    assert "Fix: pip install 'tinygrad-bp[train]'" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_kill_saves_the_run_and_resume_finishes_it(tmp_path):

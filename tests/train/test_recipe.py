@@ -267,6 +267,12 @@ def test_override_sets_numbers_strings_lists_and_entries_of_lists():
     assert load_recipe("digits").optimizer.lr == 0.001
 
 
+def test_override_may_name_another_optimizer():
+    recipe = load_recipe("digits").override(["optimizer.name=SGD", "optimizer.lr=0.5"])
+    assert recipe.optimizer.name == "SGD"
+    assert recipe.optimizer.momentum == 0
+
+
 @pytest.mark.parametrize(
     ("setting", "words"),
     [

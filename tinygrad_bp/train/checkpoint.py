@@ -7,6 +7,7 @@ header of the file. Nothing in it is executed when it is read.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """
     arrays: dict[str, Any] = {}
     tree = _without_arrays(state, "", arrays)
-    write_file(path, save(arrays, {"format": _FORMAT, "state": json.dumps(tree)}))
+    save_arrays(path, arrays, {"format": _FORMAT, "state": json.dumps(tree)})
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -59,6 +60,11 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
             f"{path} is damaged: {error}.\nFix: use another checkpoint."
         ) from None
     return state
+
+
+def save_arrays(path: Path, arrays: Mapping[str, Any], header: dict[str, str]) -> None:
+    """Write a safetensors file of arrays, with strings in its header."""
+    write_file(path, save({name: np.array(a, order="C") for name, a in arrays.items()}, header))
 
 
 def read_arrays(path: Path) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, str]]:
@@ -88,7 +94,7 @@ def _without_arrays(value: Any, name: str, arrays: dict[str, Any]) -> Any:
     if isinstance(value, (list, tuple)):
         return [_without_arrays(v, f"{name}/{i}", arrays) for i, v in enumerate(value)]
     if isinstance(value, np.ndarray):
-        arrays[name] = np.array(value, order="C")
+        arrays[name] = value
         return _ARRAY + name
     return value.item() if isinstance(value, np.generic) else value
 

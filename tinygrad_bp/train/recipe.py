@@ -161,7 +161,8 @@ class Recipe(Table):
         RecipeError
             A key is not known there, or a value does not fit.
         """
-        tables = self.to_dict()
+        # Defaults stay out, so that another optimizer is not given the settings of the first.
+        tables = self.model_dump(exclude_none=True, exclude_unset=True)
         for setting in settings:
             key, equals, value = setting.partition("=")
             if not equals:

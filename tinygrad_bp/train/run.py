@@ -10,16 +10,18 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from safetensors.numpy import save
-
 from tinygrad_bp.draw import draw
 from tinygrad_bp.draw import save as save_picture
 from tinygrad_bp.errors import CheckpointError, MissingExtraError, missing_extra
 from tinygrad_bp.nn import Module
 from tinygrad_bp.train import plots
 from tinygrad_bp.train.build import example_loss
-from tinygrad_bp.train.checkpoint import load_checkpoint, read_arrays, save_checkpoint
+from tinygrad_bp.train.checkpoint import (
+    load_checkpoint,
+    read_arrays,
+    save_arrays,
+    save_checkpoint,
+)
 from tinygrad_bp.train.files import write_file, writing
 from tinygrad_bp.train.interrupt import Interrupted
 from tinygrad_bp.train.progress import Reporter
@@ -127,8 +129,11 @@ class RunFolder:
         """Write the model, the pictures, the report and the graph."""
         samples, recipe = trainer.samples, self.recipe
         scaling = {"shift": samples.shift, "scale": samples.scale}
-        weights = {k: np.array(v, order="C") for k, v in trainer.model.state_dict().items()}
-        write_file(self.path / "model.safetensors", save(weights, {"scaling": json.dumps(scaling)}))
+        save_arrays(
+            self.path / "model.safetensors",
+            trainer.model.state_dict(),
+            {"scaling": json.dumps(scaling)},
+        )
         title = recipe.title or recipe.name
         per_epoch = 1 if isinstance(recipe.optimizer, Scipy) else trainer.batches.per_epoch
         write_file(self.path / "curves.png", plots.curves(trainer.rows, title, per_epoch))

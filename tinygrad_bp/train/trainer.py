@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import re
 import time
 from collections.abc import Callable
 from typing import Any, Literal
@@ -284,5 +285,6 @@ def _first_operation(work: Callable[[], Any]) -> str | None:
         with detect_anomaly():
             work()
     except NonFiniteError as error:
-        return str(error).partition("\nFix:")[0]
+        # The line of the user's program is that which called `run`: the module's path says more.
+        return re.sub(r" at \S+:\d+;", ";", str(error).partition("\nFix:")[0])
     return None
