@@ -325,3 +325,20 @@ def test_methods_are_numpys_functions():
         ((t > 0).all(), (a > 0).all()),
     ]:
         np.testing.assert_allclose(ours.data, theirs, rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "words"),
+    [
+        (lambda x: x + np.ones(2), errors.ShapeError, r"add .* \(3,\) float64, \(2,\) float64"),
+        (lambda x: x.sum(axis=3), errors.AxisError, "sum .* axis 3 is out of bounds"),
+        (lambda x: x[5], errors.IndexingError, "getitem .* index 5 is out of bounds"),
+        (lambda x: np.max(x[:0]), errors.ArgumentError, "(?s)max .*at least one element"),
+        (lambda x: tg.Tensor([2]) ** -1, errors.ArgumentError, "power .* negative integer powers"),
+        (lambda x: x.reshape(2), errors.ShapeError, "reshape .* size 3 into shape"),
+    ],
+)
+def test_what_numpy_refuses_names_operation_inputs_and_line(call, kind, words, x):
+    with pytest.raises(kind, match=words) as caught:
+        call(x)
+    assert "test_tensor.py:" in str(caught.value)

@@ -49,10 +49,11 @@ class Sparse:
     def add_to(self, total: np.ndarray[Any, Any]) -> None:
         """Add to an array in place; an element that is read twice receives twice."""
         parts = self.index if isinstance(self.index, tuple) else (self.index,)
-        if any(isinstance(part, (np.ndarray, list)) for part in parts):
-            np.add.at(total, self.index, self.values)
-        else:  # basic indexing reads no element twice
+        arrays = [np.asarray(part) for part in parts if isinstance(part, (np.ndarray, list))]
+        if all(a.dtype.kind == "b" for a in arrays):  # slices and masks read no element twice
             total[self.index] += self.values
+        else:
+            np.add.at(total, self.index, self.values)
 
     def dense(self) -> np.ndarray[Any, Any]:
         """The whole array."""
