@@ -283,7 +283,7 @@ def test_override_may_name_another_optimizer():
         ("optimizr.lr=1", r"unknown key 'optimizr': did you mean 'optimizer'"),
         ("optimizer.lr", "there is no '='"),
         ("network.layers.9.out_features=1", "'9' is not a position in a list of 5"),
-        ("seed.deep=1", "what comes before 'deep' is a value"),
+        ("name.deep=1", "what comes before 'deep' is a value"),
         ("training.epochs=many", r"\[training\] epochs = 'many'"),
     ],
 )
