@@ -134,7 +134,7 @@ class RunFolder:
             trainer.model.state_dict(),
             {"scaling": json.dumps(scaling)},
         )
-        title = recipe.title or recipe.name
+        title = f"{recipe.name}: {recipe.title}".removesuffix(": ")
         per_epoch = 1 if isinstance(recipe.optimizer, Scipy) else trainer.batches.per_epoch
         write_file(self.path / "curves.png", plots.curves(trainer.rows, title, per_epoch))
         inputs, labels, split = samples.test_inputs, samples.test_labels, "test"
@@ -303,6 +303,6 @@ def _report(trainer: Trainer, labels: Any, predicted: Any, split: str) -> str:
     )
     recipe, row = trainer.recipe, trainer.rows[-1]
     return (
-        f"{recipe.title or recipe.name} (seed {recipe.seed})\n{row.text()}\n\n"
+        f"{recipe.name} (seed {recipe.seed}): {recipe.title}\n{row.text()}\n\n"
         f"{len(labels):,} {split} samples\n{table}"
     )
