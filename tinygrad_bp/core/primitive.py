@@ -206,8 +206,8 @@ def _explain(error: Exception, name: str, values: Sequence[Any]) -> Exception:
         for v in values
     )
     path = MODE.get().path()
-    kind: type[TgError] = ArgumentError
-    fix = "pass arguments that NumPy accepts; what it says of these is above."
+    kind: type[TgError] = ShapeError
+    fix = "make shapes and axes fit, as with reshape, transpose, or an axis of length 1."
     if isinstance(error, np.exceptions.AxisError):
         kind, fix = AxisError, "name an axis that the array has."
     elif isinstance(error, IndexError):
@@ -215,10 +215,9 @@ def _explain(error: Exception, name: str, values: Sequence[Any]) -> Exception:
     elif isinstance(error, TypeError):
         kind, fix = DTypeError, "pass numbers, or arrays of numbers, of a dtype that fits."
     elif "zero-size" in str(error):
-        fix = "pass at least one element."
-    elif any(word in str(error) for word in ("shape", "broadcast", "dimension", "size")):
-        kind = ShapeError
-        fix = "make the shapes fit, as with reshape, transpose, or an axis of length 1."
+        kind, fix = ArgumentError, "pass at least one element."
+    elif "integer powers" in str(error):
+        kind, fix = ArgumentError, "use floating-point numbers."
     return kind(
         f"{name}{f' in {path}' if path else ''} cannot work on inputs {arrays} "
         f"(at {user_line()}): {error}\nFix: {fix}"
