@@ -256,6 +256,8 @@ def sum_to_shape(g: Any, shape: tuple[int, ...]) -> Any:
     (4, 1)
     """
     extra = g.ndim - len(shape)
+    if extra < 0:
+        return g
     if extra:
         g = g.sum(axis=0 if extra == 1 else tuple(range(extra)))
         if g.shape == shape:
@@ -280,17 +282,16 @@ def _conform(part: Any, data: Any, node: Node, i: int, recording: bool) -> Any:
         part = np.asarray(part, data.dtype)
     shape, target = part.shape, data.shape
     if shape != target:
-        lead = len(shape) - len(target)
-        if lead < 0 or any(n not in (1, m) for n, m in zip(target, shape[lead:], strict=True)):
+        if recording:
+            part = PRIMITIVES["sum_to_shape"](part, shape=target)
+        else:
+            part = sum_to_shape(part, target)
+        if part.shape != target:
             raise VJPError(
                 f"the rule of {node.primitive.name!r} returned a cotangent of shape {shape} for "
                 f"input {i} of shape {target}{node.where()}.\nFix: let the rule return the shape "
                 f"{target}, or a shape to which {target} broadcasts, which is then summed."
             )
-        if recording:
-            part = PRIMITIVES["sum_to_shape"](part, shape=target)
-        else:
-            part = sum_to_shape(part, target)
     if part.dtype != data.dtype:
         if part.dtype.kind not in "fiub":
             raise VJPError(

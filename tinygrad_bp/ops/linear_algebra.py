@@ -230,13 +230,17 @@ def _linear_weight(g: Any, out: Any, x: Any, weight: Any, bias: Any = None) -> A
     return _product(_rows(g).T, _rows(x))
 
 
+def _linear_bias(g: Any, out: Any, x: Any, weight: Any, bias: Any) -> Any:
+    return g.reshape(bias.shape) if g.size == bias.size else _rows(g).sum(axis=0)
+
+
 _linear = Primitive(
     "linear",
     _linear_forward,
     [
         _linear_x,
         _linear_weight,
-        lambda g, out, x, weight, bias: g.reshape(bias.shape) if g.size == bias.size else g,
+        _linear_bias,
     ],
     formula=r"X \, W^\top + b",
     vjp_formulas=[
