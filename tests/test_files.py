@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tinygrad_bp.errors import OutputError
 from tinygrad_bp.files import write_atomically
 
 
@@ -32,7 +33,12 @@ def test_what_was_there_survives_a_failure(fails, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(*((Path, "replace", full) if fails == "replace" else (os, "fsync", full)))
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OutputError, match="(?s)No space left.*Fix: make room"):
         write_atomically(path, "after")
     assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(OutputError, match="the folder .*nowhere does not exist"):
+        write_atomically(tmp_path / "nowhere" / "file", "content")

@@ -60,7 +60,11 @@ def __getattr__(name: str) -> Any:
     """Import a room when it is first used, so that ``import tinygrad_bp`` stays light."""
     if name in _ROOMS:
         return importlib.import_module(f"tinygrad_bp.{name}")
-    raise AttributeError(f"module 'tinygrad_bp' has no attribute {name!r}")
+    from tinygrad_bp.errors import nearest
+
+    raise AttributeError(
+        f"module 'tinygrad_bp' has no attribute {name!r}; {nearest(name, (*__all__, *_ROOMS))}"
+    )
 
 
 def __dir__() -> list[str]:

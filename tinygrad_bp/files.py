@@ -6,6 +6,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from tinygrad_bp.errors import OutputError
+
 
 def write_atomically(path: str | Path, content: bytes | str) -> None:
     """Write to a temporary name in the same folder, then take the final name in one step.
@@ -19,7 +21,7 @@ def write_atomically(path: str | Path, content: bytes | str) -> None:
 
     Raises
     ------
-    OSError
+    OutputError
         The disk is full, or the folder is missing or may not be written to.
 
     Examples
@@ -32,7 +34,18 @@ def write_atomically(path: str | Path, content: bytes | str) -> None:
     """
     path = Path(path)
     data = content.encode() if isinstance(content, str) else content
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent or None)
+    try:
+        _write(path, data)
+    except OSError as error:
+        missing = "" if path.parent.is_dir() else f"the folder {path.parent} does not exist; "
+        raise OutputError(
+            f"{path} cannot be written: {missing}{error.strerror or error}. What was there is as "
+            "it was.\nFix: make room, or name a folder that exists and that you may write to."
+        ) from error
+
+
+def _write(path: Path, data: bytes) -> None:
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)

@@ -1,10 +1,10 @@
 """tinygrad_bp, eager, as a user would write it: functional layers on parameters, an optimizer."""
 
 import numpy as np
+import workloads
 
 import tinygrad_bp as tg
 import tinygrad_bp.nn.functional as F
-import workloads
 from peers._shared import cycle_batches, descend
 
 

@@ -390,3 +390,10 @@ def test_reading_single_elements_in_a_loop_adds_in_place(monkeypatch):
     expected[3] += 1.0
     np.testing.assert_array_equal(x.grad.data, expected)
     assert len(made) == 1
+
+
+def test_a_primitive_with_too_few_rules_is_named(make_primitive):
+    lacking = make_primitive("test_lacking", lambda x, y: x * y, [lambda g, out, x, y: g * y])
+    y = tg.Tensor(2.0, requires_grad=True)
+    with pytest.raises(errors.VJPError, match="'test_lacking' has 1 rules.* its input 1"):
+        lacking(1.0, y).backward()

@@ -127,3 +127,10 @@ def test_a_chain_of_10000_operations_is_read_without_recursion():
     for _ in range(10_000):
         y = y + 1.0
     assert draw(y).source.count("label=") >= 10_000
+
+
+def test_the_room_itself_draws():
+    x = tg.Tensor(1.0, requires_grad=True)
+    y = x * 2.0
+    assert tg.draw(y).source == draw(y).source
+    assert tg.draw.save is not None

@@ -136,7 +136,10 @@ def backward_pass(
                 raise _changed(node, x)
             if not x.requires_grad:
                 continue
-            rule = vjps[i]
+            try:
+                rule = vjps[i]
+            except IndexError:
+                raise _no_rule(node, i) from None
             if rule is None:
                 continue
             # The same call three times: unpacking arguments costs 0.3 microseconds.
@@ -310,6 +313,14 @@ def _check_rule(node: Node, i: int, part: Any, g: Any) -> None:
     value = part.data if isinstance(part, Variable) else part
     value = value.dense() if type(value) is Sparse else value
     check_finite(f"the backward rule of {node.primitive.name} for input {i}", arrays, value, node)
+
+
+def _no_rule(node: Node, i: int) -> VJPError:
+    name, count = node.primitive.name, len(node.primitive.vjps)
+    return VJPError(
+        f"{name!r}{node.where()} has {count} rules, but a gradient of its input {i} is wanted.\n"
+        "Fix: give the Primitive one rule per input, None for an input that has no derivative."
+    )
 
 
 def _freed(node: Node) -> GraphError:

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import tinygrad_bp as tg
+
+
+def test_importing_the_package_loads_nothing_but_numpy_and_the_standard_library():
+    code = (
+        "import sys; import numpy; before = set(sys.modules); import tinygrad_bp;"
+        "new = {name.split('.')[0] for name in set(sys.modules) - before};"
+        "print(sorted(new - set(sys.stdlib_module_names) - {'tinygrad_bp', 'numpy'}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", tg.__all__)
+def test_every_public_name_is_there(name):
+    assert getattr(tg, name) is not None
+    assert name in dir(tg)
+
+
+def test_a_misspelt_name_suggests_the_right_one():
+    with pytest.raises(AttributeError, match="did you mean 'Tensor'"):
+        tg.tensor  # noqa: B018
