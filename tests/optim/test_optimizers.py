@@ -117,7 +117,7 @@ def test_the_trajectory_is_that_of_the_paper(kind, reference, settings, dtype, t
 @pytest.mark.parametrize(("kind", "reference", "settings"), CASES)
 def test_blocks_and_joined_parameters_make_no_difference(monkeypatch, kind, reference, settings):
     def run(block, joined):
-        monkeypatch.setattr("tinygrad_bp.optim.optimizer.BLOCK", block)
+        monkeypatch.setattr("tinygrad_bp.optim.flat.BLOCK", block)
         monkeypatch.setattr("tinygrad_bp.optim.flat.JOINED", joined)
         params = [tg.Tensor(p, requires_grad=True) for p in start()]
         optimizer = kind(params, **settings)

@@ -211,7 +211,8 @@ def starting_cotangent(root: Any, gradient: Any) -> Any:
                 f"of that shape (at {user_line()}).\n"
                 "Fix: reduce it first, as with .sum() or .mean(), or pass gradient=."
             )
-        return np.ones(root.data.shape, root.data.dtype)
+        one = root.data.dtype.type(1)
+        return np.full(root.data.shape, one) if root.data.ndim else one
     if not isinstance(gradient, Variable):
         gradient = np.asarray(gradient)
     values = gradient.data if isinstance(gradient, Variable) else gradient

@@ -24,15 +24,19 @@ _LARGEST_EXPONENT = {
 }
 
 
-@on_float_arrays
 def _sigmoid(x: Any) -> Any:
-    # 1.8 µs on (1, 128) float32 and 250 µs on (5000, 25) float64, where 1 / (1 + np.exp(-x)),
+    # 1.4 µs on (1, 128) float32 and 250 µs on (5000, 25) float64, where 1 / (1 + np.exp(-x)),
     # which overflows, takes 2.0 and 1000, and np.errstate would add 0.9 µs to it.
-    e = np.negative(x)
+    if type(x) is not np.ndarray or not x.ndim or x.dtype not in _ONE:
+        return _sigmoid_of_any(x)
+    e = -x
     np.minimum(e, _LARGEST_EXPONENT[x.dtype], out=e)
     np.exp(e, out=e)
     e += _ONE[x.dtype]
     return np.reciprocal(e, out=e)
+
+
+_sigmoid_of_any = on_float_arrays(_sigmoid)
 
 
 def _sigmoid_vjp(g: Any, out: Any, x: Any) -> Any:

@@ -70,7 +70,7 @@ class Adagrad(Optimizer):
     def _state_names(self, group: Group) -> tuple[str, ...]:
         return ("sum",)
 
-    def _update(self, group: Group, t: int, p: Array, g: Array, *state: Array) -> None:
+    def _update(self, group: Group, t: int, g: Array, p: Array, *state: Array) -> None:
         (s,) = state
         if group["weight_decay"]:
             g = g + group["weight_decay"] * p

@@ -68,13 +68,13 @@ class Adam(Optimizer):
     def _state_names(self, group: Group) -> tuple[str, ...]:
         return ("m", "v")
 
-    def _update(self, group: Group, t: int, p: Array, g: Array, *state: Array) -> None:
+    def _update(self, group: Group, t: int, g: Array, p: Array, *state: Array) -> None:
         if group["weight_decay"]:
             g = g + group["weight_decay"] * p
-        self._move(group, t, p, g, *state)
+        self._move(group, t, g, p, *state)
 
     @staticmethod
-    def _move(group: Group, t: int, p: Array, g: Array, m: Array, v: Array) -> None:
+    def _move(group: Group, t: int, g: Array, p: Array, m: Array, v: Array) -> None:
         beta1, beta2 = group["betas"]
         m *= beta1
         m += (1 - beta1) * g
@@ -123,6 +123,6 @@ class AdamW(Adam):
     ) -> None:
         super().__init__(params, lr, betas, eps, weight_decay)
 
-    def _update(self, group: Group, t: int, p: Array, g: Array, *state: Array) -> None:
+    def _update(self, group: Group, t: int, g: Array, p: Array, *state: Array) -> None:
         p *= 1 - group["lr"] * group["weight_decay"]
-        self._move(group, t, p, g, *state)
+        self._move(group, t, g, p, *state)

@@ -172,20 +172,25 @@ class FlatParameters:
             if name != "step":
                 self.buffer(name)[self._range(i)] = np.ravel(values)
 
-    def pieces(self, where: Place) -> list[tuple[int, int, int, Array]]:
-        """Count a step for each parameter with a gradient, and say which elements to update.
+    def updates(
+        self, where: Place, names: tuple[str, ...]
+    ) -> list[tuple[int, Array, tuple[Array, ...]]]:
+        """Count a step for each parameter with a gradient, and say what is to be updated.
 
         Parameters
         ----------
         where : Place
             The user's line, for the error where a graph still needs the old values.
+        names : tuple of str
+            The states that the rule works on.
 
         Returns
         -------
-        list of (start, stop, step, gradient)
-            Small neighbours in the buffer that are at the same step are joined.
+        list of (step, gradient, (parameters, *states))
+            In pieces, flat: small neighbours in the buffer that are at the same step are joined,
+            and large parameters cut into blocks.
         """
-        pieces: list[tuple[int, int, int, Array]] = []
+        found: list[tuple[int, Array, tuple[Array, ...]]] = []
         joined: list[Array] = []  # gradients of the small neighbours since `first`
         first = last = step = -1
         for i, p in enumerate(self.params):
@@ -197,19 +202,23 @@ class FlatParameters:
             start, stop = self.bounds[i], self.bounds[i + 1]
             g = grad.data.reshape(-1)
             if joined and (last != start or step != t or stop - first > JOINED):
-                pieces.append((first, last, step, _joined(joined)))
+                found.append((step, _together(joined), self.part(first, last, names)))
                 joined = []
-            if stop - start > JOINED:
-                pieces.append((start, stop, t, g))
-                continue
-            if not joined:
-                first, step = start, t
-            joined.append(g)
-            last = stop
+            if stop - start <= JOINED:
+                if not joined:
+                    first, step = start, t
+                joined.append(g)
+                last = stop
+            elif stop - start <= BLOCK:
+                found.append((t, g, self.part(start, stop, names)))
+            else:
+                for a in range(start, stop, BLOCK):
+                    b = min(a + BLOCK, stop)
+                    found.append((t, g[a - start : b - start], self.part(a, b, names)))
         if joined:
-            pieces.append((first, last, step, _joined(joined)))
-        return pieces
+            found.append((step, _together(joined), self.part(first, last, names)))
+        return found
 
 
-def _joined(parts: list[Array]) -> Array:
+def _together(parts: list[Array]) -> Array:
     return parts[0] if len(parts) == 1 else np.concatenate(parts)

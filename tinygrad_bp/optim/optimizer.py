@@ -10,7 +10,6 @@ import numpy as np
 from tinygrad_bp.core import Tensor
 from tinygrad_bp.errors import ArgumentError, StateDictError, nearest, user_line, user_place
 from tinygrad_bp.optim.flat import (
-    BLOCK,
     Array,
     FlatParameters,
     checked_parameters,
@@ -95,10 +94,10 @@ class Optimizer:
         """Raise an `ArgumentError` where settings do not go together."""
 
     def _state_names(self, group: Group) -> tuple[str, ...]:
-        """The names of the arrays that `_update` gets after the gradient."""
+        """The names of the arrays that `_update` gets after the parameters."""
         raise NotImplementedError
 
-    def _update(self, group: Group, t: int, p: Array, g: Array, *state: Array) -> None:
+    def _update(self, group: Group, t: int, g: Array, p: Array, *state: Array) -> None:
         """The rule: change parameters and state in place, in their `t`-th step; never `g`."""
         raise NotImplementedError
 
@@ -116,24 +115,12 @@ class Optimizer:
                     self._flats[i] = _flatten(self.param_groups[i]["params"], flats)
                     break
         where = user_place(self._step_name)
-        work = [
-            (group, flat, flat.pieces(where))
-            for group, flats in zip(self.param_groups, self._flats, strict=True)
-            for flat in flats
-        ]
         found = False
-        for group, flat, pieces in work:
-            names = self._state_names(group)
-            for start, stop, t, g in pieces:
-                found = True
-                if stop - start <= BLOCK:
-                    p, *state = flat.part(start, stop, names)
-                    self._update(group, t, p, g, *state)
-                    continue
-                for a in range(start, stop, BLOCK):
-                    b = min(a + BLOCK, stop)
-                    p, *state = flat.part(a, b, names)
-                    self._update(group, t, p, g[a - start : b - start], *state)
+        for group, flats in zip(self.param_groups, self._flats, strict=True):
+            for flat in flats:
+                for t, g, part in flat.updates(where, self._state_names(group)):
+                    self._update(group, t, g, *part)
+                    found = True
         if not found:
             count = sum(len(group["params"]) for group in self.param_groups)
             raise no_gradients(self._step_name, count)

@@ -80,7 +80,7 @@ class RMSprop(Optimizer):
         mean = ("mean",) if group["centered"] else ()
         return ("v", *mean, *(("momentum",) if group["momentum"] else ()))
 
-    def _update(self, group: Group, t: int, p: Array, g: Array, *state: Array) -> None:
+    def _update(self, group: Group, t: int, g: Array, p: Array, *state: Array) -> None:
         v, *rest = state
         alpha = group["alpha"]
         if group["weight_decay"]:

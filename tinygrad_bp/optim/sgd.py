@@ -80,7 +80,7 @@ class SGD(Optimizer):
     def _state_names(self, group: Group) -> tuple[str, ...]:
         return ("momentum",) if group["momentum"] else ()
 
-    def _update(self, group: Group, t: int, p: Array, g: Array, *state: Array) -> None:
+    def _update(self, group: Group, t: int, g: Array, p: Array, *state: Array) -> None:
         if group["weight_decay"]:
             g = g + group["weight_decay"] * p
         for b in state:
