@@ -41,7 +41,7 @@ def mse_loss(prediction: Any, target: Any, reduction: Reduction = "mean") -> Ten
         d = x - y
         each: Tensor = d * d
         return each
-    return losses.squared_error(x, y, scale=targets.scale("mse_loss", reduction, x.size))
+    return losses.squared_error.apply(x, y, scale=targets.scale("mse_loss", reduction, x.size))
 
 
 def half_squared_error(prediction: Any, target: Any) -> Tensor:
@@ -58,7 +58,7 @@ def half_squared_error(prediction: Any, target: Any) -> Tensor:
     2.5
     """
     x, y = targets.pair("half_squared_error", prediction, target)
-    return losses.squared_error(x, y, scale=0.5)
+    return losses.squared_error.apply(x, y, scale=0.5)
 
 
 def l1_loss(prediction: Any, target: Any, reduction: Reduction = "mean") -> Tensor:
@@ -156,7 +156,7 @@ def cross_entropy(logits: Any, labels: Any, reduction: Reduction = "mean") -> Te
         return each
     factor = targets.scale("cross_entropy", reduction, len(x))
     if y.ndim == 1:
-        return losses.cross_entropy_labels(x, y, scale=factor)
+        return losses.cross_entropy_labels.apply(x, y, scale=factor)
     return losses.cross_entropy(x, y, scale=factor)
 
 

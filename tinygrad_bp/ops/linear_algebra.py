@@ -207,14 +207,18 @@ def outer(a: Any, b: Any, out: None = None) -> Any:
 
 
 def _linear_forward(x: Any, weight: Any, bias: Any = None) -> Any:
-    if weight.ndim != 2 or x.shape[-1:] != weight.shape[1:]:
+    if type(x) is not np.ndarray or x.ndim != 2:
+        x = np.asarray(x)
+        if not x.ndim or x.shape[-1:] != weight.shape[1:]:
+            raise _wrong_input(x.shape, weight.shape)
+        z = _linear_forward(_rows(x), weight, bias)
+        return z.reshape((*x.shape[:-1], len(weight)))
+    if weight.ndim != 2 or x.shape[1] != weight.shape[1]:
         raise _wrong_input(x.shape, weight.shape)
-    z = np.dot(_rows(x), weight.T)
-    if x.ndim != 2:
-        z = z.reshape((*x.shape[:-1], len(weight)))
+    z = np.dot(x, weight.T)
     if bias is None:
         return z
-    if bias.shape != weight.shape[:1]:
+    if bias.shape != z.shape[1:]:
         raise _wrong_bias(bias.shape, weight.shape)
     if bias.dtype != z.dtype:
         return z + bias
@@ -227,7 +231,7 @@ def _linear_x(g: Any, out: Any, x: Any, weight: Any, bias: Any = None) -> Any:
 
 
 def _linear_weight(g: Any, out: Any, x: Any, weight: Any, bias: Any = None) -> Any:
-    return _product(_rows(g).T, _rows(x))
+    return np.dot(g.T, x) if g.ndim == 2 else np.dot(_rows(g).T, _rows(x))
 
 
 def _linear_bias(g: Any, out: Any, x: Any, weight: Any, bias: Any) -> Any:
@@ -279,9 +283,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     >>> linear(tg.Tensor([[1.0, 2.0]]), tg.Tensor([[3.0, 4.0]]), tg.Tensor([0.5]))
     Tensor([[11.5]])
     """
-    if bias is None:
-        return _linear(_operand(x), _operand(weight))
-    return _linear(_operand(x), _operand(weight), _operand(bias))
+    return _linear.apply(x, weight) if bias is None else _linear.apply(x, weight, bias)
 
 
 def _wrong_input(x: tuple[int, ...], weight: tuple[int, ...]) -> ShapeError:

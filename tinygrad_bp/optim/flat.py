@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import accumulate
-from operator import is_
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,10 @@ Array = npt.NDArray[Any]
 # 4,000,000 float32 parameters takes 0.7 of the time that it takes on whole arrays. Blocks of 16,384
 # are slower by a quarter on 235,000 parameters: the calls then cost more than the cache saves.
 BLOCK = 131072
+
+# Positions of parameters, the slice of the gradient of a large one, and views of their values and
+# states.
+Piece = tuple[tuple[int, ...], slice | None, tuple[Array, ...]]
 
 # Gradients are copied side by side where they are no more elements than this together: 100 small
 # parameters take Adam a sixth of the time of one by one. Larger ones are read where they are, as
@@ -105,7 +108,8 @@ class FlatParameters:
         self.data = np.concatenate([np.ravel(p.data) for p in params])
         self.steps = [0] * len(params)
         self._states: dict[str, Array] = {}
-        self._parts: dict[tuple[int, int, tuple[str, ...]], tuple[Array, ...]] = {}
+        self._planned: tuple[list[int], tuple[str, ...]] = ([], ())
+        self._plan: list[Piece] = []
         self._views = []
         for i, p in enumerate(params):
             view = self.data[self._range(i)].reshape(p.shape)
@@ -125,7 +129,10 @@ class FlatParameters:
         ShapeError
             One was given another shape.
         """
-        if all(map(is_, [p.data for p in self.params], self._views)):
+        for p, view in zip(self.params, self._views, strict=True):
+            if p.data is not view:
+                break
+        else:
             return True
         for i, (p, view) in enumerate(zip(self.params, self._views, strict=True)):
             if p.shape != view.shape:
@@ -142,15 +149,6 @@ class FlatParameters:
             self._states[name] = np.zeros_like(self.data)
         return self._states[name]
 
-    def part(self, start: int, stop: int, names: tuple[str, ...]) -> tuple[Array, ...]:
-        """Some elements of the parameters, and of each state of these names, as views."""
-        key = (start, stop, names)
-        part = self._parts.get(key)
-        if part is None:
-            whole = [self.data, *map(self.buffer, names)]
-            part = self._parts[key] = tuple(a[start:stop] for a in whole)
-        return part
-
     def state(self, i: int, names: tuple[str, ...] | None = None) -> dict[str, Any]:
         """A copy of the state of one parameter; only the number of steps where that is 0.
 
@@ -165,6 +163,7 @@ class FlatParameters:
 
     def set_state(self, i: int, state: dict[str, Any]) -> None:
         """Put back what `state` returned."""
+        self._planned = ([], ())
         self.steps[i] = state["step"]
         for values in self._states.values():
             values[self._range(i)] = 0
@@ -187,38 +186,54 @@ class FlatParameters:
         Returns
         -------
         list of (step, gradient, (parameters, *states))
-            In pieces, flat: small neighbours in the buffer that are at the same step are joined,
-            and large parameters cut into blocks.
+            All flat, and none of them larger than a block.
         """
-        found: list[tuple[int, Array, tuple[Array, ...]]] = []
-        joined: list[Array] = []  # gradients of the small neighbours since `first`
-        first = last = step = -1
+        grads: list[Any] = []
+        ready: list[int] = []
         for i, p in enumerate(self.params):
             grad = p.grad
-            if grad is None:
-                continue
-            self.steps[i] = t = self.steps[i] + 1
-            p.version.advance(where)  # type: ignore[union-attr] # set when it was adopted
-            start, stop = self.bounds[i], self.bounds[i + 1]
-            g = grad.data.reshape(-1)
-            if joined and (last != start or step != t or stop - first > JOINED):
-                found.append((step, _together(joined), self.part(first, last, names)))
-                joined = []
-            if stop - start <= JOINED:
-                if not joined:
-                    first, step = start, t
-                joined.append(g)
-                last = stop
-            elif stop - start <= BLOCK:
-                found.append((t, g, self.part(start, stop, names)))
+            grads.append(grad)
+            if grad is not None:
+                ready.append(i)
+                self.steps[i] += 1
+                p.version.advance(where)  # type: ignore[union-attr] # set when it was adopted
+        # The pieces are the same from step to step, until other parameters have a gradient;
+        # making them anew would cost 3 of the 10 microseconds of a step on two small matrices.
+        if self._planned != (ready, names):
+            self._plan = self._pieces(ready, names)
+            self._planned = (ready, names)
+        found = []
+        for positions, cut, part in self._plan:
+            if len(positions) == 1:
+                g = grads[positions[0]].data.reshape(-1)
             else:
-                for a in range(start, stop, BLOCK):
-                    b = min(a + BLOCK, stop)
-                    found.append((t, g[a - start : b - start], self.part(a, b, names)))
-        if joined:
-            found.append((step, _together(joined), self.part(first, last, names)))
+                g = np.concatenate([grads[i].data.reshape(-1) for i in positions])
+            found.append((self.steps[positions[0]], g if cut is None else g[cut], part))
         return found
 
-
-def _together(parts: list[Array]) -> Array:
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+    def _pieces(self, ready: list[int], names: tuple[str, ...]) -> list[Piece]:
+        """Join small neighbours that are at the same step, and cut large parameters into blocks."""
+        whole = [self.data, *map(self.buffer, names)]
+        pieces: list[Piece] = []
+        joined: list[int] = []
+        for i in [*ready, None]:
+            if joined and (
+                i is None
+                or i != joined[-1] + 1
+                or self.steps[i] != self.steps[joined[0]]
+                or self.bounds[i + 1] - self.bounds[joined[0]] > JOINED
+            ):
+                span = slice(self.bounds[joined[0]], self.bounds[joined[-1] + 1])
+                pieces.append((tuple(joined), None, tuple(a[span] for a in whole)))
+                joined = []
+            if i is None:
+                break
+            start, stop = self.bounds[i], self.bounds[i + 1]
+            if stop - start <= JOINED:
+                joined.append(i)
+                continue
+            for a in range(start, stop, BLOCK):
+                span = slice(a, min(a + BLOCK, stop))
+                cut = slice(a - start, span.stop - start) if stop - start > BLOCK else None
+                pieces.append(((i,), cut, tuple(array[span] for array in whole)))
+        return pieces
