@@ -64,6 +64,18 @@ def test_a_wrong_element_is_named_with_both_values_and_the_error_bar(make):
     assert isinstance(caught.value, AssertionError)
 
 
+def test_the_error_tells_that_outputs_with_axes_were_weighted_and_summed(make):
+    triple = make(lambda x: 3 * x, lambda g, out, x: g * 2)
+    summed = "; both numbers are of the sum of the outputs (2, 3) times random weights.\nFix:"
+    with pytest.raises(GradientError) as caught:
+        check_gradients(triple, np.ones((2, 3)))
+    assert summed in str(caught.value)
+    for whole in (lambda x: np.sum(triple(x)), lambda x: triple(x)[1, 2]):
+        with pytest.raises(GradientError) as caught:
+            check_gradients(whole, np.ones((2, 3)))
+        assert "random weights" not in str(caught.value)
+
+
 def test_a_relative_error_of_a_millionth_is_found(make):
     almost = make(lambda x: x * x, lambda g, out, x: g * 2.000002 * x)
     with pytest.raises(GradientError):
@@ -165,6 +177,24 @@ def test_an_argument_that_was_cut_from_the_graph_is_wrong():
         check_gradients(lambda x, y: x * y.detach(), 2.0, 3.0)
     with pytest.raises(NoGradPathError, match=r"detach\(\)"):
         check_gradients(lambda x: x.detach() * 2, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("f", "kind"),
+    [
+        (lambda x: np.sum(x).item(), "float"),
+        (lambda x: 2 * x.data, "ndarray"),
+        (lambda x: (x, x), "tuple"),
+        (lambda x: None, "NoneType"),
+    ],
+)
+def test_a_function_that_returns_no_tensor_is_told_so(f, kind):
+    with pytest.raises(NoGradPathError) as caught:
+        check_gradients(f, np.ones(2))
+    message = str(caught.value)
+    assert f"f returned a value of type {kind}: it does not depend on the arguments" in message
+    assert "through tensors" in message
+    assert "Fix: return one tensor" in message
 
 
 def test_a_sample_of_the_elements_may_be_asked_for():

@@ -7,7 +7,14 @@ import tinygrad_bp as tg
 from tinygrad_bp.core import PRIMITIVES
 from tinygrad_bp.train import check_recipe, load_recipe, recipe_names
 from tinygrad_bp.train.blame import wrong_rules
-from tinygrad_bp.train.check import BY_HAND_LIMIT, NUMERICAL_LIMIT, Difference, ParameterCheck
+from tinygrad_bp.train.check import (
+    BY_HAND_LIMIT,
+    NUMERICAL_LIMIT,
+    Difference,
+    ParameterCheck,
+    _largest,
+    _numerical,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -86,6 +93,15 @@ def test_a_gradient_that_is_not_finite_fails():
     for bad in (np.inf, np.nan):
         assert not ParameterCheck("w", (1,), Difference(bad, "[0]"), good).passed
         assert not ParameterCheck("w", (1,), good, Difference(bad, "[0]")).passed
+
+
+def test_where_all_elements_agree_exactly_no_place_is_named():
+    exact = np.array([[1.0, 2.0], [3.0, 4.0]])
+    assert _largest(exact, exact) == Difference(0.0, "")
+    assert _largest(np.array([[1.0, 2.0], [4.0, 4.0]]), exact) == Difference(0.25, "[1, 0]")
+    assert _largest(np.array([1.0, np.nan]), np.ones(2)) == Difference(np.inf, "[1]")
+    found = _numerical(lambda w: 0.0, np.ones(3), np.zeros(3), np.random.default_rng(0))
+    assert (found.value, found.where) == (0.0, "")
 
 
 def test_only_the_wrong_input_of_an_operation_is_blamed(monkeypatch):

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_bp.core import Tensor
-from tinygrad_bp.errors import ArgumentError, GradientError
+from tinygrad_bp.errors import ArgumentError, GradientError, NoGradPathError
 from tinygrad_bp.testing.numerical import numerical_gradient
 
 
@@ -57,6 +57,8 @@ def check_gradients(
     ------
     GradientError
         An element is wrong. The message names the worst one.
+    NoGradPathError
+        `f` returns no tensor, or one that is cut off from its arguments.
 
     Examples
     --------
@@ -83,7 +85,9 @@ def check_gradients(
             "Fix: pass real floating-point arrays or tensors, or a module with parameters."
         )
     rng = np.random.default_rng(0)
-    weights = rng.uniform(0.5, 1.5, f(*given).shape)
+    shape = _shape_of_output(f(*given))
+    weights = rng.uniform(0.5, 1.5, shape)
+    summed = f"the sum of the outputs {shape} times random weights" if shape else ""
     directions = {name: rng.uniform(0.5, 1.5, leaf.shape) for name, leaf in leaves.items()}
 
     def value() -> Tensor:
@@ -112,7 +116,9 @@ def check_gradients(
             numeric, error = (a.ravel()[some] for a in numerical_gradient(at, start, elements=some))
             leaf.data = start
             label = name + suffix
-            differences[label], more = _compare(label, leaf, some, g[some], numeric, error, rtol)
+            differences[label], more = _compare(
+                label, leaf, some, g[some], numeric, error, rtol, summed
+            )
             compared, unsure = compared + len(some), unsure + more
     return GradientCheck(max(differences.values()), differences, compared, unsure)
 
@@ -132,6 +138,17 @@ def _in_float64(arg: Any) -> Any:
     return arg
 
 
+def _shape_of_output(out: Any) -> tuple[int, ...]:
+    if not isinstance(out, Tensor):
+        raise NoGradPathError(
+            f"f returned a value of type {type(out).__name__}: it does not depend on the arguments "
+            "through tensors, and has no gradient.\n"
+            "Fix: return one tensor, computed from the arguments with NumPy's functions and "
+            "without .data, .item(), .numpy() or float()."
+        )
+    return out.shape
+
+
 def _backward(
     root: Tensor, leaves: dict[str, Tensor], create_graph: bool = False
 ) -> dict[str, Tensor]:
@@ -146,9 +163,19 @@ def _backward(
 
 
 def _compare(
-    name: str, leaf: Tensor, some: Any, exact: Any, numeric: Any, error: Any, rtol: float
+    name: str,
+    leaf: Tensor,
+    some: Any,
+    exact: Any,
+    numeric: Any,
+    error: Any,
+    rtol: float,
+    summed: str,
 ) -> tuple[float, int]:
-    """The largest relative difference, and the number of inconclusive elements."""
+    """The largest relative difference, and the number of inconclusive elements.
+
+    `summed` tells what was differentiated where that is not the function's output itself.
+    """
     known = np.isfinite(error)
     with np.errstate(invalid="ignore"):
         difference = np.where(known, np.abs(exact - numeric), 0.0)
@@ -160,9 +187,10 @@ def _compare(
         raise GradientError(
             f"the gradient of {name} {leaf.shape} is wrong at {wrong.sum()} of {len(some)} "
             f"elements, most at index {index}: autograd gives {exact[worst]:.12g}, the numerical "
-            f"derivative is {numeric[worst]:.12g} with an error of at most {error[worst]:.1g}.\n"
-            "Fix: check parts of the function to find the backward rule at fault; near a kink, "
-            "move the input away from it."
+            f"derivative is {numeric[worst]:.12g} with an error of at most {error[worst]:.1g}"
+            + (f"; both numbers are of {summed}" if summed else "")
+            + ".\nFix: check parts of the function to find the backward rule at fault; near a "
+            "kink, move the input away from it."
         )
     scale = float(np.max(size, initial=0.0))
     unsure = ~known | ((error > rtol * scale) & (difference > 0))

@@ -45,7 +45,7 @@ class Difference(NamedTuple):
     value : float
         Relative to the largest element of the gradient.
     where : str
-        The index of the element, or ``"direction 3"``.
+        The index of the element, or ``"direction 3"``; empty where all agree exactly.
     error : float
         The error bar of the witness there, relative too; 0 for the equations by hand.
     """
@@ -185,7 +185,8 @@ def _largest(exact: Array, witness: Array) -> Difference:
     worst = np.unravel_index(int(np.argmax(difference)), exact.shape)
     scale = float(np.max(np.abs(witness))) or 1.0
     value = float(difference[worst]) / scale
-    return Difference(value if np.isfinite(value) else np.inf, str([int(i) for i in worst]))
+    where = str([int(i) for i in worst]) if value else ""
+    return Difference(value if np.isfinite(value) else np.inf, where)
 
 
 def _numerical(
@@ -207,7 +208,9 @@ def _numerical(
         along = float(np.vdot(exact, direction))
         compared.append((along, slope[0], bar[0], f"direction {k + 1}"))
     scale = float(np.abs(exact).max()) or max(abs(c[1]) for c in compared) or 1.0
-    all_found = [Difference(abs(a - n) / scale, at, e / scale) for a, n, e, at in compared]
+    all_found = [
+        Difference(abs(a - n) / scale, at if a != n else "", e / scale) for a, n, e, at in compared
+    ]
     return max(all_found, key=lambda d: d.value if np.isfinite(d.value) else np.inf)
 
 
