@@ -264,7 +264,7 @@ def test_override_sets_numbers_strings_lists_and_entries_of_lists():
     assert recipe.network.layers[0]["out_features"] == 7
     assert recipe.training.batch_size == "full"
     assert recipe.title == "a title"
-    assert load_recipe("digits").optimizer.lr == 0.001
+    assert load_recipe("digits").optimizer.lr == 0.003
 
 
 def test_override_may_name_another_optimizer():
