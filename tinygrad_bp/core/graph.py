@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 #: Numbers applications and changes of values alike: of two events, the later has the greater.
 clock = count(1)
 
-_NO_PARAMS: dict[str, Any] = {}
+#: The parameters of all applications that have none: one dictionary less to each node.
+NO_PARAMS: dict[str, Any] = {}
 
 
 class Version:
@@ -137,7 +138,7 @@ class Node:
         """Let go of inputs and arrays; a later backward pass through here is an error."""
         self.freed_at = where
         self.inputs = self.values = ()
-        self.params = _NO_PARAMS
+        self.params = NO_PARAMS
         self.out = self.saved = None
 
     def rule_params(self) -> dict[str, Any]:

@@ -286,18 +286,20 @@ class ArrayMethods:
         return np.array(self.data, dtype=dtype, copy=copy)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        function = FUNCTIONS.get(ufunc)
+        if len(inputs) == 1 and function is not None and not kwargs and method == "__call__":
+            return function(inputs[0])
         for x in (*inputs, *(kwargs.get("out") or ())):
             if not isinstance(x, _OPERANDS):
                 return NotImplemented
-        if any(isinstance(x, np.ndarray) and x.dtype == object for x in inputs):
-            raise unknown(ufunc, "an array of objects is among its arguments")
+            if isinstance(x, np.ndarray) and x.dtype == object:
+                raise unknown(ufunc, "an array of objects is among its arguments")
         if kwargs.get("out") is not None:
             raise InplaceError(
                 f"np.{ufunc.__name__} with out=, or an operator like +=, cannot write the result "
                 f"of a tensor into an array (at {user_line()}). Nothing was changed.\n"
                 "Fix: x = x + t in place of x += t."
             )
-        function = FUNCTIONS.get(ufunc)
         if function is None:
             raise unknown(ufunc, "it has no rule")
         if method != "__call__" or kwargs:

@@ -15,7 +15,7 @@ import numpy as np
 
 from tinygrad_bp.core.anomaly import check_finite
 from tinygrad_bp.core.backward import sum_to_shape
-from tinygrad_bp.core.graph import Node, clock
+from tinygrad_bp.core.graph import NO_PARAMS, Node, clock
 from tinygrad_bp.core.mode import MODE
 from tinygrad_bp.core.registry import FUNCTIONS, PRIMITIVES
 from tinygrad_bp.core.tensor import Tensor, constant, recorded, share_memory
@@ -166,8 +166,8 @@ class Primitive:
             node = _new(Node)
             node.primitive = self
             node.inputs = inputs
-            node.values = values
-            node.params = params
+            node.values = tuple(values)
+            node.params = params or NO_PARAMS
             node.saved = saved
             node.out = out
             node.mode = mode
