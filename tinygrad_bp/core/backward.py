@@ -126,7 +126,15 @@ def backward_pass(
         inputs = node.inputs
         values: Sequence[Any]
         if record is None:
-            values, out = node.values, node.out
+            out = node.out
+            if len(inputs) == 2:  # the loop costs 0.2 microseconds more
+                a, b = inputs
+                values = (
+                    a.data if isinstance(a, Variable) else a,
+                    b.data if isinstance(b, Variable) else b,
+                )
+            else:
+                values = [x.data if isinstance(x, Variable) else x for x in inputs]
         else:
             values, out = inputs, record(node.out, node)
         for i, x in enumerate(inputs):

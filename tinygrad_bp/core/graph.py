@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -87,8 +87,6 @@ class Node:
         What was applied.
     inputs : tuple
         The inputs as they were given: tensors, arrays or Python numbers, in order.
-    values : sequence
-        The same inputs as arrays and numbers.
     params : dict
         The keyword parameters of the application.
     out : ndarray or NumPy scalar
@@ -119,7 +117,6 @@ class Node:
         "primitive",
         "saved",
         "source",
-        "values",
     )
 
     hooks: list[Callable[[Any], Any]] | None
@@ -132,14 +129,18 @@ class Node:
     saved: Any
     source: str | None
     freed_at: Place | None
-    values: Sequence[Any]
 
     def release(self, where: Place) -> None:
         """Let go of inputs and arrays; a later backward pass through here is an error."""
         self.freed_at = where
-        self.inputs = self.values = ()
+        self.inputs = ()
         self.params = NO_PARAMS
         self.out = self.saved = None
+
+    @property
+    def values(self) -> list[Any]:
+        """The inputs as arrays and numbers."""
+        return [x.data if isinstance(x, Variable) else x for x in self.inputs]
 
     def rule_params(self) -> dict[str, Any]:
         """The keywords of the rules: the parameters, and what the forward function saved."""
