@@ -322,7 +322,7 @@ def test_the_graph_dies_with_its_loss_without_the_garbage_collector():
     try:
         x = tg.Tensor(np.ones(3), requires_grad=True)
         hidden = np.tanh(x * 2.0)
-        watched = weakref.ref(hidden)
+        watched = weakref.ref(hidden.data)
         loss = hidden.sum()
         del hidden
         assert watched() is not None
@@ -365,7 +365,7 @@ def test_backward_lets_go_of_the_arrays_at_once():
     try:
         x = tg.Tensor(np.ones(1000), requires_grad=True)
         hidden = np.exp(x)
-        watched = weakref.ref(hidden)
+        watched = weakref.ref(hidden.data)
         loss = hidden.sum()
         del hidden
         loss.backward()

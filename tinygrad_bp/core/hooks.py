@@ -72,13 +72,12 @@ class KeepGradient:
             tensor._grad = g if tensor._grad is None else tensor._grad + g
 
 
-def keep_gradients(visited: list[Node]) -> None:
+def keep_gradients(hooked: list[Node]) -> None:
     """Hand over what `retain_grad` asked to keep on these nodes."""
-    for node in visited:
-        if node.hooks is not None:
-            for hook in node.hooks:
-                if isinstance(hook, KeepGradient):
-                    hook.keep()
+    for node in hooked:
+        for hook in node.hooks or ():
+            if isinstance(hook, KeepGradient):
+                hook.keep()
 
 
 def retains(node: Node) -> bool:

@@ -186,15 +186,15 @@ class Tensor(Variable, ArrayMethods):
                 start = as_tensor(cotangent)
                 if start.dtype != self.dtype:
                     start = start.astype(self.dtype)
-                leaves, visited = backward_pass(self, start, recorded)
+                leaves, _, hooked = backward_pass(self, start, recorded)
                 self._accumulate(leaves)
-                keep_gradients(visited)
+                keep_gradients(hooked)
             return
         if isinstance(cotangent, Tensor):
             cotangent = cotangent.data.astype(self.dtype, copy=False)
-        leaves, visited = backward_pass(self, cotangent)
+        leaves, visited, hooked = backward_pass(self, cotangent)
         self._accumulate(leaves)
-        keep_gradients(visited)
+        keep_gradients(hooked)
         if not retain_graph:
             where = user_place()
             for node in visited:

@@ -76,10 +76,11 @@ def pair(loss: str, prediction: Any, target: Any) -> tuple[Tensor, Any]:
     prediction = as_tensor(prediction)
     if not isinstance(target, (Tensor, np.ndarray)):
         target = np.asarray(target)
-    if prediction.data.shape != target.shape:
-        raise _mismatch(loss, prediction.shape, target.shape)
-    if target.dtype.kind in "iub" and prediction.data.dtype.kind == "f":
-        target = target.astype(prediction.data.dtype)
+    values = prediction.data
+    if values.shape != target.shape:
+        raise _mismatch(loss, values.shape, target.shape)
+    if target.dtype is not values.dtype and target.dtype.kind in "iub" and values.dtype.kind == "f":
+        target = target.astype(values.dtype)
     return prediction, target
 
 
