@@ -67,20 +67,21 @@ class Gradients(NamedTuple):
 
     Attributes
     ----------
-    leaves : list of (Variable, cotangent, shared)
-        Each leaf with its gradient; `shared` where the array may be one that others hold too.
+    leaves : list of (Variable, cotangent, own)
+        Each leaf with its gradient; `own` is true where nobody else can hold its array.
     visited : list of Node
         The nodes in the order of the pass.
     hooked : list of Node
         Those of them that have hooks.
     """
 
-    leaves: list[tuple[Variable, Any, bool]]
+    leaves: list[list[Any]]
     visited: list[Node]
     hooked: list[Node]
 
 
-# How the array of a summed cotangent is held.
+# How the array of a cotangent is held: it may be another's too, it came new from a rule, or it is
+# a sum made here, to which more can be added in place.
 _BORROWED, _FRESH, _OWNED = 0, 1, 2
 
 
@@ -113,7 +114,7 @@ def backward_pass(
     visited: list[Node] = []
     hooked: list[Node] = []
     if root.node is None:
-        return Gradients([(root, cotangent, True)], visited, hooked)
+        return Gradients([[root, cotangent, _BORROWED]], visited, hooked)
     first = -root.node.number
     heap = [first]
     pending: dict[int, list[Any]] = {first: [root.node, cotangent, _BORROWED]}
@@ -215,8 +216,7 @@ def backward_pass(
                 entry[1] = total
                 if record is None:
                     entry[2] = _OWNED
-    found = [(leaf, g, held == _BORROWED) for leaf, g, held in leaves.values()]
-    return Gradients(found, visited, hooked)
+    return Gradients(list(leaves.values()), visited, hooked)
 
 
 def starting_cotangent(root: Any, gradient: Any) -> Any:

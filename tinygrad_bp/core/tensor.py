@@ -201,21 +201,20 @@ class Tensor(Variable, ArrayMethods):
                 node.release(where)
 
     @staticmethod
-    def _accumulate(leaves: list[tuple[Any, Any, bool]]) -> None:
+    def _accumulate(leaves: list[list[Any]]) -> None:
         """Add the gradients to the leaves, once all of them are known and all hooks have run."""
-        ready = []
-        for leaf, g, shared in leaves:
+        for found in leaves:
+            leaf, g, _ = found
             if leaf.hooks is not None:
-                g, shared = apply_hooks(leaf.hooks, g), True
+                found[1:] = apply_hooks(leaf.hooks, g), False
+        for leaf, g, own in leaves:
             before = leaf._grad
             if isinstance(g, Tensor):
-                ready.append((leaf, g if before is None else before + g))
+                leaf._grad = g if before is None else before + g
             elif before is None:
-                ready.append((leaf, recorded(np.array(g) if shared else g, None)))
+                leaf._grad = recorded(g if own else np.array(g), None)
             else:
-                ready.append((leaf, recorded(before.data + g, None)))
-        for leaf, total in ready:
-            leaf._grad = total
+                leaf._grad = recorded(before.data + g, None)
 
     def retain_grad(self) -> None:
         """Keep the gradient of this intermediate tensor in `grad`; a leaf always does."""

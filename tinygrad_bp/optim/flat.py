@@ -191,7 +191,7 @@ class FlatParameters:
         grads: list[Any] = []
         ready: list[int] = []
         for i, p in enumerate(self.params):
-            grad = p.grad
+            grad = p._grad  # as p.grad, which costs a call
             grads.append(grad)
             if grad is not None:
                 ready.append(i)

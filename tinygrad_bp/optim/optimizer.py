@@ -129,7 +129,7 @@ class Optimizer:
         """Set the gradient of every parameter to None."""
         for group in self.param_groups:
             for p in group["params"]:
-                p.grad = None
+                p._grad = None  # as p.grad = None, which costs a call
 
     def state_dict(self) -> dict[str, Any]:
         """All that a later run needs in order to go on bit for bit, but the parameters.
