@@ -13,21 +13,24 @@ def version():
 
 
 def mlp(work, data):
-    step = 2 if work.bias else 1
     params = [tg.nn.Parameter(p.T if p.ndim == 2 else p) for p in data.param_list]  # out x in
-    weights, biases = params[::step], params[1::2] if work.bias else [None] * len(params)
+    layers = (
+        list(zip(params[::2], params[1::2], strict=True)) if work.bias else [(p,) for p in params]
+    )
+    *below, top = layers
     hidden = F.relu if work.hidden == "relu" else F.sigmoid
     make = tg.optim.Adam if work.optimizer == "adam" else tg.optim.SGD
     optimizer = make(params, lr=work.lr)
     sse = work.output == "sigmoid_mse"
     pairs = cycle_batches(work, data.X, data.Y if sse else data.labels)
+    linear, sigmoid = F.linear, F.sigmoid
+    half_squared_error, cross_entropy = F.half_squared_error, F.cross_entropy
 
     def loss_of(x, y):
-        for k, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
-            if k:
-                x = hidden(x)
-            x = F.linear(x, weight, bias)
-        return F.half_squared_error(F.sigmoid(x), y) if sse else F.cross_entropy(x, y)
+        for layer in below:
+            x = hidden(linear(x, *layer))
+        x = linear(x, *top)
+        return half_squared_error(sigmoid(x), y) if sse else cross_entropy(x, y)
 
     def run(n):
         for _ in range(n):
