@@ -274,11 +274,11 @@ def sum_to_shape(g: Any, shape: tuple[int, ...]) -> Any:
     if extra < 0:
         return g
     if extra:
-        g = g.sum(axis=0 if extra == 1 else tuple(range(extra)))
+        g = np.add.reduce(g, axis=0 if extra == 1 else tuple(range(extra)))
         if g.shape == shape:
             return g
     axes = tuple([i for i, n in enumerate(shape) if n == 1 and g.shape[i] != 1])
-    return g.sum(axis=axes, keepdims=True) if axes else g
+    return np.add.reduce(g, axis=axes, keepdims=True) if axes else g
 
 
 def _conform(part: Any, data: Any, node: Node, i: int, recording: bool) -> Any:

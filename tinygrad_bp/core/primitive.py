@@ -143,13 +143,14 @@ class Primitive:
         values: Sequence[Any]
         sources: tuple[Any, ...]
         needed = False
-        if len(inputs) == 2 and not params:  # the loop and the unpacking below cost 0.3 µs more
+        count = len(inputs)
+        if count == 2:  # one and two inputs are told apart because the loop below costs 0.3 µs more
             x, y = inputs
             if isinstance(x, Tensor):
                 a, needed = x.data, x.requires_grad
                 x = x.node or x
             elif type(x) in _SEQUENCES:
-                return self.apply(np.asarray(x), y)
+                return self.apply(np.asarray(x), y, **params)
             else:
                 a = x
             if isinstance(y, Tensor):
@@ -157,10 +158,14 @@ class Primitive:
                 needed = needed or y.requires_grad
                 y = y.node or y
             elif type(y) in _SEQUENCES:
-                return self.apply(inputs[0], np.asarray(y))
+                return self.apply(inputs[0], np.asarray(y), **params)
             else:
                 b = y
             values, sources = (a, b), (x, y)
+        elif count == 1 and isinstance(inputs[0], Tensor):
+            x = inputs[0]
+            needed = x.requires_grad
+            values, sources = (x.data,), (x.node or x,)
         else:
             values = []
             found: list[Any] = []
@@ -175,12 +180,10 @@ class Primitive:
                     found.append(x)
             sources = tuple(found)
         try:
-            if params:
-                out = self.forward(*values, **params)
-            elif len(values) == 2:
-                out = self.forward(a, b)
+            if count == 2:
+                out = self.forward(a, b, **params) if params else self.forward(a, b)
             else:
-                out = self.forward(*values)
+                out = self.forward(*values, **params) if params else self.forward(*values)
         except (ValueError, TypeError, IndexError) as error:
             raise _explain(error, self.name, values) from error
         saved = None
@@ -200,9 +203,8 @@ class Primitive:
             node.out = out
             node.mode = mode
             node.number = next(clock)
-            node.hooks = None
+            node.hooks = node.freed_at = None
             node.source = user_line() if mode.anomaly else None
-            node.freed_at = None
             result = _new(Tensor)
             result.data = out
             result.requires_grad = True
