@@ -97,7 +97,7 @@ def test_a_schedule_sets_the_learning_rate_of_each_epoch(digits):
     recipe = digits.override(['schedule={name="StepLR", step_size=2, gamma=0.1}'])
     trainer = Trainer(recipe, load_samples(recipe))
     trainer.run()
-    assert trainer.optimizer.param_groups[0]["lr"] == pytest.approx(1e-4)
+    assert trainer.optimizer.param_groups[0]["lr"] == pytest.approx(0.1 * recipe.optimizer.lr)
 
 
 def test_evaluation_is_without_dropout_and_in_parts_of_any_size(digits, monkeypatch):

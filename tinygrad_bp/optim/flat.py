@@ -129,8 +129,8 @@ class FlatParameters:
         ShapeError
             One was given another shape.
         """
-        for p, view in zip(self.params, self._views, strict=True):
-            if p.data is not view:
+        for i, p in enumerate(self.params):
+            if p.data is not self._views[i]:
                 break
         else:
             return True

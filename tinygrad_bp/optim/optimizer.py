@@ -116,9 +116,10 @@ class Optimizer:
                     break
         where = user_place(self._step_name)
         found = False
-        for group, flats in zip(self.param_groups, self._flats, strict=True):
-            for flat in flats:
-                for t, g, part in flat.updates(where, self._state_names(group)):
+        for i, group in enumerate(self.param_groups):
+            names = self._state_names(group)
+            for flat in self._flats[i]:
+                for t, g, part in flat.updates(where, names):
                     self._update(group, t, g, *part)
                     found = True
         if not found:
