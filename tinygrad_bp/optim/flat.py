@@ -190,12 +190,13 @@ class FlatParameters:
         """
         grads: list[Any] = []
         ready: list[int] = []
+        steps = self.steps
         for i, p in enumerate(self.params):
             grad = p._grad  # as p.grad, which costs a call
             grads.append(grad)
             if grad is not None:
                 ready.append(i)
-                self.steps[i] += 1
+                steps[i] += 1
                 p.version.advance(where)  # type: ignore[union-attr] # set when it was adopted
         # The pieces are the same from step to step, until other parameters have a gradient;
         # making them anew would cost 3 of the 10 microseconds of a step on two small matrices.
@@ -204,11 +205,12 @@ class FlatParameters:
             self._planned = (ready, names)
         found = []
         for positions, cut, part in self._plan:
+            first = positions[0]
             if len(positions) == 1:
-                g = grads[positions[0]].data.reshape(-1)
+                g = grads[first].data.reshape(-1)
             else:
                 g = np.concatenate([grads[i].data.reshape(-1) for i in positions])
-            found.append((self.steps[positions[0]], g if cut is None else g[cut], part))
+            found.append((steps[first], g if cut is None else g[cut], part))
         return found
 
     def _pieces(self, ready: list[int], names: tuple[str, ...]) -> list[Piece]:
