@@ -75,7 +75,7 @@ class Gradients(NamedTuple):
         Those of them that have hooks.
     """
 
-    leaves: list[list[Any]]
+    leaves: list[tuple[Any, Any, int]]
     visited: list[Node]
     hooked: list[Node]
 
@@ -110,14 +110,14 @@ def backward_pass(
         A rule returned something that does not fit its input.
     """
     watch = MODE.get().anomaly
-    leaves: dict[int, list[Any]] = {}
+    leaves: dict[int, tuple[Any, Any, int]] = {}
     visited: list[Node] = []
     hooked: list[Node] = []
     if root.node is None:
-        return Gradients([[root, cotangent, _BORROWED]], visited, hooked)
+        return Gradients([(root, cotangent, _BORROWED)], visited, hooked)
     first = -root.node.number
     heap = [first]
-    pending: dict[int, list[Any]] = {first: [root.node, cotangent, _BORROWED]}
+    pending: dict[int, tuple[Node, Any, int]] = {first: (root.node, cotangent, _BORROWED)}
     while heap:
         node, g, _ = pending.pop(heappop(heap))
         if node.freed_at is not None:
@@ -181,16 +181,16 @@ def backward_pass(
                 entry = pending.get(key)
                 if entry is None:
                     if type(part) is Sparse:
-                        pending[key] = [x, part.dense(), _OWNED]
+                        pending[key] = (x, part.dense(), _OWNED)
                     else:
-                        pending[key] = [x, part, _BORROWED]
+                        pending[key] = (x, part, _BORROWED)
                     heappush(heap, key)
                     continue
             else:
                 entry = leaves.get(id(x))
                 if entry is None:
                     if type(part) is Sparse:
-                        leaves[id(x)] = [x, part.dense(), _OWNED]
+                        leaves[id(x)] = (x, part.dense(), _OWNED)
                         continue
                     # A rule's own new array is kept as it is; any other is copied in the end.
                     held = _FRESH
@@ -199,23 +199,22 @@ def backward_pass(
                     for value in values:
                         if part is value:
                             held = _BORROWED
-                    leaves[id(x)] = [x, part, held]
+                    leaves[id(x)] = (x, part, held)
                     continue
-            if entry[2] == _OWNED:
-                if type(part) is Sparse:
-                    part.add_to(entry[1])
-                else:
-                    entry[1] += part
-            else:
-                total = entry[1]
-                if type(part) is Sparse:
+            total, held = entry[1], entry[2]
+            if type(part) is Sparse:
+                if held != _OWNED:
                     total = np.array(total)
-                    part.add_to(total)
-                else:
-                    total = total + part
-                entry[1] = total
-                if record is None:
-                    entry[2] = _OWNED
+                part.add_to(total)
+            elif held == _OWNED:
+                total += part
+            else:
+                total = total + part
+            entry = (x, total, _OWNED if record is None else held)
+            if type(x) is Node:
+                pending[key] = entry
+            else:
+                leaves[id(x)] = entry
     return Gradients(list(leaves.values()), visited, hooked)
 
 

@@ -201,12 +201,11 @@ class Tensor(Variable, ArrayMethods):
                 node.release(where)
 
     @staticmethod
-    def _accumulate(leaves: list[list[Any]]) -> None:
+    def _accumulate(leaves: list[tuple[Any, Any, int]]) -> None:
         """Add the gradients to the leaves, once all of them are known and all hooks have run."""
-        for found in leaves:
-            leaf, g, _ = found
+        for i, (leaf, g, _) in enumerate(leaves):
             if leaf.hooks is not None:
-                found[1:] = apply_hooks(leaf.hooks, g), False
+                leaves[i] = (leaf, apply_hooks(leaf.hooks, g), False)
         for leaf, g, own in leaves:
             before = leaf._grad
             if isinstance(g, Tensor):
