@@ -290,6 +290,36 @@ def test_an_assignment_is_noticed_through_views(alias):
         loss.backward()
 
 
+def _rebind(w):
+    w.data = [5.0]
+
+
+def _decrement(w):
+    w.data -= 1.0
+
+
+@pytest.mark.parametrize("write", [_rebind, _decrement])
+def test_values_set_after_their_use_are_an_error_that_names_the_place(write):
+    w = tg.Tensor([2.0], requires_grad=True, name="w")
+    loss = (w * w).sum()
+    write(w)
+    words = r"'w' \(1,\) that 'multiply' used was assigned a new value at test_backward.py:\d+"
+    with pytest.raises(errors.InplaceError, match=words):
+        loss.backward()
+    assert w.grad is None
+    (w * w).sum().backward()
+    assert w.grad.item() == 2 * w.item()
+
+
+def test_other_memory_for_one_tensor_leaves_those_alone_that_share_the_old():
+    w = tg.Tensor([2.0])
+    x = tg.Tensor([3.0], requires_grad=True)
+    loss = (x * w.detach()).sum()
+    w.data = [5.0]
+    loss.backward()
+    assert x.grad.item() == 2.0
+
+
 def test_an_assignment_before_the_use_is_fine():
     w = tg.Tensor([2.0], requires_grad=True)
     w.assign([5.0])

@@ -244,6 +244,25 @@ def test_assign_to_a_value_inside_a_graph_is_refused(inside, x):
         inside(x).assign(0.0)
 
 
+def test_the_values_of_an_intermediate_tensor_cannot_be_set():
+    y = tg.Tensor([1.0], requires_grad=True, name="x") * 2
+    with pytest.raises(errors.InplaceError, match=r"\(1,\) cannot be set: .* by 'multiply'"):
+        y.data = [3.0]
+    assert y.item() == 2.0
+
+
+def test_values_that_a_gradient_does_not_fit_cannot_be_set():
+    x = tg.Tensor([1.0], requires_grad=True)
+    with pytest.raises(errors.DTypeError, match="int64 cannot require a gradient"):
+        x.data = [1]
+    with pytest.raises(errors.DTypeError, match="holds numbers, not <U1"):
+        x.data = ["a"]
+    x.sum().backward()
+    with pytest.raises(errors.ShapeError, match=r"shape \(2,\) .* do not go with the gradient"):
+        x.data = [1.0, 2.0]
+    assert x.shape == (1,)
+
+
 def test_astype_carries_the_gradient_between_float_dtypes(x):
     y = x.astype(np.float32)
     assert y.dtype == np.float32

@@ -119,7 +119,8 @@ def test_a_parameter_may_change_its_dtype():
     optimizer = Adam([p], lr=0.1)
     step(optimizer, [p], 0)
     before = optimizer.state_dict()["state"][0]
-    p.data, p.grad = p.data.astype(np.float64), None
+    p.grad = None
+    p.data = p.data.astype(np.float64)
     step(optimizer, [p], 1)
     after = optimizer.state_dict()["state"][0]
     assert p.dtype == after["m"].dtype == np.float64

@@ -137,7 +137,7 @@ def backward_pass(
                     raise _freed(x)
                 values.append(x.out)
             else:
-                values.append(x.data if isinstance(x, Variable) else x)
+                values.append(x._data if isinstance(x, Variable) else x)
         out = node.out
         if record is not None:
             values, out = node.inputs, record(out, node)
@@ -149,7 +149,7 @@ def backward_pass(
                     raise _changed(node, x)
                 if not x.requires_grad:
                     continue
-                data = x.data
+                data = x._data
             else:
                 continue
             try:
@@ -227,17 +227,17 @@ def starting_cotangent(root: Any, gradient: Any) -> Any:
         Of the shape of `root`, and of its dtype unless it is a variable.
     """
     if gradient is None:
-        if root.data.size != 1:
+        if root._data.size != 1:
             raise ShapeError(
                 f"backward() of a tensor{named(root)} of shape {root.shape} needs a gradient "
                 f"of that shape (at {user_line()}).\n"
                 "Fix: reduce it first, as with .sum() or .mean(), or pass gradient=."
             )
-        one = root.data.dtype.type(1)
-        return np.full(root.data.shape, one) if root.data.ndim else one
+        one = root._data.dtype.type(1)
+        return np.full(root._data.shape, one) if root._data.ndim else one
     if not isinstance(gradient, Variable):
         gradient = np.asarray(gradient)
-    values = gradient.data if isinstance(gradient, Variable) else gradient
+    values = gradient._data if isinstance(gradient, Variable) else gradient
     if values.shape != root.shape:
         raise ShapeError(
             f"the gradient of shape {values.shape} does not fit a tensor{named(root)} of shape "
@@ -247,7 +247,7 @@ def starting_cotangent(root: Any, gradient: Any) -> Any:
         raise DTypeError(f"a gradient has real numbers, not {values.dtype} (at {user_line()}).")
     if isinstance(gradient, Variable):
         return gradient
-    return values.astype(root.data.dtype, copy=False)
+    return values.astype(root._data.dtype, copy=False)
 
 
 def apply_hooks(hooks: list[Callable[[Any], Any]], g: Any) -> Any:
@@ -320,8 +320,8 @@ def _conform(part: Any, data: Any, node: Node, i: int, recording: bool) -> Any:
 
 def _check_rule(node: Node, i: int, part: Any, g: Any) -> None:
     """Under `detect_anomaly`: a rule that makes NaN or infinity out of finite numbers."""
-    arrays = [v.data if isinstance(v, Variable) else v for v in (g, *node.values)]
-    value = part.data if isinstance(part, Variable) else part
+    arrays = [v._data if isinstance(v, Variable) else v for v in (g, *node.values)]
+    value = part._data if isinstance(part, Variable) else part
     value = value.dense() if type(value) is Sparse else value
     check_finite(f"the backward rule of {node.primitive.name} for input {i}", arrays, value, node)
 
@@ -346,7 +346,7 @@ def _freed(node: Node) -> GraphError:
 def _changed(node: Node, x: Any) -> InplaceError:
     name = f"{x.name!r} " if getattr(x, "name", None) else ""
     return InplaceError(
-        f"a tensor {name}{x.data.shape} that {node.primitive.name!r} used{node.where()} was "
+        f"a tensor {name}{x._data.shape} that {node.primitive.name!r} used{node.where()} was "
         f"assigned a new value at {in_words(x.version.where)} (version {x.version.count}) before "
         "the backward pass reached it; its old value is gone. No gradient was changed.\n"
         "Fix: call backward() before assign() or optimizer.step(), or compute the value again."

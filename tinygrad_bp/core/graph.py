@@ -53,8 +53,9 @@ class Variable:
 
     Attributes
     ----------
-    data : ndarray or NumPy scalar
-        The value. Results without axes are NumPy scalars, as NumPy's own are.
+    _data : ndarray or NumPy scalar
+        The value. Results without axes are NumPy scalars, as NumPy's own are. The engine reads
+        it here; `Tensor.data`, which users read, also notes what is written to it.
     requires_grad : bool
         Whether gradients flow to here.
     node : Node or None
@@ -65,9 +66,9 @@ class Variable:
         Functions that see, and may replace, the gradient of a leaf.
     """
 
-    __slots__ = ("__weakref__", "data", "hooks", "node", "requires_grad", "version")
+    __slots__ = ("__weakref__", "_data", "hooks", "node", "requires_grad", "version")
 
-    data: Any
+    _data: Any
     hooks: list[Callable[[Any], Any]] | None
     node: Node | None
     requires_grad: bool
@@ -149,7 +150,7 @@ class Node:
     def values(self) -> list[Any]:
         """The inputs as arrays and numbers."""
         return [
-            x.out if type(x) is Node else x.data if isinstance(x, Variable) else x
+            x.out if type(x) is Node else x._data if isinstance(x, Variable) else x
             for x in self.sources
         ]
 

@@ -49,7 +49,7 @@ class Hook:
                 f"the hook {self.hook!r} returned a gradient of shape {result.shape} in place of "
                 f"{given.shape}.\nFix: return the shape that came in, or None."
             )
-        return result if recording else result.data.astype(given.dtype, copy=False)
+        return result if recording else result._data.astype(given.dtype, copy=False)
 
 
 class KeepGradient:

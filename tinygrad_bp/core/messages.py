@@ -24,6 +24,17 @@ def require_float(requires_grad: bool, dtype: np.dtype[Any], name: str | None) -
         )
 
 
+def numbers(data: Any) -> Any:
+    """The data as an array, or as the NumPy scalar that it is; anything but numbers is refused."""
+    array = data if isinstance(data, np.generic) else np.asarray(data)
+    if array.dtype.kind not in "fiubc":
+        raise DTypeError(
+            f"a tensor holds numbers, not {array.dtype} (at {user_line()}).\n"
+            "Fix: pass numbers in a shape that is not ragged; to join tensors, use np.stack."
+        )
+    return array
+
+
 def no_path(tensor: Any) -> NoGradPathError:
     """The error for a gradient asked of a value that depends on nothing that requires one."""
     return NoGradPathError(

@@ -62,7 +62,7 @@ class ArrayMethods:
 
     __slots__ = ()
 
-    data: Any
+    _data: Any
     node: Any
     name: str | None
     requires_grad: bool
@@ -180,30 +180,30 @@ class ArrayMethods:
     @property
     def shape(self) -> tuple[int, ...]:
         """Length of each axis."""
-        shape: tuple[int, ...] = self.data.shape
+        shape: tuple[int, ...] = self._data.shape
         return shape
 
     @property
     def ndim(self) -> int:
         """Number of axes."""
-        return len(self.data.shape)
+        return len(self._data.shape)
 
     @property
     def size(self) -> int:
         """Number of elements."""
-        return int(self.data.size)
+        return int(self._data.size)
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the elements."""
-        dtype: np.dtype[Any] = self.data.dtype
+        dtype: np.dtype[Any] = self._data.dtype
         return dtype
 
     def __len__(self) -> int:
-        return len(self.data)
+        return len(self._data)
 
     def __iter__(self) -> Iterator[Tensor]:
-        return (self[i] for i in range(len(self.data)))
+        return (self[i] for i in range(len(self._data)))
 
     def __getitem__(self, index: Any) -> Tensor:
         result: Tensor = FUNCTIONS[operator.getitem](self, index)
@@ -211,12 +211,12 @@ class ArrayMethods:
 
     def item(self) -> Any:
         """The only element, as a Python number."""
-        if self.data.size != 1:
+        if self._data.size != 1:
             raise ShapeError(
                 f"a tensor{named(self)} of shape {self.shape} has no single element.\n"
                 "Fix: reduce it first, as with .sum() or .mean(), or index it."
             )
-        return self.data.item()
+        return self._data.item()
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """The values as an array, in the same memory.
@@ -230,7 +230,7 @@ class ArrayMethods:
 
     def tolist(self) -> Any:
         """The values as nested lists of Python numbers."""
-        return self.data.tolist()
+        return self._data.tolist()
 
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
         raise InplaceError(
@@ -241,10 +241,10 @@ class ArrayMethods:
         )
 
     def __contains__(self, value: Any) -> bool:
-        return bool(np.any(self.data == (value.data if isinstance(value, Variable) else value)))
+        return bool(np.any(self._data == (value._data if isinstance(value, Variable) else value)))
 
     def __bool__(self) -> bool:
-        return bool(self.data)
+        return bool(self._data)
 
     def __float__(self) -> float:
         return float(self.item())
@@ -256,13 +256,13 @@ class ArrayMethods:
         return complex(self.item())
 
     def __index__(self) -> int:
-        return operator.index(self.data)
+        return operator.index(self._data)
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else repr(self)
 
     def __repr__(self) -> str:
-        text = np.array2string(np.asarray(self.data), separator=", ", prefix="Tensor(")
+        text = np.array2string(np.asarray(self._data), separator=", ", prefix="Tensor(")
         facts = [text]
         if self.dtype not in (np.dtype(float), np.dtype(int), np.dtype(bool)):
             facts.append(f"dtype={self.dtype}")
@@ -283,7 +283,7 @@ class ArrayMethods:
                 "the graph, call NumPy's functions on the tensor itself, and join tensors with "
                 "np.stack or np.concatenate."
             )
-        return np.array(self.data, dtype=dtype, copy=copy)
+        return np.array(self._data, dtype=dtype, copy=copy)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         function = FUNCTIONS.get(ufunc)

@@ -147,14 +147,14 @@ class Primitive:
         if count == 2:  # one and two inputs are told apart because the loop below costs 0.3 µs more
             x, y = inputs
             if isinstance(x, Tensor):
-                a, needed = x.data, x.requires_grad
+                a, needed = x._data, x.requires_grad
                 x = x.node or x
             elif type(x) in _SEQUENCES:
                 return self.apply(np.asarray(x), y, **params)
             else:
                 a = x
             if isinstance(y, Tensor):
-                b = y.data
+                b = y._data
                 needed = needed or y.requires_grad
                 y = y.node or y
             elif type(y) in _SEQUENCES:
@@ -165,13 +165,13 @@ class Primitive:
         elif count == 1 and isinstance(inputs[0], Tensor):
             x = inputs[0]
             needed = x.requires_grad
-            values, sources = (x.data,), (x.node or x,)
+            values, sources = (x._data,), (x.node or x,)
         else:
             values = []
             found: list[Any] = []
             for x in inputs:
                 if isinstance(x, Tensor):
-                    values.append(x.data)
+                    values.append(x._data)
                     found.append(x.node or x)
                     needed = needed or x.requires_grad
                 else:  # an array for a list, since [1, 2] * 2 would repeat it
@@ -206,7 +206,7 @@ class Primitive:
             node.hooks = node.freed_at = None
             node.source = user_line() if mode.anomaly else None
             result = _new(Tensor)
-            result.data = out
+            result._data = out
             result.requires_grad = True
             result.node = node
             result.version = result.hooks = result.name = result._grad = result._cut = None
@@ -303,7 +303,7 @@ class _Constant:
 def _arrays(value: Any) -> Any:
     """The value with every tensor, also inside lists and tuples, replaced by its array."""
     if isinstance(value, Tensor):
-        return value.data
+        return value._data
     if type(value) in (list, tuple):
         return type(value)(_arrays(v) for v in value)
     return value

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from tinygrad_bp.core.backward import apply_hooks, backward_pass, starting_cotangent
 from tinygrad_bp.core.graph import Node, Variable, Version
 from tinygrad_bp.core.hooks import Hook, HookHandle, KeepGradient, keep_gradients, retains
-from tinygrad_bp.core.messages import named, no_path, require_float
+from tinygrad_bp.core.messages import named, no_path, numbers, require_float
 from tinygrad_bp.core.methods import _COMMON, ArrayMethods
 from tinygrad_bp.core.mode import enable_grad, is_grad_enabled
 from tinygrad_bp.core.registry import PRIMITIVES
@@ -48,7 +48,7 @@ class Tensor(Variable, ArrayMethods):
     Attributes
     ----------
     data : ndarray or NumPy scalar
-        The values. To change them, use `assign`.
+        The values. To change them, use `assign`, or set ``t.data`` to other numbers.
     grad : Tensor or None
         The gradient, of the shape and dtype of the tensor, after a backward pass.
     requires_grad : bool
@@ -86,14 +86,9 @@ class Tensor(Variable, ArrayMethods):
     ) -> None:
         if isinstance(data, Tensor):
             data = data.numpy()
-        array = np.array(data, dtype=dtype)
-        if array.dtype.kind not in "fiubc":
-            raise DTypeError(
-                f"a tensor holds numbers, not {array.dtype} (at {user_line()}).\n"
-                "Fix: pass numbers in a shape that is not ragged; to join tensors, use np.stack."
-            )
+        array = numbers(np.array(data, dtype=dtype))
         require_float(requires_grad, array.dtype, name)
-        self.data = array
+        self._data = array
         self.requires_grad = requires_grad
         self.node = None
         self.version = Version()
@@ -101,6 +96,47 @@ class Tensor(Variable, ArrayMethods):
         self.name = name
         self._grad: Tensor | None = None
         self._cut: str | None = None
+
+    @property
+    def data(self) -> Any:
+        """The values: an array in the memory of the tensor, or a NumPy scalar.
+
+        Setting it, as ``w.data = values`` and ``w.data -= step`` do, gives a leaf other memory. The
+        graph learns of it, as it does of `assign`; of what is written *into* the array, as by
+        ``w.data[0] = 1``, it cannot.
+
+        Raises
+        ------
+        InplaceError
+            When it is set: the tensor is an intermediate value of a graph.
+        DTypeError
+            When it is set: no numbers, or none for which the tensor could require a gradient.
+        ShapeError
+            When it is set: the gradient that the tensor has is of another shape or dtype.
+        """
+        return self._data
+
+    @data.setter
+    def data(self, values: Any) -> None:
+        array = numbers(values._data if isinstance(values, Tensor) else values)
+        if self.node is not None:
+            raise InplaceError(
+                f"the values of a tensor{named(self)} {self.shape} cannot be set: they were made "
+                f"by {self.node.primitive.name!r}{self.node.where()} (at {user_line()}).\n"
+                "Fix: compute a new tensor, or take a copy first: Tensor(t.detach())."
+            )
+        require_float(self.requires_grad, array.dtype, self.name)
+        grad = self._grad
+        if grad is not None and (grad.shape != array.shape or grad.dtype != array.dtype):
+            raise ShapeError(
+                f"values of shape {array.shape} and dtype {array.dtype} do not go with the "
+                f"gradient of a tensor{named(self)} of shape {self.shape} and dtype {self.dtype} "
+                f"(at {user_line()}). Nothing was changed.\nFix: set t.grad = None first."
+            )
+        if array is not self._data or self.version is None:
+            self.version = Version()
+        self.version.advance(user_place())
+        self._data = array
 
     @property
     def is_leaf(self) -> bool:
@@ -191,7 +227,7 @@ class Tensor(Variable, ArrayMethods):
                 keep_gradients(hooked)
             return
         if isinstance(cotangent, Tensor):
-            cotangent = cotangent.data.astype(self.dtype, copy=False)
+            cotangent = cotangent._data.astype(self.dtype, copy=False)
         leaves, visited, hooked = backward_pass(self, cotangent)
         self._accumulate(leaves)
         keep_gradients(hooked)
@@ -213,7 +249,7 @@ class Tensor(Variable, ArrayMethods):
             elif before is None:
                 leaf._grad = recorded(g if own else np.array(g), None)
             else:
-                leaf._grad = recorded(before.data + g, None)
+                leaf._grad = recorded(before._data + g, None)
 
     def retain_grad(self) -> None:
         """Keep the gradient of this intermediate tensor in `grad`; a leaf always does."""
@@ -272,7 +308,7 @@ class Tensor(Variable, ArrayMethods):
 
     def detach(self) -> Tensor:
         """The same values, in the same memory, as a constant: no gradient flows through."""
-        result = constant(self.data, (self,), "detach()" if self.requires_grad else None)
+        result = constant(self._data, (self,), "detach()" if self.requires_grad else None)
         share_memory(result, self)
         return result
 
@@ -305,7 +341,7 @@ class Tensor(Variable, ArrayMethods):
                 "Fix: compute a new tensor, as with np.where(mask, values, t), or take a copy "
                 "first: Tensor(t.detach())."
             )
-        array = np.asarray(values.data if isinstance(values, Tensor) else values)
+        array = np.asarray(values._data if isinstance(values, Tensor) else values)
         if array.dtype.kind == "c" and self.dtype.kind != "c":
             raise DTypeError(f"complex values cannot be assigned to {self.dtype}{named(self)}.")
         try:
@@ -315,10 +351,10 @@ class Tensor(Variable, ArrayMethods):
                 f"values of shape {array.shape} cannot be assigned to a tensor{named(self)} of "
                 f"shape {self.shape} (at {user_line()}). Nothing was changed."
             ) from error
-        if isinstance(self.data, np.ndarray) and self.data.flags.writeable:
-            np.copyto(self.data, array, casting="unsafe")
+        if isinstance(self._data, np.ndarray) and self._data.flags.writeable:
+            np.copyto(self._data, array, casting="unsafe")
         else:
-            self.data = np.array(array, self.dtype)
+            self._data = np.array(array, self.dtype)
         if self.version is None:
             self.version = Version()
         self.version.advance(user_place())
@@ -329,7 +365,7 @@ class Tensor(Variable, ArrayMethods):
         target = np.dtype(dtype)
         if target.kind != "f":
             return constant(
-                self.data.astype(target), (self,), "astype()" if self.requires_grad else None
+                self._data.astype(target), (self,), "astype()" if self.requires_grad else None
             )
         result: Tensor = PRIMITIVES["astype"](self, dtype=target)
         return result
@@ -349,14 +385,14 @@ class Tensor(Variable, ArrayMethods):
 
     def __getstate__(self) -> dict[str, Any]:
         return {
-            "data": np.array(self.data),
+            "data": np.array(self._data),
             "requires_grad": self.requires_grad and self.node is None,
             "name": self.name,
-            "grad": None if self._grad is None else np.array(self._grad.data),
+            "grad": None if self._grad is None else np.array(self._grad._data),
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.data = state["data"]
+        self._data = state["data"]
         self.requires_grad = state["requires_grad"]
         self.node, self.hooks, self._cut, self.version = None, None, None, Version()
         self.name = state["name"]
@@ -369,7 +405,7 @@ _COMMON.add(Tensor)
 def recorded(data: Any, node: Node | None) -> Tensor:
     """The output of a node as a tensor; without a node, a constant around the array itself."""
     t = _new(Tensor)
-    t.data = data
+    t._data = data
     t.requires_grad = node is not None
     t.node = node
     t.version = None

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_bp.core.graph import Version
 from tinygrad_bp.core.hooks import HookHandle
 from tinygrad_bp.core.mode import MODE, Mode
 from tinygrad_bp.core.tensor import Tensor
-from tinygrad_bp.errors import ArgumentError, DTypeError, user_place
+from tinygrad_bp.errors import ArgumentError, DTypeError
 from tinygrad_bp.nn import state
 from tinygrad_bp.nn.parameter import Buffer, Parameter
 
@@ -188,9 +187,6 @@ class Module:
         for _, tensor in state.entries(self):
             if tensor.dtype.kind == "f" and tensor.dtype != target:
                 tensor.data = tensor.data.astype(target)
-                if tensor.version is None:
-                    tensor.version = Version()
-                tensor.version.advance(user_place())
         return self
 
     def state_dict(self) -> dict[str, npt.NDArray[Any]]:

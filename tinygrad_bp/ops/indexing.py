@@ -89,7 +89,7 @@ def getitem(x: Any, index: Any) -> Any:
 def _array(part: Any) -> Any:
     """An index as an array of integers or booleans."""
     if isinstance(part, Variable):
-        part = part.data
+        part = part._data
     elif isinstance(part, (list, tuple)):
         part = np.asarray([_array(p) if isinstance(p, Variable) else p for p in part])
         if part.size == 0:

@@ -138,7 +138,7 @@ def where(condition: Any, x: Any = _MISSING, y: Any = _MISSING) -> Any:
             "Fix: np.where(condition, x, y), or np.where(condition) for the indices."
         )
     if x is _MISSING:
-        return np.nonzero(condition.data if isinstance(condition, Variable) else condition)
+        return np.nonzero(condition._data if isinstance(condition, Variable) else condition)
     return _where(condition, x, y)
 
 

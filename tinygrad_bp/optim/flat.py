@@ -114,7 +114,7 @@ class FlatParameters:
         for i, p in enumerate(params):
             view = self.data[self._range(i)].reshape(p.shape)
             self._views.append(view)
-            p.data = view
+            p._data = view  # not p.data, which would tell graphs of new values
             if p.version is None or not p.version.assignable:
                 p.version = Version()  # the memory is its own now
 
@@ -130,7 +130,7 @@ class FlatParameters:
             One was given another shape.
         """
         for i, p in enumerate(self.params):
-            if p.data is not self._views[i]:
+            if p._data is not self._views[i]:
                 break
         else:
             return True
@@ -207,9 +207,9 @@ class FlatParameters:
         for positions, cut, part in self._plan:
             first = positions[0]
             if len(positions) == 1:
-                g = grads[first].data.reshape(-1)
+                g = grads[first]._data.reshape(-1)
             else:
-                g = np.concatenate([grads[i].data.reshape(-1) for i in positions])
+                g = np.concatenate([grads[i]._data.reshape(-1) for i in positions])
             found.append((steps[first], g if cut is None else g[cut], part))
         return found
 
