@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_bp.core.backward import apply_hooks, backward_pass, starting_cotangent
-from tinygrad_bp.core.graph import Node, Variable, Version
+from tinygrad_bp.core.graph import Node, Variable, Version, release
 from tinygrad_bp.core.hooks import Hook, HookHandle, KeepGradient, keep_gradients, retains
 from tinygrad_bp.core.messages import named, no_path, numbers, require_float
 from tinygrad_bp.core.methods import _COMMON, ArrayMethods
@@ -232,9 +232,7 @@ class Tensor(Variable, ArrayMethods):
         self._accumulate(leaves)
         keep_gradients(hooked)
         if not retain_graph:
-            where = user_place()
-            for node in visited:
-                node.release(where)
+            release(visited, user_place())
 
     @staticmethod
     def _accumulate(leaves: list[tuple[Any, Any, int]]) -> None:
