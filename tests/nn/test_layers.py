@@ -263,3 +263,15 @@ def test_attributes_beside_the_layers_are_parts_too():
 def test_what_is_no_layer_is_refused(layers, text):
     with pytest.raises(ArgumentError, match=text if text.startswith("(?s)") else f"(?s){text}"):
         Sequential(*layers)
+
+
+@pytest.mark.parametrize("samples", [1, 4])
+def test_the_gradient_of_a_weight_lies_in_memory_as_the_weight_does(samples):
+    layer = Linear(3, 2)
+    assert layer.weight.data.flags.f_contiguous
+    x = np.arange(3.0 * samples, dtype=np.float32).reshape(samples, 3)
+    layer(x).sum().backward()
+    turned = layer.weight.grad.data
+    assert turned.flags.f_contiguous
+    assert turned.flags.owndata
+    np.testing.assert_array_equal(turned, np.tile(x.sum(axis=0), (2, 1)))

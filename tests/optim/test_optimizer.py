@@ -114,6 +114,24 @@ def test_a_parameter_that_was_given_other_memory_is_moved_again(kind, settings):
         np.testing.assert_array_equal(a.data, b.data)
 
 
+@pytest.mark.parametrize(("kind", "settings"), KINDS)
+def test_the_order_of_elements_in_memory_changes_nothing_and_is_kept(kind, settings):
+    rows, columns = parameters(), parameters()
+    columns[0].data = np.asfortranarray(columns[0].data)
+    optimizers = kind(rows, lr=0.1, **settings), kind(columns, lr=0.1, **settings)
+    for t in range(4):
+        if t == 2:  # through a state dictionary of the other order, too
+            states = [copy.deepcopy(o.state_dict()) for o in optimizers]
+            optimizers[0].load_state_dict(states[1])
+            optimizers[1].load_state_dict(states[0])
+        step(optimizers[0], rows, t)
+        step(optimizers[1], columns, t)
+    for a, b in zip(rows, columns, strict=True):
+        np.testing.assert_array_equal(a.data, b.data)
+    assert columns[0].data.flags.f_contiguous
+    assert rows[0].data.flags.c_contiguous
+
+
 def test_a_parameter_may_change_its_dtype():
     p = tg.Tensor([1.0, 2.0], requires_grad=True, dtype=np.float32)
     optimizer = Adam([p], lr=0.1)

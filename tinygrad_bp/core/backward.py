@@ -147,10 +147,10 @@ def backward_pass(
             ):
                 node, g = x, part
                 continue
-            parts = [(0, x, data, part)]
+            parts = [(0, x, data, part, _BORROWED)]
         else:
             parts = _parts(node, g, record)
-        for i, x, data, part in parts:
+        for i, x, data, part, held in parts:
             # What fits is told apart as cheaply as can be; _conform looks again.
             kind = type(part)
             if kind is not type(data) or (
@@ -167,9 +167,8 @@ def backward_pass(
                     _, total, held = pending[key]
                     pending[key] = (x, *_sum(total, held, part, record))
                 else:
-                    pending[key] = (
-                        (x, part.dense(), _OWNED) if type(part) is Sparse else (x, part, _BORROWED)
-                    )
+                    entry = (part.dense(), _OWNED) if type(part) is Sparse else (part, held)
+                    pending[key] = (x, *entry)
                     heappush(heap, key)
             elif id(x) in leaves:
                 _, total, held = leaves[id(x)]
@@ -177,7 +176,7 @@ def backward_pass(
             elif type(part) is Sparse:
                 leaves[id(x)] = (x, part.dense(), _OWNED)
             else:
-                leaves[id(x)] = (x, part, _FRESH if _is_new(part, g, node) else _BORROWED)
+                leaves[id(x)] = (x, part, held)
         if not heap:
             return Gradients(list(leaves.values()), visited, hooked)
         node, g, _ = pending.pop(heappop(heap))
@@ -185,12 +184,12 @@ def backward_pass(
 
 def _parts(
     node: Node, g: Any, record: Callable[[Any, Node], Any] | None
-) -> list[tuple[int, Any, Any, Any]]:
+) -> list[tuple[int, Any, Any, Any, int]]:
     """What the rules of a node give for its inputs that need a gradient.
 
     Returns
     -------
-    list of (position, Node or Variable, array, cotangent)
+    list of (position, Node or Variable, array, cotangent, held)
         Of each such input; the cotangent as its rule returned it.
     """
     y = node.y
@@ -231,7 +230,10 @@ def _parts(
             part = rule(g, out, values[0], values[1])
         else:
             part = rule(g, out, *values)
-        parts.append((i, x, arrays[i], part))
+        held = _BORROWED
+        if type(x) is not Node and _is_new(part, [g, node.out, node.saved, *arrays]):
+            held = _FRESH
+        parts.append((i, x, arrays[i], part, held))
     return parts
 
 
@@ -250,11 +252,9 @@ def _sum(
     return total, _OWNED if record is None else held
 
 
-def _is_new(part: Any, g: Any, node: Node) -> bool:
+def _is_new(part: Any, arguments: list[Any]) -> bool:
     """Whether a rule made the array itself, so that a leaf may keep it; any other is copied."""
-    if part is g or part is node.out or getattr(part, "base", part) is not None:
-        return False
-    return all(part is not value for value in node.values)
+    return getattr(part, "base", part) is None and id(part) not in map(id, arguments)
 
 
 def starting_cotangent(root: Any, gradient: Any) -> Any:

@@ -231,7 +231,14 @@ def _linear_x(g: Any, out: Any, x: Any, weight: Any, bias: Any = None) -> Any:
 
 
 def _linear_weight(g: Any, out: Any, x: Any, weight: Any, bias: Any = None) -> Any:
-    return np.dot(g.T, x) if g.ndim == 2 else np.dot(_rows(g).T, _rows(x))
+    g, x = (g, x) if g.ndim == 2 else (_rows(g), _rows(x))
+    if type(weight) is np.ndarray and weight.strides[0] < weight.strides[1] and x.dtype is g.dtype:
+        # In memory as the weight is, so that an optimizer need not turn it; and no view, which
+        # would be copied.
+        gradient = np.empty(weight.shape, x.dtype, "F")
+        np.dot(x.T, g, out=gradient.T)
+        return gradient
+    return np.dot(g.T, x)
 
 
 def _linear_bias(g: Any, out: Any, x: Any, weight: Any, bias: Any) -> Any:

@@ -89,6 +89,23 @@ def no_gradients(who: str, count: int) -> GraphError:
     )
 
 
+def _is_turned(array: Any) -> bool:
+    """Whether the columns of a matrix, and not its rows, lie one after the other in memory."""
+    flags = array.flags
+    return array.ndim == 2 and bool(flags.f_contiguous and not flags.c_contiguous)
+
+
+def _flat(array: Any, turned: bool) -> Array:
+    """The elements one after the other, as they lie in the memory of the parameter."""
+    flat: Array = (array.T if turned else array).reshape(-1)
+    return flat
+
+
+def _shaped(flat: Array, shape: tuple[int, ...], turned: bool) -> Array:
+    """What `_flat` gave, in the shape of the parameter."""
+    return flat.reshape(shape[::-1]).T if turned else flat.reshape(shape)
+
+
 class FlatParameters:
     """Parameters of one dtype in one buffer, of which each ``p.data`` is a view.
 
@@ -105,14 +122,17 @@ class FlatParameters:
     def __init__(self, params: list[Tensor]) -> None:
         self.params = params
         self.bounds = list(accumulate((p.size for p in params), initial=0))
-        self.data = np.concatenate([np.ravel(p.data) for p in params])
+        self._turned = [_is_turned(p.data) for p in params]
+        self.data = np.concatenate(
+            [_flat(p.data, turned) for p, turned in zip(params, self._turned, strict=True)]
+        )
         self.steps = [0] * len(params)
         self._states: dict[str, Array] = {}
         self._planned: tuple[list[int], tuple[str, ...]] = ([], ())
         self._plan: list[Piece] = []
         self._views = []
         for i, p in enumerate(params):
-            view = self.data[self._range(i)].reshape(p.shape)
+            view = _shaped(self.data[self._range(i)], p.shape, self._turned[i])
             self._views.append(view)
             p._data = view  # not p.data, which would tell graphs of new values
             if p.version is None or not p.version.assignable:
@@ -158,7 +178,8 @@ class FlatParameters:
         if self.steps[i]:
             shape = self.params[i].shape
             for name in tuple(self._states) if names is None else names:
-                state[name] = self.buffer(name)[self._range(i)].reshape(shape).copy()
+                part = self.buffer(name)[self._range(i)]
+                state[name] = _shaped(part, shape, self._turned[i]).copy()
         return state
 
     def set_state(self, i: int, state: dict[str, Any]) -> None:
@@ -169,7 +190,7 @@ class FlatParameters:
             values[self._range(i)] = 0
         for name, values in state.items():
             if name != "step":
-                self.buffer(name)[self._range(i)] = np.ravel(values)
+                self.buffer(name)[self._range(i)] = _flat(np.asarray(values), self._turned[i])
 
     def updates(
         self, where: Place, names: tuple[str, ...]
@@ -203,13 +224,14 @@ class FlatParameters:
         if self._planned != (ready, names):
             self._plan = self._pieces(ready, names)
             self._planned = (ready, names)
-        found = []
+        found, turned = [], self._turned
         for positions, cut, part in self._plan:
             first = positions[0]
             if len(positions) == 1:
-                g = grads[first]._data.reshape(-1)
+                g = grads[first]._data  # as _flat, without a call
+                g = (g.T if turned[first] else g).reshape(-1)
             else:
-                g = np.concatenate([grads[i]._data.reshape(-1) for i in positions])
+                g = np.concatenate([_flat(grads[i]._data, turned[i]) for i in positions])
             found.append((steps[first], g if cut is None else g[cut], part))
         return found
 
