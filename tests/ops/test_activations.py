@@ -157,3 +157,12 @@ def test_results_never_share_memory_with_the_input():
     for name, function in FUNCTIONS.items():
         x = np.array([[1.0, 2.0]])
         assert not np.shares_memory(function(x).data, x), name
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_sigmoid_of_many_numbers_neither_overflows_nor_hides_nan(kind):
+    few = np.append(EXTREMES, np.nan).astype(kind)
+    many = activations.sigmoid(tg.Tensor(np.tile(few, 200))).data
+    np.testing.assert_allclose(many, np.tile(special.expit(few), 200), rtol=1e-6, atol=1e-37)
+    fine = activations.sigmoid(tg.Tensor(np.tile(few[2:-3], 200))).data  # none is too large
+    np.testing.assert_allclose(fine, np.tile(special.expit(few[2:-3]), 200), rtol=1e-6, atol=1e-37)

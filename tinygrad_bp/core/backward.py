@@ -192,8 +192,8 @@ def _parts(
     list of (position, Node or Variable, array, cotangent, held)
         Of each such input; the cotangent as its rule returned it.
     """
-    y = node.y
-    sources = (node.x,) if y is NOTHING else node.sources if node.rest else (node.x, y)
+    x, y, rest = node.x, node.y, node.rest
+    sources = (x,) if y is NOTHING else (x, y, *rest) if rest else (x, y)
     arrays = []
     for x in sources:
         if type(x) is Node:

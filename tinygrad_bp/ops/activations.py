@@ -30,10 +30,14 @@ def _sigmoid(x: Any) -> Any:
     if type(x) is not np.ndarray or not x.ndim or x.dtype not in _ONE:
         return _sigmoid_of_any(x)
     e = -x
-    np.minimum(e, _LARGEST_EXPONENT[x.dtype], out=e)
+    # To look whether any is too large takes a quarter of the time of limiting them all, where
+    # there are many: 13 in place of 57 µs on (5000, 25) float64.
+    limit, one = _LARGEST_EXPONENT[x.dtype], _ONE[x.dtype]
+    if e.size < 1000 or not np.maximum.reduce(e, axis=None) < limit:
+        np.minimum(e, limit, out=e)
     np.exp(e, out=e)
-    e += _ONE[x.dtype]
-    return np.reciprocal(e, out=e)
+    e += one
+    return np.divide(one, e, out=e)
 
 
 _sigmoid_of_any = on_float_arrays(_sigmoid)
