@@ -405,7 +405,7 @@ def test_backward_lets_go_of_the_arrays_at_once():
 
 
 def test_reading_single_elements_in_a_loop_adds_in_place(monkeypatch):
-    from tinygrad_bp.core.backward import Sparse
+    from tinygrad_bp.core.cotangents import Sparse
 
     made = []
     dense = Sparse.dense

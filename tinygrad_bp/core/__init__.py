@@ -1,6 +1,7 @@
 """The engine: tensors, the graph, primitives and the backward pass. NumPy only."""
 
-from tinygrad_bp.core.backward import Sparse, backward_pass
+from tinygrad_bp.core.backward import backward_pass
+from tinygrad_bp.core.cotangents import Sparse
 from tinygrad_bp.core.graph import Node
 from tinygrad_bp.core.hooks import HookHandle
 from tinygrad_bp.core.mode import detect_anomaly, enable_grad, is_grad_enabled, no_grad

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tinygrad_bp.core.anomaly import check_finite
-from tinygrad_bp.core.backward import sum_to_shape
+from tinygrad_bp.core.cotangents import sum_to_shape
 from tinygrad_bp.core.graph import NO_PARAMS, NOTHING, Node, clock
 from tinygrad_bp.core.mode import MODE
 from tinygrad_bp.core.registry import FUNCTIONS, PRIMITIVES

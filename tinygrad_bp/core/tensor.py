@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_bp.core.backward import apply_hooks, backward_pass, starting_cotangent
+from tinygrad_bp.core.backward import backward_pass
+from tinygrad_bp.core.cotangents import apply_hooks, starting_cotangent
 from tinygrad_bp.core.graph import Node, Variable, Version, release
 from tinygrad_bp.core.hooks import Hook, HookHandle, KeepGradient, keep_gradients, retains
 from tinygrad_bp.core.messages import named, no_path, numbers, require_float

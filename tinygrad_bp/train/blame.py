@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_bp.core import Node, Sparse, Tensor
-from tinygrad_bp.core.backward import sum_to_shape
+from tinygrad_bp.core.cotangents import sum_to_shape
 from tinygrad_bp.testing.numerical import numerical_gradient
 
 _DIRECTIONS = 3
