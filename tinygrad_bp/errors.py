@@ -11,10 +11,22 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 
 _PACKAGE = str(Path(__file__).resolve().parent) + os.sep
 _NUMPY = f"{os.sep}numpy{os.sep}"
+
+
+class _Inside(dict[str, bool]):
+    """Whether a file of Python code is ours or NumPy's, and not the user's; by its name."""
+
+    def __missing__(self, path: str) -> bool:
+        self[path] = path.startswith(_PACKAGE) or _NUMPY in path
+        return self[path]
+
+
+#: Looked up for every operation that is recorded, so that errors can name the user's line.
+INSIDE = _Inside()
 
 
 class TgError(Exception):
@@ -38,6 +50,13 @@ class IndexingError(TgError, IndexError):
 
 class DTypeError(TgError, TypeError):
     """A dtype that the operation cannot work with."""
+
+
+class LinAlgError(TgError, ValueError):
+    """A matrix for which the operation has no result, as the inverse of a singular one.
+
+    What is raised is NumPy's `numpy.linalg.LinAlgError` as well.
+    """
 
 
 class GraphError(TgError, RuntimeError):
@@ -164,10 +183,18 @@ def user_place(by: str = "") -> Place:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         path = frame.f_code.co_filename
-        if not path.startswith(_PACKAGE) and _NUMPY not in path:
+        if not INSIDE[path]:
             return path, frame.f_lineno, by
         frame = frame.f_back
     return "an unknown file", 0, by
+
+
+def place_of(code: CodeType, instruction: int) -> Place:
+    """The line of an instruction, where code and instruction are all that was kept."""
+    for start, end, line in code.co_lines():
+        if start <= instruction < end:
+            return code.co_filename, line or 0, ""
+    return code.co_filename, code.co_firstlineno, ""
 
 
 def in_words(place: Place | None) -> str:

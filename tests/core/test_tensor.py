@@ -144,7 +144,10 @@ def test_len_iteration_and_containment(x):
 
 def test_reading_the_gradient_of_an_intermediate_says_what_to_do(x):
     y = x * 2.0
-    with pytest.raises(errors.GradientNotKeptError, match=r"made by 'multiply'\).*\n.*retain_grad"):
+    with pytest.raises(
+        errors.GradientNotKeptError,
+        match=r"made by 'multiply' at test_tensor.py:\d+\).*\n.*retain_grad",
+    ):
         _ = y.grad
     assert getattr(y, "grad", "absent") == "absent"
 

@@ -6,10 +6,13 @@ from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from tinygrad_bp.errors import Place, in_words, place_of
+
 if TYPE_CHECKING:
+    from types import CodeType
+
     from tinygrad_bp.core.mode import Mode
     from tinygrad_bp.core.primitive import Primitive
-    from tinygrad_bp.errors import Place
 
 #: Numbers applications and changes of values alike: of two events, the later has the greater.
 clock = count(1)
@@ -119,15 +122,17 @@ class Node:
         What was in force; it knows the module path.
     hooks : list or None
         Functions that see, and may replace, the cotangent that arrives here.
-    source : str or None
-        The user's ``file.py:41``, recorded under `detect_anomaly`.
+    code, instruction : code, int
+        What the user's code was doing; `where` puts it into words.
     freed_at : Place or None
         Where the backward pass ran that let go of the arrays.
     """
 
     __slots__ = (
+        "code",
         "freed_at",
         "hooks",
+        "instruction",
         "mode",
         "number",
         "out",
@@ -135,7 +140,6 @@ class Node:
         "primitive",
         "rest",
         "saved",
-        "source",
         "x",
         "y",
     )
@@ -147,7 +151,8 @@ class Node:
     params: dict[str, Any]
     primitive: Primitive
     saved: Any
-    source: str | None
+    code: CodeType
+    instruction: int
     freed_at: Place | None
     x: Any
     y: Any
@@ -179,9 +184,13 @@ class Node:
         return self.params if self.saved is None else {**self.params, "saved": self.saved}
 
     def where(self) -> str:
-        """The module path and the source line, as far as they are known, for messages."""
+        """The module path and the user's line, for messages."""
         path = self.mode.path()
-        return (f" in {path}" if path else "") + (f" at {self.source}" if self.source else "")
+        return f"{f' in {path}' if path else ''} at {in_words(self.place())}"
+
+    def place(self) -> Place:
+        """The user's line that applied the primitive."""
+        return place_of(self.code, self.instruction)
 
     def __repr__(self) -> str:
         state = "freed" if self.freed_at else f"{getattr(self.out, 'shape', ())}"

@@ -8,6 +8,7 @@ applies the vector-Jacobian products (VJPs).
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ from tinygrad_bp.core.mode import MODE
 from tinygrad_bp.core.registry import FUNCTIONS, PRIMITIVES
 from tinygrad_bp.core.tensor import Tensor, constant, recorded, share_memory
 from tinygrad_bp.errors import (
+    INSIDE,
     ArgumentError,
     AxisError,
     DTypeError,
@@ -27,10 +29,12 @@ from tinygrad_bp.errors import (
     OperationError,
     ShapeError,
     TgError,
+    VJPError,
     user_line,
 )
 
 _new = object.__new__
+_getframe: Callable[[int], Any] = sys._getframe
 _SEQUENCES = {list, tuple}
 F = TypeVar("F", bound=Callable[..., Any])
 Rule = Callable[..., Any]
@@ -78,6 +82,10 @@ class Primitive:
         Whether the function is analytic, so that the complex step applies to it.
     kinks : str
         Where there is no derivative, and which value the rule takes there.
+    once : bool
+        Whether the rules are right only once, because they compute something that has no rule or
+        is kept as a constant. They then get arrays always, and differentiating what they return
+        is an error.
 
     Raises
     ------
@@ -106,6 +114,7 @@ class Primitive:
         "forward",
         "kinks",
         "name",
+        "once",
         "saves",
         "view",
         "vjp_formulas",
@@ -124,6 +133,7 @@ class Primitive:
         view: bool = False,
         analytic: bool = True,
         kinks: str = "",
+        once: bool = False,
     ) -> None:
         if name in PRIMITIVES:
             raise ArgumentError(f"there is a primitive named {name!r} already.\nFix: another name.")
@@ -136,10 +146,14 @@ class Primitive:
         self.view = view
         self.analytic = analytic
         self.kinks = kinks
+        self.once = once
         PRIMITIVES[name] = self
 
     def apply(self, *inputs: Any, **params: Any) -> Tensor:
-        """Apply to tensors, arrays or numbers, recording a node where a gradient is required."""
+        """Apply to tensors, arrays or numbers, recording a node where a gradient is required.
+
+        To be called within the package alone; calling the primitive itself does the same.
+        """
         values: Sequence[Any]
         rest: tuple[Any, ...] = ()
         needed = False
@@ -207,7 +221,11 @@ class Primitive:
             node.mode = mode
             node.number = next(clock)
             node.hooks = node.freed_at = None
-            node.source = user_line() if mode.anomaly else None
+            frame = _getframe(2)  # the caller of apply is always one of ours
+            while INSIDE[frame.f_code.co_filename] and frame.f_back is not None:
+                frame = frame.f_back
+            node.code = frame.f_code
+            node.instruction = frame.f_lasti
             result = _new(Tensor)
             result._data = out
             result.requires_grad = True
@@ -219,8 +237,15 @@ class Primitive:
             share_memory(result, inputs[0])
         return result
 
-    __call__ = apply
+    def __call__(self, *inputs: Any, **params: Any) -> Tensor:
+        """Apply to tensors, arrays or numbers; see `apply`."""
+        return self.apply(*inputs, **params)
+
     as_tensor = staticmethod(recorded)  # how the graph, which knows no tensors, makes one
+
+    def tied(self, part: Any, *inputs: Any) -> Tensor:
+        """What a rule that is right once returned, as a tensor that cannot be differentiated."""
+        return _once.apply(part, *inputs, of=self.name)
 
     def value(self, *values: Any, **params: Any) -> Any:
         """Compute the forward function of arrays, without what it saves for the rules."""
@@ -330,4 +355,28 @@ Primitive(
     [lambda g, out, x, *, dtype: g],
     formula=r"x",
     vjp_formulas=[r"\bar{z}"],
+)
+
+
+def _twice(i: int, g: Any, out: Any, *inputs: Any, of: str) -> Any:
+    raise VJPError(
+        f"the rules of {of!r} are right only once, but a derivative of its gradient was wanted.\n"
+        f"Fix: write the rules of {of!r} with NumPy functions that have rules themselves, and make "
+        "the Primitive without once=True."
+    )
+
+
+# What a rule that is right only once returned, tied to all that it was computed from. It is no
+# operation of its own, so it is not among them.
+_once = Primitive("once", lambda part, *inputs, of: part, _twice, formula="x", vjp_formulas=[""])
+del PRIMITIVES["once"]
+
+# The same value as another node: whatever is computed from it is younger than this node is.
+Primitive(
+    "identity",
+    lambda x: x,
+    [lambda g, out, x: g],
+    formula=r"x",
+    vjp_formulas=[r"\bar{z}"],
+    view=True,
 )

@@ -16,3 +16,6 @@ PRIMITIVES: dict[str, Primitive] = {}
 
 #: NumPy's ufuncs and functions, each with what answers for it when a tensor is an argument.
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
+
+#: Called, each time, before an unknown ufunc is refused: they register what libraries bring along.
+LATE: list[Callable[[], None]] = []
