@@ -1,19 +1,21 @@
-"""Reductions over axes: sum, mean, variance, deviation, product, largest and smallest element."""
+"""Reductions over axes: sum, mean, product, trace, and what all reductions share."""
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
 
-from tinygrad_bp.core import Primitive, implements
-from tinygrad_bp.errors import OperationError, user_line
+from tinygrad_bp.core import Primitive, as_tensor, implements
+from tinygrad_bp.core.graph import Variable
+from tinygrad_bp.errors import DTypeError, OperationError, ShapeError, user_line
 
 Axis = int | tuple[int, ...] | None
-_MISSING = np._NoValue
+MISSING = np._NoValue
 
 
-def _kept(v: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+def kept(v: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     """A reduced value with the reduced axes put back, each of length 1."""
     # NumPy lets axis 0 and -1 of an array without axes pass.
     return v if keepdims or axis is None or not x.ndim else np.expand_dims(v, axis)
@@ -21,36 +23,33 @@ def _kept(v: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
 
 def _spread(v: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     """A reduced value, given to every element of x that went into it."""
-    return np.broadcast_to(_kept(v, x, axis, keepdims), x.shape)
+    return np.broadcast_to(kept(v, x, axis, keepdims), x.shape)
 
 
-def _sum_rule(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
-    return _spread(g, x, axis, keepdims)
+def spread_where(v: Any, x: Any, axis: Axis, keepdims: bool, where: Any) -> Any:
+    """The same, and 0 for the elements that a mask left out."""
+    v = _spread(v, x, axis, keepdims)
+    return v if where is None else np.where(where, v, 0)
 
 
-def _mean_rule(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
-    return _spread(g / _count(x, out), x, axis, keepdims)
+def _sum_rule(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool, where: Any = None) -> Any:
+    return spread_where(g, x, axis, keepdims, where)
 
 
-def _count(x: Any, out: Any) -> int:
+def _mean_rule(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool, where: Any = None) -> Any:
+    g = g / count_of(x, out) if where is None else g / counts_of(x, axis, keepdims, where, 1)
+    return spread_where(g, x, axis, keepdims, where)
+
+
+def count_of(x: Any, out: Any) -> int:
     """How many elements of x went into each element of the result; 1 where there are none."""
     return (x.size // out.size if out.size else 0) or 1
 
 
-def _var_rule(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool, ddof: float) -> Any:
-    g = _kept(g * (2 / (_count(x, out) - ddof)), x, axis, keepdims)
-    return g * (x - x.mean(axis=axis, keepdims=True))
-
-
-def _std_rule(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool, ddof: float) -> Any:
-    g = g / np.where(out == 0, 1, out) / (_count(x, out) - ddof)
-    return _kept(g, x, axis, keepdims) * (x - x.mean(axis=axis, keepdims=True))
-
-
-def _extreme_rule(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
-    chosen = x == _kept(out, x, axis, keepdims)
-    ties = np.sum(chosen, axis=axis, keepdims=keepdims, dtype=g.dtype)
-    return _kept(g / ties, x, axis, keepdims) * chosen
+def counts_of(x: Any, axis: Axis, keepdims: bool, where: Any, least: int = 0) -> Any:
+    """How many elements a mask let into each element of the result, `least` or more."""
+    counts = np.sum(np.broadcast_to(where, x.shape), axis=axis, keepdims=keepdims)
+    return np.maximum(counts, least).astype(np.result_type(x.dtype, np.float32))
 
 
 def _prod_rule(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
@@ -58,10 +57,10 @@ def _prod_rule(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
     last = [i % x.ndim for i in axes if x.ndim]
     order = [i for i in range(x.ndim) if i not in last] + last
     moved = np.transpose(x, order)
-    kept = moved.shape[: x.ndim - len(last)]
-    others = _others(np.reshape(moved, (*kept, _count(x, out)))) if x.size else moved
+    lead = moved.shape[: x.ndim - len(last)]
+    others = _others(np.reshape(moved, (*lead, count_of(x, out)))) if x.size else moved
     back = [order.index(i) for i in range(x.ndim)]
-    return _kept(g, x, axis, keepdims) * np.transpose(np.reshape(others, moved.shape), back)
+    return kept(g, x, axis, keepdims) * np.transpose(np.reshape(others, moved.shape), back)
 
 
 def _others(x: Any) -> Any:
@@ -81,32 +80,81 @@ def _others(x: Any) -> Any:
     return np.concatenate([beyond * right, (beyond * left)[..., : n - half]], axis=-1)
 
 
-def _no_extras(name: str, out: Any, **asked: Any) -> None:
-    """Refuse the arguments for which there is no rule, before anything is computed."""
-    given = [word for word, value in asked.items() if value is not _MISSING]
+def no_out(name: str, out: Any) -> None:
+    """Refuse ``out=``: the values of a tensor are never written."""
     if out is not None:
-        given.append("out")
-    if given:
-        fixes = {
-            "out": "use what np.{} returns",
-            "where": "choose first, as with np.where(mask, t, neutral) or t[mask]",
-            "initial": "combine it with the result, as in np.add, np.multiply or np.maximum",
-            "mean": "leave mean away",
-        }
         raise OperationError(
-            f"np.{name} with {', '.join(f'{word}=' for word in given)} is not available on "
-            f"tensors (at {user_line()}).\n"
-            f"Fix: {'; '.join(fixes[word].format(name) for word in given)}."
+            f"np.{name} with out= is not available on tensors (at {user_line()}).\n"
+            f"Fix: use what np.{name} returns."
         )
 
 
-def _cast(a: Any, dtype: Any) -> Any:
+def cast(a: Any, dtype: Any) -> Any:
+    """The array in the dtype in which to reduce it; None leaves it."""
     return a if dtype is None or np.dtype(dtype) == a.dtype else a.astype(dtype)
+
+
+def masked(name: str, where: Any, x: Any) -> dict[str, Any]:
+    """The argument `where` as a parameter: none for True, else an array of truth values.
+
+    Raises
+    ------
+    DTypeError
+        The mask holds something other than truth values.
+    ShapeError
+        The mask does not broadcast to the shape of `x`.
+
+    Examples
+    --------
+    >>> masked("sum", True, np.zeros(2)), masked("sum", [True, False], np.zeros(2))
+    ({}, {'where': array([ True, False])})
+    """
+    if where is MISSING or where is True:
+        return {}
+    mask = np.asarray(where._data if isinstance(where, Variable) else where)
+    if mask.dtype.kind not in "biu":
+        raise DTypeError(
+            f"np.{name}: where= takes truth values, not {mask.dtype} (at {user_line()}).\n"
+            "Fix: compare, as in where=t > 0."
+        )
+    try:
+        fits = np.broadcast_shapes(mask.shape, x.shape) == x.shape
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ShapeError(
+            f"np.{name}: where= of shape {mask.shape} does not fit a tensor of shape {x.shape} "
+            f"(at {user_line()}).\nFix: pass a mask that broadcasts to the shape of the tensor."
+        )
+    return {"where": mask.astype(bool, copy=False)}
+
+
+def start_of(name: str, initial: Any, dtype: Any) -> Any:
+    """The argument `initial` in the dtype of the reduction."""
+    start = as_tensor(initial)
+    if start.ndim:
+        raise ShapeError(
+            f"np.{name}: initial= is a single number, not of shape {start.shape} "
+            f"(at {user_line()}).\nFix: combine the array with the result, as in np.add."
+        )
+    return cast(start, dtype)
+
+
+def _sum_forward(x: Any, *, axis: Axis, keepdims: Any, where: Any = None) -> Any:
+    if where is None:
+        return np.add.reduce(x, axis=axis, keepdims=keepdims)
+    return np.add.reduce(x, axis=axis, keepdims=keepdims, where=where)
+
+
+def _mean_forward(x: Any, *, axis: Axis, keepdims: bool, where: Any = None) -> Any:
+    if where is None:
+        return x.mean(axis=axis, keepdims=keepdims)
+    return x.mean(axis=axis, keepdims=keepdims, where=where)
 
 
 _sum = Primitive(
     "sum",
-    lambda x, *, axis, keepdims: np.add.reduce(x, axis=axis, keepdims=keepdims),
+    _sum_forward,
     [_sum_rule],
     formula=r"\textstyle\sum_i x_i",
     vjp_formulas=[r"\bar{z}"],
@@ -114,29 +162,10 @@ _sum = Primitive(
 
 _mean = Primitive(
     "mean",
-    lambda x, *, axis, keepdims: x.mean(axis=axis, keepdims=keepdims),
+    _mean_forward,
     [_mean_rule],
     formula=r"\textstyle\frac{1}{n} \sum_i x_i",
     vjp_formulas=[r"\frac{1}{n} \bar{z}"],
-)
-
-_var = Primitive(
-    "var",
-    lambda x, *, axis, keepdims, ddof: x.var(axis=axis, ddof=ddof, keepdims=keepdims),
-    [_var_rule],
-    formula=r"\textstyle\frac{1}{n - d} \sum_i (x_i - \mu)^2, \; \mu = \frac{1}{n} \sum_i x_i",
-    vjp_formulas=[r"\frac{2}{n - d} (x - \mu) \, \bar{z}"],
-    analytic=False,
-)
-
-_std = Primitive(
-    "std",
-    lambda x, *, axis, keepdims, ddof: x.std(axis=axis, ddof=ddof, keepdims=keepdims),
-    [_std_rule],
-    formula=r"\textstyle\sqrt{\frac{1}{n - d} \sum_i (x_i - \mu)^2}",
-    vjp_formulas=[r"\frac{x - \mu}{(n - d) \, z} \, \bar{z}"],
-    analytic=False,
-    kinks="where all elements are equal, and z = 0, the derivative is 0",
 )
 
 _prod = Primitive(
@@ -147,26 +176,6 @@ _prod = Primitive(
     vjp_formulas=[r"\bar{z} \textstyle\prod_{j \ne i} x_j"],
 )
 
-_max = Primitive(
-    "max",
-    lambda x, *, axis, keepdims: np.maximum.reduce(x, axis=axis, keepdims=keepdims),
-    [_extreme_rule],
-    formula=r"\max_i x_i",
-    vjp_formulas=[r"\bar{z} \, \frac{[x = z]}{\sum_i [x_i = z]}"],
-    analytic=False,
-    kinks="elements that tie for the largest share the gradient evenly",
-)
-
-_min = Primitive(
-    "min",
-    lambda x, *, axis, keepdims: np.minimum.reduce(x, axis=axis, keepdims=keepdims),
-    [_extreme_rule],
-    formula=r"\min_i x_i",
-    vjp_formulas=[r"\bar{z} \, \frac{[x = z]}{\sum_i [x_i = z]}"],
-    analytic=False,
-    kinks="elements that tie for the smallest share the gradient evenly",
-)
-
 
 @implements(np.sum)
 def sum_(
@@ -174,27 +183,30 @@ def sum_(
     axis: Axis = None,
     dtype: Any = None,
     out: None = None,
-    keepdims: Any = _MISSING,
-    initial: Any = _MISSING,
-    where: Any = _MISSING,
+    keepdims: Any = MISSING,
+    initial: Any = MISSING,
+    where: Any = MISSING,
 ) -> Any:
-    """Sum over `axis`; see `numpy.sum`.
+    """Sum over `axis`; `initial` may be a tensor too; see `numpy.sum`.
 
     Raises
     ------
     OperationError
-        ``out=``, ``initial=`` or ``where=`` was given.
+        ``out=`` was given.
 
     Examples
     --------
     >>> import tinygrad_bp as tg
-    >>> x = tg.Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
-    >>> np.sum(x, axis=0)
-    Tensor([4., 6.], made by sum)
+    >>> x = tg.Tensor([[1.0, 2.0], [3.0, np.nan]], requires_grad=True)
+    >>> np.sum(x, axis=0, where=~np.isnan(x))
+    Tensor([4., 2.], made by sum)
     """
-    if out is not None or initial is not _MISSING or where is not _MISSING:
-        _no_extras("sum", out, initial=initial, where=where)
-    return _sum(_cast(a, dtype), axis=axis, keepdims=keepdims is not _MISSING and bool(keepdims))
+    x, keep = cast(a, dtype), keepdims is not MISSING and bool(keepdims)
+    if out is None and initial is MISSING and where is MISSING:
+        return _sum(x, axis=axis, keepdims=keep)
+    no_out("sum", out)
+    z = _sum(x, axis=axis, keepdims=keep, **masked("sum", where, x))
+    return z if initial is MISSING else z + start_of("sum", initial, z.dtype)
 
 
 @implements(np.prod)
@@ -203,16 +215,16 @@ def prod(
     axis: Axis = None,
     dtype: Any = None,
     out: None = None,
-    keepdims: Any = _MISSING,
-    initial: Any = _MISSING,
-    where: Any = _MISSING,
+    keepdims: Any = MISSING,
+    initial: Any = MISSING,
+    where: Any = MISSING,
 ) -> Any:
     """Product over `axis`; its gradient is right where elements are 0; see `numpy.prod`.
 
     Raises
     ------
     OperationError
-        ``out=``, ``initial=`` or ``where=`` was given.
+        ``out=`` was given.
 
     Examples
     --------
@@ -222,8 +234,13 @@ def prod(
     >>> x.grad
     Tensor([6., 0., 0.])
     """
-    _no_extras("prod", out, initial=initial, where=where)
-    return _prod(_cast(a, dtype), axis=axis, keepdims=keepdims is not _MISSING and bool(keepdims))
+    x, keep = cast(a, dtype), keepdims is not MISSING and bool(keepdims)
+    if out is None and initial is MISSING and where is MISSING:
+        return _prod(x, axis=axis, keepdims=keep)
+    no_out("prod", out)
+    mask = masked("prod", where, x)
+    z = _prod(np.where(mask["where"], x, x.dtype.type(1)) if mask else x, axis=axis, keepdims=keep)
+    return z if initial is MISSING else z * start_of("prod", initial, z.dtype)
 
 
 @implements(np.mean)
@@ -232,16 +249,16 @@ def mean(
     axis: Axis = None,
     dtype: Any = None,
     out: None = None,
-    keepdims: Any = _MISSING,
+    keepdims: Any = MISSING,
     *,
-    where: Any = _MISSING,
+    where: Any = MISSING,
 ) -> Any:
     """Mean over `axis`; see `numpy.mean`.
 
     Raises
     ------
     OperationError
-        ``out=`` or ``where=`` was given.
+        ``out=`` was given.
 
     Examples
     --------
@@ -250,63 +267,46 @@ def mean(
     >>> np.mean(x)
     Tensor(3., made by mean)
     """
-    if out is not None or where is not _MISSING:
-        _no_extras("mean", out, where=where)
-    return _mean(_cast(a, dtype), axis=axis, keepdims=keepdims is not _MISSING and bool(keepdims))
+    x, keep = cast(a, dtype), keepdims is not MISSING and bool(keepdims)
+    if out is None and where is MISSING:
+        return _mean(x, axis=axis, keepdims=keep)
+    no_out("mean", out)
+    return _mean(x, axis=axis, keepdims=keep, **masked("mean", where, x))
 
 
-def _spread_of(primitive: Any, function: Any) -> Any:
-    """The function of tensors for `numpy.var` or `numpy.std`, which share their signature."""
-
-    @implements(function)
-    def measure(
-        a: Any,
-        axis: Axis = None,
-        dtype: Any = None,
-        out: None = None,
-        ddof: float = 0,
-        keepdims: Any = _MISSING,
-        *,
-        where: Any = _MISSING,
-        mean: Any = _MISSING,
-        correction: Any = _MISSING,
-    ) -> Any:
-        _no_extras(primitive.name, out, where=where, mean=mean)
-        return primitive(
-            _cast(a, dtype),
-            axis=axis,
-            keepdims=keepdims is not _MISSING and bool(keepdims),
-            ddof=ddof if correction is _MISSING else correction,
-        )
-
-    measure.__name__ = primitive.name
-    measure.__doc__ = f"""See `numpy.{primitive.name}`; `where` and `mean` are not available."""
-    return measure
+def _trace_rule(g: Any, out: Any, x: Any, *, offset: int, axis1: int, axis2: int) -> Any:
+    places = np.eye(x.shape[axis1], x.shape[axis2], offset, dtype=g.dtype)
+    lengths = [x.shape[i] if i in (axis1 % x.ndim, axis2 % x.ndim) else 1 for i in range(x.ndim)]
+    turned = places.T if axis1 % x.ndim > axis2 % x.ndim else places
+    return np.expand_dims(g, (axis1 % x.ndim, axis2 % x.ndim)) * turned.reshape(lengths)
 
 
-var = _spread_of(_var, np.var)
-std = _spread_of(_std, np.std)
+_trace = Primitive(
+    "trace",
+    lambda x, *, offset, axis1, axis2: np.trace(x, offset, axis1, axis2),
+    [_trace_rule],
+    formula=r"\textstyle\sum_i x_{i, i + k}",
+    vjp_formulas=[r"\bar{z} \, [j = i + k]"],
+)
 
 
-def _extreme_of(primitive: Any, *functions: Any) -> Any:
-    """The function of tensors for `numpy.max` or `numpy.min`, which share their signature."""
+@implements(np.trace)
+def trace(
+    a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: None = None
+) -> Any:
+    """Sum along a diagonal; see `numpy.trace`.
 
-    @implements(*functions)
-    def extreme(
-        a: Any,
-        axis: Axis = None,
-        out: None = None,
-        keepdims: Any = _MISSING,
-        initial: Any = _MISSING,
-        where: Any = _MISSING,
-    ) -> Any:
-        _no_extras(primitive.name, out, initial=initial, where=where)
-        return primitive(a, axis=axis, keepdims=keepdims is not _MISSING and bool(keepdims))
+    Raises
+    ------
+    OperationError
+        ``out=`` was given.
 
-    extreme.__name__ = primitive.name
-    extreme.__doc__ = f"""See `numpy.{primitive.name}`; ties share the gradient evenly."""
-    return extreme
-
-
-max_ = _extreme_of(_max, np.max, np.amax)
-min_ = _extreme_of(_min, np.min, np.amin)
+    Examples
+    --------
+    >>> import tinygrad_bp as tg
+    >>> np.trace(tg.Tensor([[1.0, 2.0], [3.0, 4.0]]), offset=1).item()
+    2.0
+    """
+    no_out("trace", out)
+    k, i, j = operator.index(offset), operator.index(axis1), operator.index(axis2)
+    return _trace(cast(a, dtype), offset=k, axis1=i, axis2=j)
