@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from tinygrad_bp.errors import DTypeError, NoGradPathError, OperationError, user_line
+from tinygrad_bp.core.mode import MODE
+from tinygrad_bp.errors import (
+    ArgumentError,
+    AxisError,
+    DTypeError,
+    IndexingError,
+    NoGradPathError,
+    OperationError,
+    ShapeError,
+    TgError,
+    user_line,
+)
 
 
 def named(tensor: Any) -> str:
@@ -53,4 +65,31 @@ def unknown(function: Any, why: str) -> OperationError:
         f"{name} cannot be differentiated: {why} (at {user_line()}).\n"
         f"Fix: write the rule as a tinygrad_bp.Primitive and register it with "
         f"tinygrad_bp.implements({name}); or, if no gradient is wanted, call it on t.data."
+    )
+
+
+def explain(error: Exception, name: str, values: Sequence[Any]) -> Exception:
+    """What NumPy said when a forward function failed, as an error of ours that says where."""
+    if isinstance(error, TgError):
+        return error
+    arrays = ", ".join(
+        f"{v.shape} {v.dtype}" if isinstance(v, (np.ndarray, np.generic)) else repr(v)[:40]
+        for v in values
+    )
+    path = MODE.get().path()
+    kind: type[TgError] = ShapeError
+    fix = "make shapes and axes fit, as with reshape, transpose, or an axis of length 1."
+    if isinstance(error, np.exceptions.AxisError):
+        kind, fix = AxisError, "name an axis that the array has."
+    elif isinstance(error, IndexError):
+        kind, fix = IndexingError, "stay within the shape."
+    elif isinstance(error, TypeError):
+        kind, fix = DTypeError, "pass numbers, or arrays of numbers, of a dtype that fits."
+    elif "zero-size" in str(error):
+        kind, fix = ArgumentError, "pass at least one element."
+    elif "integer powers" in str(error):
+        kind, fix = ArgumentError, "use floating-point numbers."
+    return kind(
+        f"{name}{f' in {path}' if path else ''} cannot work on inputs {arrays} "
+        f"(at {user_line()}): {error}\nFix: {fix}"
     )

@@ -14,7 +14,7 @@ import numpy as np
 
 from tinygrad_bp.core.graph import Variable
 from tinygrad_bp.core.messages import named, unknown
-from tinygrad_bp.core.registry import FUNCTIONS
+from tinygrad_bp.core.registry import FUNCTIONS, LATE, UFUNC_METHODS
 from tinygrad_bp.errors import ConversionError, InplaceError, ShapeError, user_line
 
 if TYPE_CHECKING:
@@ -209,6 +209,21 @@ class ArrayMethods:
         result: Tensor = FUNCTIONS[operator.getitem](self, index)
         return result
 
+    @property
+    def at(self) -> Any:
+        """Copies with some elements changed, in place of writing to them.
+
+        ``x.at[index].set(v)``, and ``add``, ``subtract``, ``multiply``, ``divide``, ``power``,
+        ``min``, ``max``; `index` is whatever ``x[index]`` takes, and gradients flow to `x` and `v`.
+
+        Examples
+        --------
+        >>> import tinygrad_bp as tg
+        >>> tg.Tensor([1.0, 2.0, 3.0]).at[-1].set(0.0)
+        Tensor([1., 2., 0.])
+        """
+        return FUNCTIONS["at"](self)
+
     def item(self) -> Any:
         """The only element, as a Python number."""
         if self._data.size != 1:
@@ -236,8 +251,8 @@ class ArrayMethods:
         raise InplaceError(
             f"the elements of a tensor{named(self)} {self.shape} cannot be written to (at "
             f"{user_line()}). Nothing was changed.\n"
-            "Fix: compute a new tensor, as with np.where(mask, values, t) or np.stack; to change "
-            "all of a leaf, use t.assign(values)."
+            "Fix: compute a new tensor, as with t = t.at[index].set(value), np.where(mask, values, "
+            "t) or np.stack; to change all of a leaf, use t.assign(values)."
         )
 
     def __contains__(self, value: Any) -> bool:
@@ -289,23 +304,29 @@ class ArrayMethods:
         function = FUNCTIONS.get(ufunc)
         if len(inputs) == 1 and function is not None and not kwargs and method == "__call__":
             return function(inputs[0])
-        for x in (*inputs, *(kwargs.get("out") or ())):
+        out = kwargs.pop("out", None) or ()
+        for x in (*inputs, *out):
             if not isinstance(x, _OPERANDS):
                 return NotImplemented
             if isinstance(x, np.ndarray) and x.dtype == object:
                 raise unknown(ufunc, "an array of objects is among its arguments")
-        if kwargs.get("out") is not None:
+        if any(x is not None for x in out):
             raise InplaceError(
                 f"np.{ufunc.__name__} with out=, or an operator like +=, cannot write the result "
                 f"of a tensor into an array (at {user_line()}). Nothing was changed.\n"
                 "Fix: x = x + t in place of x += t."
             )
         if function is None:
+            for load in LATE:
+                load()
+            function = FUNCTIONS.get(ufunc)
+        if function is None:
             raise unknown(ufunc, "it has no rule")
-        if method != "__call__" or kwargs:
-            asked = f"the method {method!r}" if method != "__call__" else ", ".join(kwargs)
-            raise unknown(ufunc, f"no rule is written for {asked}")
-        return function(*inputs)
+        if hasattr(function, "method"):  # it gives a constant
+            return function.method(method, *inputs, **kwargs)
+        if method == "__call__" and not kwargs:
+            return function(*inputs)
+        return UFUNC_METHODS[method](ufunc, *inputs, **kwargs)
 
     def __array_function__(
         self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]

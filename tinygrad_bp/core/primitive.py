@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,20 +17,14 @@ import numpy as np
 from tinygrad_bp.core.anomaly import check_finite
 from tinygrad_bp.core.cotangents import sum_to_shape
 from tinygrad_bp.core.graph import NO_PARAMS, NOTHING, Node, clock
+from tinygrad_bp.core.messages import explain
 from tinygrad_bp.core.mode import MODE
 from tinygrad_bp.core.registry import FUNCTIONS, PRIMITIVES
 from tinygrad_bp.core.tensor import Tensor, constant, recorded, share_memory
 from tinygrad_bp.errors import (
     INSIDE,
     ArgumentError,
-    AxisError,
-    DTypeError,
-    IndexingError,
-    OperationError,
-    ShapeError,
-    TgError,
     VJPError,
-    user_line,
 )
 
 _new = object.__new__
@@ -200,7 +194,7 @@ class Primitive:
             else:
                 out = self.forward(*values, **params) if params else self.forward(*values)
         except (ValueError, TypeError, IndexError) as error:
-            raise _explain(error, self.name, values) from error
+            raise explain(error, self.name, values) from error
         saved = None
         if self.saves:
             out, saved = out
@@ -256,33 +250,6 @@ class Primitive:
         return f"<Primitive {self.name}>"
 
 
-def _explain(error: Exception, name: str, values: Sequence[Any]) -> Exception:
-    """What NumPy said when a forward function failed, as an error of ours that says where."""
-    if isinstance(error, TgError):
-        return error
-    arrays = ", ".join(
-        f"{v.shape} {v.dtype}" if isinstance(v, (np.ndarray, np.generic)) else repr(v)[:40]
-        for v in values
-    )
-    path = MODE.get().path()
-    kind: type[TgError] = ShapeError
-    fix = "make shapes and axes fit, as with reshape, transpose, or an axis of length 1."
-    if isinstance(error, np.exceptions.AxisError):
-        kind, fix = AxisError, "name an axis that the array has."
-    elif isinstance(error, IndexError):
-        kind, fix = IndexingError, "stay within the shape."
-    elif isinstance(error, TypeError):
-        kind, fix = DTypeError, "pass numbers, or arrays of numbers, of a dtype that fits."
-    elif "zero-size" in str(error):
-        kind, fix = ArgumentError, "pass at least one element."
-    elif "integer powers" in str(error):
-        kind, fix = ArgumentError, "use floating-point numbers."
-    return kind(
-        f"{name}{f' in {path}' if path else ''} cannot work on inputs {arrays} "
-        f"(at {user_line()}): {error}\nFix: {fix}"
-    )
-
-
 def implements(*functions: Any) -> Callable[[F], F]:
     """Register a function of tensors as what answers for NumPy functions of the same signature."""
 
@@ -294,47 +261,6 @@ def implements(*functions: Any) -> Callable[[F], F]:
         return function
 
     return register
-
-
-def without_derivative(functions: Mapping[Any, str]) -> None:
-    """Register NumPy functions whose results are constants, each with the reason why."""
-    for function, why in functions.items():
-        FUNCTIONS[function] = _Constant(function, why)
-
-
-class _Constant:
-    """A NumPy function applied to the arrays of its tensors; what comes out is a constant."""
-
-    __slots__ = ("function", "why")
-
-    def __init__(self, function: Callable[..., Any], why: str) -> None:
-        self.function = function
-        self.why = why
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if kwargs.get("out") is not None:
-            raise OperationError(
-                f"{self.function.__name__} with out= is not available on tensors.\n"
-                "Fix: leave out= away and use what is returned."
-            )
-        values = [_arrays(x) for x in args]
-        try:
-            out = self.function(*values, **{name: _arrays(v) for name, v in kwargs.items()})
-        except (ValueError, TypeError, IndexError) as error:
-            raise _explain(error, self.function.__name__, values) from error
-        if isinstance(out, (np.ndarray, np.generic)):
-            needed = any(isinstance(x, Tensor) and x.requires_grad for x in args)
-            return constant(out, args, self.function.__name__ if needed else None)
-        return out
-
-
-def _arrays(value: Any) -> Any:
-    """The value with every tensor, also inside lists and tuples, replaced by its array."""
-    if isinstance(value, Tensor):
-        return value._data
-    if type(value) in (list, tuple):
-        return type(value)(_arrays(v) for v in value)
-    return value
 
 
 def _cast(x: Any, *, dtype: Any) -> Any:

@@ -19,3 +19,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 
 #: Called, each time, before an unknown ufunc is refused: they register what libraries bring along.
 LATE: list[Callable[[], None]] = []
+
+#: What answers for the methods of ufuncs, and for their call with keywords, by the method's name:
+#: ``function(ufunc, *inputs, **keywords)``.
+UFUNC_METHODS: dict[str, Callable[..., Any]] = {}

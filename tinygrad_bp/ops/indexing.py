@@ -77,13 +77,28 @@ def getitem(x: Any, index: Any) -> Any:
     kind = type(index)
     if kind is int or kind is slice:
         return _slice(x, index=index)
-    if kind is tuple:
-        index = tuple(part if isinstance(part, _BASIC) else _array(part) for part in index)
-        basic = all(isinstance(part, _BASIC) and type(part) is not bool for part in index)
-    else:
-        index = index if isinstance(index, _BASIC) else _array(index)
-        basic = isinstance(index, _BASIC) and kind is not bool
+    index = normalized(index)
+    parts = index if kind is tuple else (index,)
+    basic = all(isinstance(part, _BASIC) and type(part) is not bool for part in parts)
     return _slice(x, index=index) if basic else _gather(x, index=index)
+
+
+def normalized(index: Any) -> Any:
+    """An index with its lists and tensors as arrays.
+
+    Raises
+    ------
+    IndexingError
+        It is not made of integers and booleans.
+
+    Examples
+    --------
+    >>> normalized((0, [1, 2]))
+    (0, array([1, 2]))
+    """
+    if type(index) is tuple:
+        return tuple(part if isinstance(part, _BASIC) else _array(part) for part in index)
+    return index if isinstance(index, _BASIC) else _array(index)
 
 
 def _array(part: Any) -> Any:
