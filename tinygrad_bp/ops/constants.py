@@ -11,6 +11,8 @@ _TRUTH = "the result is a truth value"
 _POSITION = "the result is a position or a count"
 _FACT = "the result does not depend on the values"
 _TEXT = "the result is text"
+_SET = "the result is a set of values, whose size changes with them"
+_FILE = "the values are written to a file"
 
 _COMPARISONS = (
     np.less,
@@ -36,6 +38,8 @@ _COMPARISONS = (
     np.array_equal,
     np.array_equiv,
     np.isin,
+    np.isreal,
+    np.iscomplex,
 )
 _STEPS = (
     np.sign,
@@ -52,19 +56,40 @@ _STEPS = (
     np.invert,
     np.left_shift,
     np.right_shift,
+    np.bitwise_count,
+    np.gcd,
+    np.lcm,
+    np.packbits,
+    np.unpackbits,
 )
 _POSITIONS = (
     np.argmax,
     np.argmin,
     np.argsort,
+    np.argpartition,
+    np.lexsort,
+    np.nanargmax,
+    np.nanargmin,
     np.argwhere,
     np.count_nonzero,
     np.nonzero,
     np.flatnonzero,
     np.searchsorted,
     np.digitize,
-    np.bincount,
+    np.ravel_multi_index,
+    np.unravel_index,
+    np.ix_,
+)
+_SETS = (
     np.unique,
+    np.unique_all,
+    np.unique_counts,
+    np.unique_inverse,
+    np.unique_values,
+    np.intersect1d,
+    np.setdiff1d,
+    np.setxor1d,
+    np.union1d,
 )
 _FACTS = (
     np.shape,
@@ -73,15 +98,21 @@ _FACTS = (
     np.zeros_like,
     np.ones_like,
     np.empty_like,
-    np.full_like,
     np.result_type,
+    np.common_type,
+    np.min_scalar_type,
     np.can_cast,
     np.iscomplexobj,
     np.isrealobj,
     np.shares_memory,
     np.may_share_memory,
+    np.diag_indices_from,
+    np.tril_indices_from,
+    np.triu_indices_from,
+    np.einsum_path,
 )
 _TEXTS = (np.array_repr, np.array_str, np.array2string)
+_FILES = (np.save, np.savetxt, np.savez, np.savez_compressed)
 
 for _functions, _why in (
     (_COMPARISONS, _TRUTH),
@@ -89,5 +120,7 @@ for _functions, _why in (
     (_POSITIONS, _POSITION),
     (_FACTS, _FACT),
     (_TEXTS, _TEXT),
+    (_SETS, _SET),
+    (_FILES, _FILE),
 ):
     without_derivative(dict.fromkeys(_functions, _why))
