@@ -26,6 +26,10 @@ def test_heaviside_has_a_derivative_in_its_value_at_zero_alone():
 def test_copysign_is_flat_in_zero_by_convention_and_minds_the_sign_of_zero():
     assert slopes(lambda x: np.copysign(x, -1.0), [-2.0, 0.0, 3.0]) == [1.0, 0.0, -1.0]
     assert slopes(lambda x: np.copysign(x, -0.0), [2.0], np.float32) == [-1.0]
+    x, y = tg.Tensor([1.0, 2.0], requires_grad=True), tg.Tensor([-3.0], requires_grad=True)
+    np.copysign(x, y).sum().backward()
+    np.testing.assert_array_equal(x.grad.data, [-1.0, -1.0])
+    assert y.grad is None
 
 
 def test_ldexp_scales_by_powers_of_two_exactly():
