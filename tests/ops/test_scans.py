@@ -89,7 +89,7 @@ def test_log_of_running_sums_is_stable_far_from_zero():
     share = 1 / (1 + np.exp(-1.0))
     np.testing.assert_allclose(scans.logcumsumexp(leaf(x)).data, np.logaddexp.accumulate(x))
     np.testing.assert_allclose(
-        slopes(scans.logcumsumexp, x), [1, 1, 1 + share, 1 - share], rtol=1e-14
+        slopes(scans.logcumsumexp, x), [1, 1, 1 + share, 1 - share], rtol=1e-12
     )
     far = slopes(scans.logcumsumexp, -x, [0, 0, 0, 1])
     np.testing.assert_allclose(far, [1, 0, 0, 0], atol=1e-300)
@@ -104,7 +104,7 @@ def test_log_of_running_sums_of_nothing_at_first():
 
 
 def test_log_of_running_sums_does_not_overflow_at_infinity():
-    found = slopes(scans.logcumsumexp, [0.0, np.inf, 1.0])
+    found = slopes(scans.logcumsumexp, [0.0, np.inf, 1000.0])
     np.testing.assert_array_equal(found, [1, 2, 0])
 
 

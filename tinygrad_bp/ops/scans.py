@@ -154,12 +154,13 @@ _cummin = _running(np.minimum, "min", "smallest")
 def _logcumsumexp_rule(g: Any, out: Any, x: Any, *, axis: int) -> Any:
     """Each z_k is reached from x_k by way of the z before it; no exponent is above 0."""
     after = _shifted(out, axis, 1, np.inf)
-    both = np.isfinite(out) & np.isfinite(after)
+    finite = np.isfinite(out)
+    both = finite & np.isfinite(after)
     step = np.where(both, out, 0) - np.where(both, after, 0)
     factors = np.where(both, np.exp(step), out == after)
     reached = apply(_recurrence, factors, g, axis=axis, reverse=True)
-    share = np.exp(x - np.where(np.isfinite(out), out, 0))
-    return np.where(np.isfinite(out), share, x == np.inf) * reached
+    share = np.exp(np.where(finite, x, 0) - np.where(finite, out, 0))
+    return np.where(finite, share, x == np.inf) * reached
 
 
 _logcumsumexp = Primitive(
