@@ -22,6 +22,7 @@ from tinygrad_bp.core import (
     implements,
     is_grad_enabled,
     no_grad,
+    primitive,
     without_derivative,
 )
 
@@ -48,6 +49,7 @@ __all__ = [
     "no_grad",
     "ops",
     "optim",
+    "primitive",
     "testing",
     "train",
     "without_derivative",

@@ -3,6 +3,7 @@
 from tinygrad_bp.core.backward import backward_pass
 from tinygrad_bp.core.constant import without_derivative
 from tinygrad_bp.core.cotangents import Sparse
+from tinygrad_bp.core.custom import primitive
 from tinygrad_bp.core.graph import Node
 from tinygrad_bp.core.hooks import HookHandle
 from tinygrad_bp.core.mode import detect_anomaly, enable_grad, is_grad_enabled, no_grad
@@ -25,5 +26,6 @@ __all__ = [
     "implements",
     "is_grad_enabled",
     "no_grad",
+    "primitive",
     "without_derivative",
 ]

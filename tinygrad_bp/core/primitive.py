@@ -102,19 +102,6 @@ class Primitive:
     Tensor([ 3., 12.])
     """
 
-    __slots__ = (
-        "analytic",
-        "formula",
-        "forward",
-        "kinks",
-        "name",
-        "once",
-        "saves",
-        "view",
-        "vjp_formulas",
-        "vjps",
-    )
-
     def __init__(
         self,
         name: str,

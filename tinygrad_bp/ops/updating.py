@@ -146,7 +146,7 @@ class At:
     def _one_by_one(self, ufunc: Callable[..., Any], values: Any) -> Any:
         x = self._x
         spread = np.reshape(np.broadcast_to(self._fitting(values), self._shape), -1)
-        result = np.copy(np.reshape(x, -1))
+        result: Any = np.copy(np.reshape(x, -1))
         for elements, places in _rounds(x.shape, self._index):
             result = set_(result, ufunc(result[elements], spread[places]), index=elements)
         return np.reshape(result, x.shape)

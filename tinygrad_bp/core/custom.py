@@ -1,0 +1,174 @@
+"""`primitive`: an operation of one's own, its rules beside it, watched while it runs."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygrad_bp.core.primitive import Primitive, Rule
+from tinygrad_bp.core.registry import PRIMITIVES
+from tinygrad_bp.errors import ArgumentError, DTypeError, InplaceError, user_line
+
+# Where the decorated functions stand, so that running a notebook's cell again may replace one.
+_HOMES: dict[str, str] = {}
+
+
+def primitive(
+    *vjps: Rule | None,
+    name: str | None = None,
+    formula: str = "",
+    vjp_formulas: Sequence[str] | None = None,
+    analytic: bool = True,
+    kinks: str = "",
+    once: bool = False,
+) -> Callable[[Callable[..., Any]], Primitive]:
+    r"""Make a function of arrays a differentiable operation: a decorator that takes its rules.
+
+    The function and its rules are plain NumPy. What they must not do is watched: inputs cannot be
+    written to, and the number, shape and dtype of what comes back are checked, with an error that
+    names the operation. `Primitive` has more options and does not watch.
+
+    Parameters
+    ----------
+    *vjps : callable or None
+        One rule per input, in order: ``rule(g, out, *inputs, **keywords)`` returns the cotangent
+        of that input, given the cotangent `g` of the output; None for an input that has no
+        derivative. Rules also run on tensors, which is what gives higher derivatives: they are
+        written with NumPy functions and operators.
+    name : str, optional
+        Shown in pictures and messages; the name of the function unless given.
+    formula : str
+        The operation in LaTeX, the inputs named as in the rules.
+    vjp_formulas : sequence of str, optional
+        The rules in LaTeX, in which ``\bar{z}`` is the cotangent of the output.
+    analytic : bool, default True
+        Whether the complex step applies to it.
+    kinks : str
+        Where there is no derivative, and what the rules say there.
+    once : bool, default False
+        Whether the rules hold for the first derivative only, so that a second one is an error. They
+        then get arrays always, and may call anything.
+
+    Returns
+    -------
+    decorator
+        Makes a `Primitive` of the function, to be called with tensors, arrays and numbers. Keyword
+        arguments of the function are passed to the rules too; they are not differentiated.
+
+    Raises
+    ------
+    ArgumentError
+        When decorating: the number of rules is not that of the inputs, or the name is taken.
+    InplaceError
+        When called: the function or a rule writes into an input.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_bp as tg
+    >>> @tg.primitive(lambda g, out, x, *, order: g * order * x ** (order - 1))
+    ... def monomial(x, *, order):
+    ...     return x**order
+    >>> x = tg.Tensor([1.0, 2.0], requires_grad=True)
+    >>> monomial(x, order=3).sum().backward()
+    >>> x.grad
+    Tensor([ 3., 12.])
+    """
+
+    def decorate(function: Callable[..., Any]) -> Primitive:
+        if not callable(function):
+            raise ArgumentError(
+                f"@primitive stands over {getattr(vjps[0], '__name__', 'a function')!r} without "
+                f"its rules (at {user_line()}).\n"
+                "Fix: @primitive(rule_of_x, rule_of_y), with one rule per input."
+            )
+        title = name or function.__name__
+        _check_rules(title, function, vjps)
+        home = f"{function.__module__}.{function.__qualname__}"
+        if title in PRIMITIVES and _HOMES.get(title) == home:
+            del PRIMITIVES[title]
+        guarded = [
+            None if rule is None else _guarded(rule, f"the rule of {title!r} for input {i}")
+            for i, rule in enumerate(vjps)
+        ]
+        made = Primitive(
+            title,
+            _checked(_guarded(function, repr(title)), title),
+            guarded,
+            formula=formula,
+            vjp_formulas=[""] * len(vjps) if vjp_formulas is None else vjp_formulas,
+            analytic=analytic,
+            kinks=kinks,
+            once=once,
+        )
+        functools.update_wrapper(made, function)  # its help is the function's
+        _HOMES[title] = home
+        return made
+
+    return decorate
+
+
+def _check_rules(title: str, function: Callable[..., Any], vjps: Sequence[Any]) -> None:
+    """Refuse a number of rules that is not the number of inputs."""
+    kinds = [p.kind for p in inspect.signature(function).parameters.values()]
+    inputs = sum(
+        k in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        for k in kinds
+    )
+    if inspect.Parameter.VAR_POSITIONAL in kinds or inputs == len(vjps):
+        return
+    raise ArgumentError(
+        f"@primitive: {title!r} has {inputs} inputs and {len(vjps)} rules (at {user_line()}).\n"
+        "Fix: one rule per input, None for an input that has no derivative; what is no input is a "
+        "keyword, after * in the signature."
+    )
+
+
+def _guarded(function: Callable[..., Any], who: str) -> Callable[..., Any]:
+    """The function with its arrays locked while it runs."""
+
+    def call(*arguments: Any, **keywords: Any) -> Any:
+        try:
+            return function(*[_locked(a) for a in arguments], **keywords)
+        except ValueError as error:
+            if "read-only" not in str(error):
+                raise
+            raise InplaceError(
+                f"{who} writes into an array that was handed to it: {error}. Nothing was changed.\n"
+                "Fix: write into a copy, x = x.copy(), or compute a new array."
+            ) from error
+
+    return call
+
+
+def _locked(a: Any) -> Any:
+    if type(a) is not np.ndarray:
+        return a
+    view = a.view()
+    view.flags.writeable = False
+    return view
+
+
+def _checked(forward: Callable[..., Any], title: str) -> Callable[..., Any]:
+    """The forward function with its result in memory of its own."""
+
+    def call(*inputs: Any, **keywords: Any) -> Any:
+        out = forward(*inputs, **keywords)
+        if isinstance(out, (bool, int, float, complex)):
+            return np.asarray(out)[()]
+        if not isinstance(out, (np.ndarray, np.generic)) or out.dtype.kind not in "fiubc":
+            raise DTypeError(
+                f"{title!r} returned a {type(out).__name__}, not an array of numbers (at "
+                f"{user_line()}).\nFix: return one array; for several results, an array each from "
+                "an operation each, or one array of all, to be indexed."
+            )
+        if isinstance(out, np.ndarray) and any(
+            isinstance(x, np.ndarray) and np.may_share_memory(out, x) for x in inputs
+        ):
+            return out.copy()
+        return out
+
+    return call
