@@ -23,6 +23,7 @@ from tinygrad_bp.core import (
     is_grad_enabled,
     no_grad,
     primitive,
+    record_grads,
     without_derivative,
 )
 
@@ -50,6 +51,7 @@ __all__ = [
     "ops",
     "optim",
     "primitive",
+    "record_grads",
     "testing",
     "train",
     "without_derivative",

@@ -171,3 +171,35 @@ def test_numbers_that_come_in_not_finite_are_not_blamed_on_the_operation():
     x = tg.Tensor([np.inf], requires_grad=True)
     with tg.detect_anomaly():
         assert np.isinf((x * 2.0).item())
+
+
+def _through_data(x):
+    x.data[0] = 5.0
+
+
+def _through_a_shared_array(x):
+    x.detach().data[...] = 0.0
+
+
+@pytest.mark.parametrize("write", [_through_data, _through_a_shared_array])
+def test_anomaly_detection_notices_arrays_that_are_written_into(write):
+    x = tg.Tensor([1.0, 2.0], requires_grad=True)
+    with tg.detect_anomaly():
+        loss = (x * x).sum()
+        write(x)
+        words = r"input 0 \(2,\) of 'multiply' at test_mode.py:\d+ was written into since"
+        with pytest.raises(errors.InplaceError, match=words):
+            loss.backward()
+        assert x.grad is None
+        (x * x).sum().backward()
+    np.testing.assert_array_equal(x.grad.data, 2 * x.data)
+
+
+def test_anomaly_detection_notices_a_write_into_an_intermediate_value():
+    x = tg.Tensor([1.0, 2.0], requires_grad=True)
+    with tg.detect_anomaly():
+        h = np.exp(x)
+        loss = h.sum()
+        h.data[0] = 7.0
+        with pytest.raises(errors.InplaceError, match=r"written into"):
+            loss.backward()

@@ -9,6 +9,7 @@ from tinygrad_bp.core.hooks import HookHandle
 from tinygrad_bp.core.mode import detect_anomaly, enable_grad, is_grad_enabled, no_grad
 from tinygrad_bp.core.primitive import Primitive, implements
 from tinygrad_bp.core.registry import FUNCTIONS, PRIMITIVES
+from tinygrad_bp.core.tape import record_grads
 from tinygrad_bp.core.tensor import Tensor, as_tensor
 
 __all__ = [
@@ -27,5 +28,6 @@ __all__ = [
     "is_grad_enabled",
     "no_grad",
     "primitive",
+    "record_grads",
     "without_derivative",
 ]

@@ -1,14 +1,15 @@
-"""The check behind `detect_anomaly`: which operation first made a number that is not finite."""
+"""The checks behind `detect_anomaly`: numbers that are not finite, and arrays written into."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import numpy as np
 
-from tinygrad_bp.core.mode import MODE
-from tinygrad_bp.errors import NonFiniteError, user_line
+from tinygrad_bp.core.mode import MODE, Mode
+from tinygrad_bp.errors import InplaceError, NonFiniteError, user_line
 
 if TYPE_CHECKING:
     from tinygrad_bp.core.graph import Node
@@ -52,3 +53,44 @@ def check_finite(name: str, values: Sequence[Any], out: Any, node: Node | None =
         f"Inputs: {ranges}\n"
         "Fix: keep the inputs inside the domain, as with np.clip, or use a stable form."
     )
+
+
+class Watched(Mode):
+    """The mode of a node recorded under `detect_anomaly`: it knows what the arrays held then."""
+
+    __slots__ = ("prints",)
+
+    prints: list[int | None]
+
+
+def watched(mode: Mode, arrays: Sequence[Any]) -> Watched:
+    """The mode, with a checksum of each array that a node keeps."""
+    result = Watched(mode.recording, mode.anomaly, mode.module, mode.parent)
+    result.prints = [_checksum(a) for a in arrays]
+    return result
+
+
+def _checksum(a: Any) -> int | None:
+    return crc32(np.ascontiguousarray(a).data) if isinstance(a, np.ndarray) and a.size else None
+
+
+def check_unwritten(node: Node) -> None:
+    """Raise where an array that a node keeps was written into, past the graph.
+
+    Raises
+    ------
+    InplaceError
+    """
+    if not isinstance(node.mode, Watched):
+        return
+    arrays = [*node.values, node.out]
+    for i, (a, before) in enumerate(zip(arrays, node.mode.prints, strict=True)):
+        if before is not None and _checksum(a) != before:
+            what = "the output" if i == len(arrays) - 1 else f"input {i}"
+            raise InplaceError(
+                f"{what} {a.shape} of {node.primitive.name!r}{node.where()} was written into "
+                "since, as by t.data[...] = value or through an array that shares its memory. No "
+                "gradient was changed.\n"
+                "Fix: t.assign(values) after the backward pass, t.at[index].set(value) for a new "
+                "tensor, or a copy of the array that is written to."
+            )

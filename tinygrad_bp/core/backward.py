@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_bp.core.anomaly import check_finite
+from tinygrad_bp.core.anomaly import check_finite, check_unwritten
 from tinygrad_bp.core.cotangents import (
     BORROWED,
     FRESH,
@@ -27,7 +27,7 @@ from tinygrad_bp.core.cotangents import (
     is_new,
 )
 from tinygrad_bp.core.graph import NOTHING, Node, Variable
-from tinygrad_bp.core.mode import MODE
+from tinygrad_bp.core.mode import MODE, TAPE
 from tinygrad_bp.errors import GraphError, InplaceError, VJPError, in_words
 
 
@@ -83,7 +83,7 @@ def backward_pass(
     VJPError
         A rule returned something that does not fit its input.
     """
-    watch, ndarray = MODE.get().anomaly, np.ndarray
+    watch, tape, ndarray = MODE.get().anomaly, TAPE.get(), np.ndarray
     plain = record is None and not watch
     leaves: dict[int, tuple[Any, Any, int]] = {}
     visited: list[Node] = []
@@ -103,6 +103,10 @@ def backward_pass(
             g = apply_hooks(node.hooks, g)
             hooked.append(node)
         visited.append(node)
+        if tape is not None:
+            tape.add(node, g)
+        if watch:
+            check_unwritten(node)
         if wanted is not None and node.number in wanted.nodes:
             wanted.nodes[node.number] = g
             if node.number == oldest:  # all that is pending is not older
@@ -162,6 +166,9 @@ def backward_pass(
         if not heap:
             break
         node, g, _ = pending.pop(heappop(heap))
+    if tape is not None:
+        for leaf, g, _ in leaves.values():
+            tape.add(leaf, g)
     if wanted is None:
         return Gradients(list(leaves.values()), visited, hooked)
     return Gradients(wanted.found(leaves), visited, hooked, wanted.beyond)

@@ -66,6 +66,8 @@ class ArrayMethods:
     node: Any
     name: str | None
     requires_grad: bool
+    shape: Any
+    dtype: Any
 
     __add__, __radd__ = _binary(np.add), _reflected(np.add)
     __sub__, __rsub__ = _binary(np.subtract), _reflected(np.subtract)
@@ -178,12 +180,6 @@ class ArrayMethods:
         return self._numpy(np.transpose)
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """Length of each axis."""
-        shape: tuple[int, ...] = self._data.shape
-        return shape
-
-    @property
     def ndim(self) -> int:
         """Number of axes."""
         return len(self._data.shape)
@@ -192,12 +188,6 @@ class ArrayMethods:
     def size(self) -> int:
         """Number of elements."""
         return int(self._data.size)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the elements."""
-        dtype: np.dtype[Any] = self._data.dtype
-        return dtype
 
     def __len__(self) -> int:
         return len(self._data)

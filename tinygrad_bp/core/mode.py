@@ -68,6 +68,9 @@ class Mode:
 
 MODE: ContextVar[Mode] = ContextVar("tinygrad_bp_mode", default=Mode())  # noqa: B039 - immutable
 
+#: What sees every gradient of a backward pass: a `record_grads`, or None.
+TAPE: ContextVar[Any] = ContextVar("tinygrad_bp_tape", default=None)
+
 
 def is_grad_enabled() -> bool:
     """Whether operations are being recorded.
@@ -203,7 +206,9 @@ class detect_anomaly(_Switch):  # noqa: N801 - named as the field names it
 
     The error is a `NonFiniteError` that names the operation, the module, the line, and the
     ranges of its inputs; it is raised in the forward pass, or in the backward pass when a rule
-    does so. Each operation then costs several times as much.
+    does so. The backward pass of what was recorded here also notices arrays that were written into
+    past the graph, as by ``t.data[0] = 1``: an `InplaceError`. Each operation then costs several
+    times as much.
 
     Examples
     --------

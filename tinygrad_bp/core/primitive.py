@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from tinygrad_bp.core.anomaly import check_finite
+from tinygrad_bp.core.anomaly import check_finite, watched
 from tinygrad_bp.core.cotangents import sum_to_shape
 from tinygrad_bp.core.graph import NO_PARAMS, NOTHING, Node, clock
 from tinygrad_bp.core.messages import explain
@@ -199,7 +199,7 @@ class Primitive:
             node.params = params or NO_PARAMS
             node.saved = saved
             node.out = out
-            node.mode = mode
+            node.mode = watched(mode, (*values, out)) if mode.anomaly else mode
             node.number = next(clock)
             node.hooks = node.freed_at = None
             frame = _getframe(2)  # the caller of apply is always one of ours

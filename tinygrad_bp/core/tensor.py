@@ -10,17 +10,16 @@ import numpy.typing as npt
 
 from tinygrad_bp.core.backward import backward_pass
 from tinygrad_bp.core.cotangents import apply_hooks, starting_cotangent
-from tinygrad_bp.core.graph import Node, Variable, Version, release
+from tinygrad_bp.core.graph import Node, Version, release
 from tinygrad_bp.core.hooks import Hook, HookHandle, KeepGradient, keep_gradients, retains
 from tinygrad_bp.core.messages import named, no_path, numbers, require_float
 from tinygrad_bp.core.methods import _COMMON, ArrayMethods
 from tinygrad_bp.core.mode import enable_grad, is_grad_enabled
 from tinygrad_bp.core.registry import PRIMITIVES
+from tinygrad_bp.core.values import Values
 from tinygrad_bp.errors import (
-    DTypeError,
     GradientNotKeptError,
     GraphError,
-    InplaceError,
     ShapeError,
     user_line,
     user_place,
@@ -29,7 +28,7 @@ from tinygrad_bp.errors import (
 Array = npt.NDArray[Any]
 
 
-class Tensor(Variable, ArrayMethods):
+class Tensor(Values, ArrayMethods):
     """An n-dimensional array that records what is computed from it, for the backward pass.
 
     NumPy's functions and operators work on tensors and record themselves: ``np.sin(t)``,
@@ -74,7 +73,7 @@ class Tensor(Variable, ArrayMethods):
     Tensor([2., 4., 6.])
     """
 
-    __slots__ = ("_cut", "_grad", "name")
+    __slots__ = ("_cut",)
     __array_priority__ = 1000.0
 
     def __init__(
@@ -95,49 +94,8 @@ class Tensor(Variable, ArrayMethods):
         self.version = Version()
         self.hooks = None
         self.name = name
-        self._grad: Tensor | None = None
+        self._grad = None
         self._cut: str | None = None
-
-    @property
-    def data(self) -> Any:
-        """The values: an array in the memory of the tensor, or a NumPy scalar.
-
-        Setting it, as ``w.data = values`` and ``w.data -= step`` do, gives a leaf other memory. The
-        graph learns of it, as it does of `assign`; of what is written *into* the array, as by
-        ``w.data[0] = 1``, it cannot.
-
-        Raises
-        ------
-        InplaceError
-            When it is set: the tensor is an intermediate value of a graph.
-        DTypeError
-            When it is set: no numbers, or none for which the tensor could require a gradient.
-        ShapeError
-            When it is set: the gradient that the tensor has is of another shape or dtype.
-        """
-        return self._data
-
-    @data.setter
-    def data(self, values: Any) -> None:
-        array = numbers(values._data if isinstance(values, Tensor) else values)
-        if self.node is not None:
-            raise InplaceError(
-                f"the values of a tensor{named(self)} {self.shape} cannot be set: they were made "
-                f"by {self.node.primitive.name!r}{self.node.where()} (at {user_line()}).\n"
-                "Fix: compute a new tensor, or take a copy first: Tensor(t.detach())."
-            )
-        require_float(self.requires_grad, array.dtype, self.name)
-        grad = self._grad
-        if grad is not None and (grad.shape != array.shape or grad.dtype != array.dtype):
-            raise ShapeError(
-                f"values of shape {array.shape} and dtype {array.dtype} do not go with the "
-                f"gradient of a tensor{named(self)} of shape {self.shape} and dtype {self.dtype} "
-                f"(at {user_line()}). Nothing was changed.\nFix: set t.grad = None first."
-            )
-        if array is not self._data or self.version is None:
-            self.version = Version()
-        self.version.advance(user_place())
-        self._data = array
 
     @property
     def is_leaf(self) -> bool:
@@ -310,54 +268,6 @@ class Tensor(Variable, ArrayMethods):
         result = constant(self._data, (self,), "detach()" if self.requires_grad else None)
         share_memory(result, self)
         return result
-
-    def assign(self, values: Any) -> Tensor:
-        """Write new values into this leaf, in place: the one door for changing a tensor.
-
-        The graph learns of it: a backward pass that would need the old values is an error.
-
-        Parameters
-        ----------
-        values : array_like
-            Broadcast to the shape of the tensor, and cast to its dtype.
-
-        Returns
-        -------
-        Tensor
-            This tensor.
-
-        Raises
-        ------
-        InplaceError
-            The tensor is an intermediate value of a graph, or shares its memory.
-        ShapeError
-            The values do not broadcast to the shape. Nothing was changed.
-        """
-        if self.node is not None or (self.version is not None and not self.version.assignable):
-            raise InplaceError(
-                f"a tensor{named(self)} {self.shape} that belongs to a recorded graph cannot be "
-                f"assigned to (at {user_line()}). Nothing was changed.\n"
-                "Fix: compute a new tensor, as with np.where(mask, values, t), or take a copy "
-                "first: Tensor(t.detach())."
-            )
-        array = np.asarray(values._data if isinstance(values, Tensor) else values)
-        if array.dtype.kind == "c" and self.dtype.kind != "c":
-            raise DTypeError(f"complex values cannot be assigned to {self.dtype}{named(self)}.")
-        try:
-            array = np.broadcast_to(array, self.shape)
-        except ValueError as error:
-            raise ShapeError(
-                f"values of shape {array.shape} cannot be assigned to a tensor{named(self)} of "
-                f"shape {self.shape} (at {user_line()}). Nothing was changed."
-            ) from error
-        if isinstance(self._data, np.ndarray) and self._data.flags.writeable:
-            np.copyto(self._data, array, casting="unsafe")
-        else:
-            self._data = np.array(array, self.dtype)
-        if self.version is None:
-            self.version = Version()
-        self.version.advance(user_place())
-        return self
 
     def astype(self, dtype: npt.DTypeLike) -> Tensor:
         """The values in another dtype; differentiable between real floating-point dtypes."""
