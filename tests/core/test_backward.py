@@ -467,3 +467,31 @@ def test_a_pass_wrt_some_variables_goes_back_no_further_than_to_them():
     assert w.grad is None
     loss.backward()  # nothing was freed
     np.testing.assert_array_equal(w.grad.data, [91, 181])
+
+
+def test_a_joint_rule_gives_all_cotangents_in_one_call(make_primitive):
+    calls = []
+
+    def rule(g, out, *inputs):
+        calls.append(len(inputs))
+        return [g * i for i in range(len(inputs))]
+
+    total = make_primitive("test_joint", lambda *x: sum(x), rule, joint=True)
+    leaves = [tg.Tensor(1.0, requires_grad=True) for _ in range(4)]
+    total(*leaves[:3], 5.0).backward()
+    assert [None if x.grad is None else x.grad.item() for x in leaves] == [0, 1, 2, None]
+    assert calls == [4]
+    assert PRIMITIVES["test_joint"].vjps[2](1.0, None, 0, 0, 0) == 2.0
+
+
+@pytest.mark.parametrize(
+    ("returned", "words"),
+    [(lambda g: [g], "1 cotangents for 2 inputs"), (lambda g: g, "a float64 for 2 inputs")],
+)
+def test_a_joint_rule_returns_one_cotangent_per_input(make_primitive, returned, words):
+    total = make_primitive(
+        "test_joint", lambda x, y: x + y, lambda g, out, x, y: returned(g), joint=True
+    )
+    x = tg.Tensor(1.0, requires_grad=True)
+    with pytest.raises(errors.VJPError, match=words):
+        total(x, x).backward()

@@ -20,6 +20,7 @@ from tinygrad_bp.core.cotangents import (
     BORROWED,
     FRESH,
     OWNED,
+    Joint,
     Sparse,
     add,
     apply_hooks,
@@ -94,7 +95,7 @@ def backward_pass(
         found = wanted is None or id(root) in wanted.leaves
         return Gradients([(root, cotangent, BORROWED)] if found else [], visited, hooked)
     heap: list[int] = []
-    pending: dict[int, tuple[Node, Any, int]] = {}
+    pending: dict[int, tuple[Any, Any, int]] = {}
     node, g = root.node, cotangent
     while True:
         if node.freed_at is not None:
@@ -133,12 +134,12 @@ def backward_pass(
             ):
                 node, g = x, part
                 continue
-            parts = [(0, x, data, part, BORROWED)]
+            parts, arrays = [(0, x, part)], [data]
         else:
-            parts = _parts(node, g, record, wanted)
-        for i, x, data, part, held in parts:
+            parts, arrays = _parts(node, g, record, wanted)
+        for i, x, part in parts:
             # What fits is told apart as cheaply as can be; conform looks again.
-            kind = type(part)
+            kind, data = type(part), arrays[i]
             if kind is not type(data) or (
                 kind is ndarray and (part.shape != data.shape or part.dtype is not data.dtype)
             ):
@@ -148,21 +149,26 @@ def backward_pass(
             if watch:
                 _check_rule(node, i, part, g)
             if type(x) is Node:
-                key = -x.number
-                if key in pending:
-                    _, total, held = pending[key]
-                    pending[key] = (x, *add(total, held, part, record is not None))
-                else:
-                    entry = (part.dense(), OWNED) if type(part) is Sparse else (part, held)
+                key, arrived = -x.number, pending
+                if key not in pending:
+                    entry = (part.dense(), OWNED) if type(part) is Sparse else (part, BORROWED)
                     pending[key] = (x, *entry)
                     heappush(heap, key)
-            elif id(x) in leaves:
-                _, total, held = leaves[id(x)]
-                leaves[id(x)] = (x, *add(total, held, part, record is not None))
-            elif type(part) is Sparse:
-                leaves[id(x)] = (x, part.dense(), OWNED)
+                    continue
             else:
-                leaves[id(x)] = (x, part, held)
+                key, arrived = id(x), leaves
+                if key not in leaves:
+                    if type(part) is Sparse:
+                        leaves[key] = (x, part.dense(), OWNED)
+                    else:
+                        new = is_new(part, [g, node.out, node.saved, *arrays])
+                        leaves[key] = (x, part, FRESH if new else BORROWED)
+                    continue
+            _, total, held = arrived[key]
+            if held == OWNED and type(total) is ndarray is type(part):
+                total += part
+            else:
+                arrived[key] = (x, *add(total, held, part, record is not None))
         if not heap:
             break
         node, g, _ = pending.pop(heappop(heap))
@@ -206,13 +212,15 @@ def _parts(
     g: Any,
     record: Callable[[Any, Node], Any] | None,
     wanted: _Wanted | None,
-) -> list[tuple[int, Any, Any, Any, int]]:
+) -> tuple[list[tuple[int, Any, Any]], list[Any]]:
     """What the rules of a node give for its inputs that need a gradient.
 
     Returns
     -------
-    list of (position, Node or Variable, array, cotangent, held)
+    list of (position, Node or Variable, cotangent)
         Of each such input; the cotangent as its rule returned it.
+    list
+        The values of all inputs.
     """
     x, y, rest = node.x, node.y, node.rest
     sources = (x,) if y is NOTHING else (x, y, *rest) if rest else (x, y)
@@ -234,6 +242,7 @@ def _parts(
         g = g._data
     vjps = node.primitive.vjps
     params = node.params if node.saved is None else node.rule_params()
+    joint = vjps.all_of(g, out, *values, **params) if type(vjps) is Joint else None
     parts = []
     for i, x in enumerate(sources):
         if type(x) is not Node:
@@ -246,13 +255,15 @@ def _parts(
         if wanted is not None and wanted.is_beyond(x):
             continue
         try:
-            rule = vjps[i]
+            rule = vjps[i] if joint is None else None
         except IndexError:
             raise _no_rule(node, i) from None
-        if rule is None:
-            continue
         # The same call three times: unpacking arguments costs 0.3 microseconds.
-        if params:
+        if rule is None:
+            if joint is None:
+                continue
+            part = joint[i]
+        elif params:
             part = rule(g, out, *values, **params)
         elif len(values) == 2:
             part = rule(g, out, values[0], values[1])
@@ -262,11 +273,8 @@ def _parts(
             part = conform(part, arrays[i], node, i, False)
             part = part.dense() if type(part) is Sparse else part
             part = node.primitive.tied(part, start, *node.inputs)
-        held = BORROWED
-        if type(x) is not Node and is_new(part, [g, node.out, node.saved, *arrays]):
-            held = FRESH
-        parts.append((i, x, arrays[i], part, held))
-    return parts
+        parts.append((i, x, part))
+    return parts, arrays
 
 
 def _check_rule(node: Node, i: int, part: Any, g: Any) -> None:

@@ -48,6 +48,37 @@ class Sparse:
         return total
 
 
+class Joint:
+    """One rule that gives the cotangents of all inputs at once, as `Primitive` explains."""
+
+    __slots__ = ("name", "rule")
+
+    def __init__(self, name: str, rule: Callable[..., Any]) -> None:
+        self.name = name
+        self.rule = rule
+
+    def all_of(self, g: Any, out: Any, *inputs: Any, **params: Any) -> Any:
+        """The cotangents of all inputs.
+
+        Raises
+        ------
+        VJPError
+            The rule returned none, or another number of them.
+        """
+        found = self.rule(g, out, *inputs, **params)
+        count = len(found) if isinstance(found, (list, tuple)) else None
+        if count != len(inputs):
+            what = f"a {type(found).__name__}" if count is None else f"{count} cotangents"
+            raise VJPError(
+                f"the rule of {self.name!r} returned {what} for {len(inputs)} inputs.\n"
+                "Fix: a list with one cotangent per input, None for an input that has none."
+            )
+        return found
+
+    def __getitem__(self, i: int) -> Callable[..., Any]:
+        return lambda g, out, *inputs, **params: self.all_of(g, out, *inputs, **params)[i]
+
+
 def starting_cotangent(root: Any, gradient: Any) -> Any:
     """The cotangent to start a backward pass from: what the caller gave, checked, or 1.
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tinygrad_bp.core.anomaly import check_finite, watched
-from tinygrad_bp.core.cotangents import sum_to_shape
+from tinygrad_bp.core.cotangents import Joint, sum_to_shape
 from tinygrad_bp.core.graph import NO_PARAMS, NOTHING, Node, clock
 from tinygrad_bp.core.messages import explain
 from tinygrad_bp.core.mode import MODE
@@ -59,9 +59,11 @@ class Primitive:
         ``vjps[i](g, out, *inputs, **params)`` is the cotangent of input i, given the cotangent
         `g` of the output: :math:`\bar{x}_i = J_i^\top \bar{z}`. None marks an input that has no
         derivative. A single callable ``vjp(i, g, out, *inputs, **params)`` serves an operation
-        with any number of inputs. Rules are plain NumPy, change nothing, and return a new array,
-        a view, or one of their arguments. The cotangent may have the shape to which the input
-        was broadcast, and any real dtype: the backward pass sums and casts it.
+        with any number of inputs; with `joint`, it is ``vjp(g, out, *inputs, **params)``, which
+        returns a list of all cotangents, so that n inputs do not take n calls. Rules are plain
+        NumPy, change nothing, and return a new array, a view, or one of their arguments. The
+        cotangent may have the shape to which the input was broadcast, and any real dtype: the
+        backward pass sums and casts it.
     formula : str
         The operation in LaTeX, with the inputs named as in the rules and the output ``z``.
     vjp_formulas : sequence of str
@@ -76,6 +78,8 @@ class Primitive:
         Whether the function is analytic, so that the complex step applies to it.
     kinks : str
         Where there is no derivative, and which value the rule takes there.
+    joint : bool
+        Whether `vjps` is one callable for all inputs together.
     once : bool
         Whether the rules are right only once, because they compute something that has no rule or
         is kept as a constant. They then get arrays always, and differentiating what they return
@@ -114,13 +118,16 @@ class Primitive:
         view: bool = False,
         analytic: bool = True,
         kinks: str = "",
+        joint: bool = False,
         once: bool = False,
     ) -> None:
         if name in PRIMITIVES:
             raise ArgumentError(f"there is a primitive named {name!r} already.\nFix: another name.")
         self.name = name
         self.forward = forward
-        self.vjps: Any = _EachArgument(vjps) if callable(vjps) else tuple(vjps)
+        self.vjps: Any = tuple(vjps) if not callable(vjps) else _EachArgument(vjps)
+        if joint and callable(vjps):
+            self.vjps = Joint(name, vjps)
         self.formula = formula
         self.vjp_formulas = tuple(vjp_formulas)
         self.saves = saves
