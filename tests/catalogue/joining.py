@@ -15,10 +15,6 @@ def _one(primitive, call, *shapes, label=""):
     return Case(primitive, call, tuple((s,) for s in shapes), complex_step=True, label=label)
 
 
-def _padded(primitive, mode, *shapes):
-    return _one(primitive, lambda x: np.pad(x, (2, 3), mode=mode), *shapes, label=f"pad {mode}")
-
-
 CASES = [
     _joined(
         "concatenate",
@@ -53,17 +49,13 @@ CASES = [
     _one("getitem", lambda x: np.hsplit(x, 2)[0], (4,), (2, 4), label="hsplit"),
     _one("getitem", lambda x: np.vsplit(x, 2)[0], (2, 3), label="vsplit"),
     _one("getitem", lambda x: np.dsplit(x, 2)[1], (1, 2, 2), label="dsplit"),
-    _padded("pad", "constant", (3,), (2, 3), (), (0,)),
-    _one(
-        "pad",
-        lambda x: np.pad(x, ((0, 1), (2, 0)), constant_values=((0, 5), (6, 0))),
-        (2, 3),
-        label="own values",
+    Case(
+        "concatenate",
+        lambda x, y: np.concatenate((x, y), dtype=np.float64),
+        (((2,), (3,)),),
+        label="dtype",
     ),
-    _padded("gather", "edge", (3,), (2, 1)),
-    _padded("gather", "reflect", (3,), (2, 1)),
-    _padded("gather", "symmetric", (3,), (1, 2)),
-    _padded("gather", "wrap", (3,), (1, 2)),
+    Case("stack", lambda x: np.stack((x, [1, 2]), dtype=np.float64), (((2,),),), label="dtype"),
     _one("broadcast_to", lambda x: np.tile(x, (2, 1, 2)), (3,), (2, 2), (), label="tile"),
     _one("broadcast_to", lambda x: np.tile(x, 2), (2, 1, 2), (0,), label="tile by a number"),
     _one("gather", lambda x: np.repeat(x, 2), (3,), (2, 2), (), label="repeat"),

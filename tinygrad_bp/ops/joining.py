@@ -1,4 +1,4 @@
-"""Joining and splitting: concatenate, stack and their kin, split, pad, tile and repeat."""
+"""Joining and splitting: concatenate, stack and their kin, split, tile and repeat."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_bp.core import FUNCTIONS, Primitive, implements
-from tinygrad_bp.errors import OperationError, ShapeError, user_line
+from tinygrad_bp.errors import DTypeError, OperationError, ShapeError, user_line
 from tinygrad_bp.ops.shaping import (
     atleast_1d,
     atleast_2d,
@@ -42,22 +42,16 @@ _stack = Primitive(
     vjp_formulas=[r"\bar{z}_i"],
 )
 
-_pad = Primitive(
-    "pad",
-    lambda x, *, width, value: np.pad(x, width or 0, constant_values=value),
-    [
-        lambda g, out, x, *, width, value: g[
-            tuple(slice(before, before + n) for (before, _), n in zip(width, x.shape, strict=True))
-        ]
-    ],
-    formula=r"\text{pad}(x)",
-    vjp_formulas=[r"\bar{z}_{[x]}"],
-)
-
 
 @implements(np.concatenate)
 def concatenate(
-    arrays: Any, /, axis: int | None = 0, out: None = None, *, dtype: Any = None, **kwargs: Any
+    arrays: Any,
+    /,
+    axis: int | None = 0,
+    out: None = None,
+    *,
+    dtype: Any = None,
+    casting: Any = "same_kind",
 ) -> Any:
     """Join arrays along an axis that they have; see `numpy.concatenate`.
 
@@ -67,13 +61,17 @@ def concatenate(
         Of equal shapes but for `axis`.
     axis : int or None, default 0
         None flattens them first.
+    dtype : dtype, optional
+        Of the result; the arrays are cast to it as `casting` allows.
 
     Raises
     ------
     OperationError
-        ``out=``, ``dtype=`` or ``casting=`` was given.
+        ``out=`` was given.
     ShapeError
         The shapes differ elsewhere than along the axis.
+    DTypeError
+        `casting` does not allow one of the casts.
 
     Examples
     --------
@@ -81,8 +79,7 @@ def concatenate(
     >>> np.concatenate([tg.Tensor([1.0, 2.0]), np.zeros(1)])
     Tensor([1., 2., 0.])
     """
-    _no_options("concatenate", out=out, dtype=dtype, **kwargs)
-    parts = _arrays(arrays)
+    parts = _cast("concatenate", _arrays(arrays), out, dtype, casting)
     if axis is None:
         parts, axis = [reshape(a, (-1,)) for a in parts], 0
     starts: tuple[int, ...] = ()
@@ -93,8 +90,24 @@ def concatenate(
 
 
 @implements(np.stack)
-def stack(arrays: Any, axis: int = 0, out: None = None, *, dtype: Any = None, **kwargs: Any) -> Any:
+def stack(
+    arrays: Any,
+    axis: int = 0,
+    out: None = None,
+    *,
+    dtype: Any = None,
+    casting: Any = "same_kind",
+) -> Any:
     """Join arrays of one shape along a new axis; see `numpy.stack`.
+
+    Raises
+    ------
+    OperationError
+        ``out=`` was given.
+    ShapeError
+        The shapes differ.
+    DTypeError
+        `casting` does not allow a cast to `dtype`.
 
     Examples
     --------
@@ -103,25 +116,24 @@ def stack(arrays: Any, axis: int = 0, out: None = None, *, dtype: Any = None, **
     Tensor([[1., 0.],
             [2., 0.]])
     """
-    _no_options("stack", out=out, dtype=dtype, **kwargs)
-    parts = _arrays(arrays)
+    parts = _cast("stack", _arrays(arrays), out, dtype, casting)
     if parts:
         (axis,) = normalized_axes("stack", axis, parts[0], parts[0].ndim + 1)
     return _stack(*parts, axis=axis)
 
 
 @implements(np.vstack)
-def vstack(tup: Any, *, dtype: Any = None, **kwargs: Any) -> Any:
+def vstack(tup: Any, *, dtype: Any = None, casting: Any = "same_kind") -> Any:
     """Join along the first axis, vectors as rows; see `numpy.vstack`."""
-    return concatenate([atleast_2d(a) for a in _arrays(tup)], 0, dtype=dtype, **kwargs)
+    return concatenate([atleast_2d(a) for a in _arrays(tup)], 0, dtype=dtype, casting=casting)
 
 
 @implements(np.hstack)
-def hstack(tup: Any, *, dtype: Any = None, **kwargs: Any) -> Any:
+def hstack(tup: Any, *, dtype: Any = None, casting: Any = "same_kind") -> Any:
     """Join along the second axis, vectors along their only one; see `numpy.hstack`."""
     parts = [atleast_1d(a) for a in _arrays(tup)]
     axis = 0 if parts and parts[0].ndim == 1 else 1
-    return concatenate(parts, axis, dtype=dtype, **kwargs)
+    return concatenate(parts, axis, dtype=dtype, casting=casting)
 
 
 @implements(np.dstack)
@@ -205,81 +217,6 @@ _splitter(np.hsplit, 1, lambda ndim: min(ndim - 1, 1))
 _splitter(np.dsplit, 3, lambda ndim: 2)
 
 
-@implements(np.pad)
-def pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
-    """Add elements before and after along the axes; see `numpy.pad`.
-
-    Parameters
-    ----------
-    array : Tensor
-        Any shape.
-    pad_width : int, (before, after), or one such pair per axis, or a dict of them by axis
-        How many elements to add.
-    mode : {'constant', 'edge', 'reflect', 'symmetric', 'wrap'}
-        What they are: `constant_values` (0 unless given), or elements of the array.
-
-    Raises
-    ------
-    OperationError
-        Another mode or option, or a tensor among `constant_values`.
-
-    Examples
-    --------
-    >>> import tinygrad_bp as tg
-    >>> np.pad(tg.Tensor([1.0, 2.0, 3.0]), (0, 2), mode="reflect")
-    Tensor([1., 2., 3., 2., 1.])
-    """
-    width = _width(pad_width, array)
-    value = kwargs.pop("constant_values", 0) if mode == "constant" else 0
-    if mode not in ("constant", "edge", "reflect", "symmetric", "wrap") or kwargs:
-        options = "".join(f", {name}={v!r}" for name, v in kwargs.items())
-        raise OperationError(
-            f"np.pad with mode={mode!r}{options} is not available on tensors (at {user_line()}).\n"
-            "Fix: use mode 'constant', 'edge', 'reflect', 'symmetric' or 'wrap' without options."
-        )
-    if mode == "constant":
-        if hasattr(value, "requires_grad"):
-            raise OperationError(
-                f"np.pad takes numbers as constant_values, not a tensor (at {user_line()}).\n"
-                "Fix: join with np.concatenate, through which both gradients flow."
-            )
-        return _pad(array, width=width, value=value)
-    for axis, ((before, after), n) in enumerate(zip(width, array.shape, strict=True)):
-        if before or after:
-            if n == 0:
-                raise ShapeError(
-                    f"np.pad with mode={mode!r}: axis {axis} of shape {array.shape} has no element "
-                    f"to repeat (at {user_line()}).\nFix: pad it with a constant."
-                )
-            places = np.pad(np.arange(n), (before, after), mode=mode)
-            array = FUNCTIONS[operator.getitem](array, (slice(None),) * axis + (places,))
-    return array
-
-
-def _width(pad_width: Any, array: Any) -> tuple[tuple[int, int], ...]:
-    """(before, after) for each axis."""
-    if isinstance(pad_width, dict):
-        wide: list[Any] = [(0, 0)] * array.ndim
-        for axis, pair in pad_width.items():
-            (place,) = normalized_axes("pad", axis, array)
-            wide[place] = pair if isinstance(pair, Iterable) else (pair, pair)
-        pad_width = wide
-    widths = np.asarray(pad_width)
-    try:
-        pairs = np.broadcast_to(widths, (array.ndim, 2))
-    except ValueError as error:
-        raise ShapeError(
-            f"np.pad: pad_width {pad_width} does not fit shape {array.shape} (at {user_line()}).\n"
-            "Fix: pass one pair (before, after) per axis."
-        ) from error
-    if widths.dtype.kind not in "iu" or (pairs < 0).any():
-        raise ShapeError(
-            f"np.pad: pad_width {pad_width} must be whole numbers from 0 on (at {user_line()}).\n"
-            "Fix: to drop elements, slice."
-        )
-    return tuple((int(before), int(after)) for before, after in pairs)
-
-
 @implements(np.tile)
 def tile(A: Any, reps: Any) -> Any:  # noqa: N803 - NumPy's name
     """Repeat the whole array along each axis; see `numpy.tile`.
@@ -326,10 +263,20 @@ def _arrays(arrays: Iterable[Any]) -> list[Any]:
     return [a if hasattr(a, "ndim") else np.asarray(a) for a in arrays]
 
 
-def _no_options(name: str, **options: Any) -> None:
-    given = ", ".join(f"{key}=" for key, value in options.items() if value is not None)
-    if given:
+def _cast(name: str, arrays: list[Any], out: Any, dtype: Any, casting: Any) -> list[Any]:
+    """The arrays in the dtype that was asked for, if one was and if the casts are allowed."""
+    if out is not None:
         raise OperationError(
-            f"np.{name} with {given} is not available on tensors (at {user_line()}).\n"
-            "Fix: leave it away, and use astype() for another dtype."
+            f"np.{name} with out= cannot write into an array or tensor (at {user_line()}).\n"
+            "Fix: leave out= away and use what is returned."
         )
+    if dtype is None:
+        return arrays
+    target = np.dtype(dtype)
+    for a in arrays:
+        if not np.can_cast(a.dtype, target, casting):
+            raise DTypeError(
+                f"np.{name} cannot cast {a.dtype} to {target} with casting={casting!r} "
+                f"(at {user_line()}).\nFix: another dtype, or casting='unsafe' if that is meant."
+            )
+    return [a.astype(target) for a in arrays]
