@@ -109,7 +109,10 @@ def _power_y(g: Any, out: Any, x: Any, y: Any) -> Any:
     return g * (out * np.log(np.where(x == 0, 1, x)))
 
 
-_POWER_KINKS = "0**0 is 1 and has the derivative 0 in x and y; at x = 0 the derivative in y is 0"
+_POWER_KINKS = (
+    "0**0 is 1 and has the derivative 0 in x and y; at x = 0 the derivative in y is 0, and that in "
+    "x is infinite for exponents between 0 and 1"
+)
 
 power = implements(np.power)(
     Primitive(

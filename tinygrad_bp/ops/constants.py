@@ -6,7 +6,7 @@ import numpy as np
 
 from tinygrad_bp.core import without_derivative
 
-_STEP = "piecewise constant: the derivative is zero wherever there is one"
+STEP = "piecewise constant: the derivative is zero wherever there is one"
 _TRUTH = "the result is a truth value"
 _POSITION = "the result is a position or a count"
 _FACT = "the result does not depend on the values"
@@ -116,7 +116,7 @@ _FILES = (np.save, np.savetxt, np.savez, np.savez_compressed)
 
 for _functions, _why in (
     (_COMPARISONS, _TRUTH),
-    (_STEPS, _STEP),
+    (_STEPS, STEP),
     (_POSITIONS, _POSITION),
     (_FACTS, _FACT),
     (_TEXTS, _TEXT),

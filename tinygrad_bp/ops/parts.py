@@ -207,6 +207,7 @@ def _zero_of_reals(function: Any) -> None:
         value = function(z._data, *options, **named)
         return constant(value, (z,), function.__name__ if z.requires_grad else None)
 
+    answer.why = "0 of real numbers, or pi where np.angle meets a negative one"  # type: ignore[attr-defined]
     FUNCTIONS[function] = answer
 
 

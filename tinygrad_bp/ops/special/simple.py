@@ -9,6 +9,7 @@ import numpy as np
 from scipy import special
 
 from tinygrad_bp.core import FUNCTIONS, without_derivative
+from tinygrad_bp.ops.constants import STEP
 from tinygrad_bp.ops.special.register import differentiable
 
 _DEGREE = math.pi / 180
@@ -22,7 +23,7 @@ for _theirs, _ours in (
 ):
     FUNCTIONS.setdefault(_theirs, FUNCTIONS[_ours])
 
-without_derivative({special.round: "piecewise constant: the derivative is zero"})
+without_derivative({special.round: STEP})
 
 exp10 = differentiable(
     special.exp10,
