@@ -18,6 +18,8 @@ CASES = [
     _case("reshape", lambda x: np.reshape(x, 0), (0, 3), (2, 0), label="empty"),
     _case("reshape", lambda x: np.reshape(x, ()), (1,), (1, 1), (), label="to a number"),
     _case("reshape", np.ravel, (2, 3), (), (0, 2), label="ravel"),
+    _case("reshape", lambda x: np.reshape(x, (3, -1), order="F"), (2, 3), (3, 1, 2), label="F"),
+    _case("reshape", lambda x: np.ravel(x, order="F"), (2, 3), (), (0, 2), label="ravel F"),
     _case("reshape", lambda x: np.expand_dims(x, (0, -1)), (2, 3), (), (0,), label="expand_dims"),
     _case("reshape", np.squeeze, (1, 3, 1), (1,), (), (2,), label="squeeze"),
     _case("reshape", lambda x: np.squeeze(x, -1), (1, 3, 1), (1,), label="squeeze of an axis"),

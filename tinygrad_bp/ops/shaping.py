@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from tinygrad_bp.core import FUNCTIONS, Primitive, as_tensor, implements
-from tinygrad_bp.errors import AxisError, OperationError, ShapeError, user_line
+from tinygrad_bp.errors import ArgumentError, AxisError, ShapeError, user_line
 
 
 def _transposed(g: Any, out: Any, x: Any, *, axes: tuple[int, ...] | None) -> Any:
@@ -50,7 +50,7 @@ _broadcast_to = Primitive(
 
 @implements(np.reshape)
 def reshape(
-    a: Any, /, shape: Any = None, order: str = "C", *, newshape: Any = None, copy: Any = None
+    a: Any, /, shape: Any = None, order: Any = "C", *, newshape: Any = None, copy: Any = None
 ) -> Any:
     """The same elements in another shape; see `numpy.reshape`.
 
@@ -60,45 +60,82 @@ def reshape(
         Any shape.
     shape : int or tuple of int
         The new shape; one length may be -1, which is then inferred. `newshape` is its old name.
-    order : {'C'}
-        The last axis changes fastest.
+    order : {'C', 'F', 'A'}
+        Whether the last axis changes fastest, the first, or the first of arrays that lie so in
+        memory.
     copy : bool, optional
-        True copies.
+        True copies, False is an error where memory cannot be shared.
 
     Raises
     ------
-    OperationError
-        Another order than 'C', or ``copy=False``.
+    ArgumentError
+        There is no such order.
     ShapeError
-        The number of elements differs.
+        The number of elements differs, or no view has that shape.
 
     Examples
     --------
     >>> import tinygrad_bp as tg
-    >>> np.reshape(tg.Tensor([1.0, 2.0, 3.0, 4.0]), (2, -1)).shape
-    (2, 2)
+    >>> np.reshape(tg.Tensor([1.0, 2.0, 3.0, 4.0]), (2, -1), order="F")
+    Tensor([[1., 3.],
+            [2., 4.]])
     """
-    _only_c("reshape", order)
-    if copy is False:
-        raise OperationError(
-            f"np.reshape with copy=False is not available on tensors (at {user_line()}).\n"
-            "Fix: leave copy= away; memory is shared where it can be."
-        )
     wanted = newshape if shape is None else shape
     if wanted is None:
         raise ShapeError(f"np.reshape needs a shape (at {user_line()}).\nFix: pass shape=.")
-    if isinstance(wanted, Sequence):
-        wanted = tuple(operator.index(n) for n in wanted)
+    wanted = _lengths(wanted)
+    if copy:
+        a = np.copy(a)
+    if order in ("C", "c"):
+        result = _reshape(a, shape=wanted)
+    elif _order("reshape", order, "CFA", a) == "F":
+        result = transpose(_reshape(transpose(a), shape=wanted[::-1]))
     else:
-        wanted = (operator.index(wanted),)
-    return _reshape(np.copy(a) if copy else a, shape=wanted)
+        result = _reshape(a, shape=wanted)
+    if copy is False and result.size and not np.may_share_memory(result, a):
+        raise ShapeError(
+            f"np.reshape with copy=False: memory of shape {a.shape} cannot be seen as {wanted} "
+            f"(at {user_line()}).\nFix: leave copy= away."
+        )
+    return result
+
+
+def _lengths(shape: Any) -> tuple[int, ...]:
+    """A shape as a tuple, from a number, or from numbers in a list, tuple or array."""
+    if np.ndim(shape):
+        return tuple(operator.index(n) for n in shape)
+    return () if isinstance(shape, Sequence) else (operator.index(shape),)
+
+
+def _order(name: str, order: Any, known: str, a: Any) -> str:
+    """Which axis changes fastest, 'C' or 'F', for an order that depends on the memory."""
+    letter = str(order).upper()
+    if letter not in tuple(known):
+        raise ArgumentError(
+            f"np.{name} has no order {order!r} (at {user_line()}).\n"
+            f"Fix: one of {', '.join(map(repr, known))}."
+        )
+    if letter == "A":
+        return "F" if np.asarray(a._data).flags.fnc else "C"
+    return letter
 
 
 @implements(np.ravel)
-def ravel(a: Any, order: str = "C") -> Any:
-    """All elements along one axis, the last axis changing fastest; see `numpy.ravel`."""
-    _only_c("ravel", order)
-    return _reshape(a, shape=(-1,))
+def ravel(a: Any, order: Any = "C") -> Any:
+    """All elements along one axis; see `numpy.ravel`.
+
+    Raises
+    ------
+    ArgumentError
+        There is no such order; there are 'C', 'F', 'A' and 'K'.
+    """
+    if order in ("C", "c"):
+        return _reshape(a, shape=(-1,))
+    letter = _order("ravel", order, "CFAK", a)
+    if letter == "K":  # the axes as they lie in memory, the one with the longest steps first
+        steps = np.asarray(a._data).strides
+        a = transpose(a, sorted(range(a.ndim), key=lambda i: -abs(steps[i])))
+    return _reshape(transpose(a) if letter == "F" else a, shape=(-1,))
 
 
 @implements(np.transpose, np.permute_dims)
@@ -198,8 +235,7 @@ def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
     >>> x.grad
     Tensor([3., 3.])
     """
-    target = tuple(shape) if isinstance(shape, Sequence) else (operator.index(shape),)
-    return _broadcast_to(array, shape=target)
+    return _broadcast_to(array, shape=_lengths(shape))
 
 
 @implements(np.broadcast_arrays)
@@ -307,11 +343,3 @@ def _no_axis(name: str, axis: Any, a: Any) -> AxisError:
         f"np.{name}: there is no axis {axis} for an array of shape {a.shape} "
         f"(at {user_line()}).\nFix: name an axis that the array has."
     )
-
-
-def _only_c(name: str, order: str) -> None:
-    if order not in ("C", "c"):
-        raise OperationError(
-            f"np.{name} with order={order!r} is not available on tensors (at {user_line()}).\n"
-            "Fix: use order='C', with a transpose before and after it where that is meant."
-        )
