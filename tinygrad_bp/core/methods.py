@@ -1,7 +1,7 @@
-"""What a tensor shares with `numpy.ndarray`: operators, methods, conversions.
+"""What a tensor shares with `numpy.ndarray`: operators, conversions and NumPy's protocols.
 
-Each operator and method calls what is registered for NumPy's function of its name. They are kept
-apart from `Tensor` so that the graph's own part of it can be read in one sitting.
+Each operator calls what is registered for NumPy's function of its name. They are kept apart from
+`Tensor` so that the graph's own part of it can be read in one sitting.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from tinygrad_bp.errors import ConversionError, InplaceError, ShapeError, user_l
 if TYPE_CHECKING:
     from tinygrad_bp.core.tensor import Tensor
 
-Axis = int | tuple[int, ...] | None
 _OPERANDS = (Variable, np.ndarray, np.generic, int, float, complex, list, tuple)
 _COMMON = {float, int, np.ndarray}  # found at once; `Tensor` adds itself
 
@@ -57,8 +56,8 @@ def _unary(function: Any) -> Callable[[Any], Tensor]:
     return method
 
 
-class ArrayMethods:
-    """Operators, methods and conversions of `numpy.ndarray`, differentiable where NumPy's are."""
+class Operators:
+    """Operators and conversions of `numpy.ndarray`, differentiable where NumPy's are."""
 
     __slots__ = ()
 
@@ -86,98 +85,11 @@ class ArrayMethods:
     __and__, __rand__ = _binary(np.bitwise_and), _reflected(np.bitwise_and)
     __or__, __ror__ = _binary(np.bitwise_or), _reflected(np.bitwise_or)
     __xor__, __rxor__ = _binary(np.bitwise_xor), _reflected(np.bitwise_xor)
+    __lshift__, __rlshift__ = _binary(np.left_shift), _reflected(np.left_shift)
+    __rshift__, __rrshift__ = _binary(np.right_shift), _reflected(np.right_shift)
+    __divmod__, __rdivmod__ = _binary(np.divmod), _reflected(np.divmod)
     __invert__ = _unary(np.invert)
     __hash__ = object.__hash__
-
-    def _numpy(self, function: Any, *args: Any, **kwargs: Any) -> Tensor:
-        result: Tensor = FUNCTIONS[function](self, *args, **kwargs)
-        return result
-
-    def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """Sum over `axis`; see `numpy.sum`."""
-        return self._numpy(np.sum, axis=axis, keepdims=keepdims)
-
-    def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """Mean over `axis`; see `numpy.mean`."""
-        return self._numpy(np.mean, axis=axis, keepdims=keepdims)
-
-    def var(self, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
-        """Variance over `axis`; see `numpy.var`."""
-        return self._numpy(np.var, axis=axis, ddof=ddof, keepdims=keepdims)
-
-    def std(self, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
-        """Standard deviation over `axis`; see `numpy.std`."""
-        return self._numpy(np.std, axis=axis, ddof=ddof, keepdims=keepdims)
-
-    def prod(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """Product over `axis`; see `numpy.prod`."""
-        return self._numpy(np.prod, axis=axis, keepdims=keepdims)
-
-    def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """Largest element over `axis`; see `numpy.max`. Ties share the gradient evenly."""
-        return self._numpy(np.max, axis=axis, keepdims=keepdims)
-
-    def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """Smallest element over `axis`; see `numpy.min`. Ties share the gradient evenly."""
-        return self._numpy(np.min, axis=axis, keepdims=keepdims)
-
-    def argmax(self, axis: int | None = None) -> Tensor:
-        """Index of the largest element, a constant; see `numpy.argmax`."""
-        return self._numpy(np.argmax, axis=axis)
-
-    def argmin(self, axis: int | None = None) -> Tensor:
-        """Index of the smallest element, a constant; see `numpy.argmin`."""
-        return self._numpy(np.argmin, axis=axis)
-
-    def all(self, axis: Axis = None) -> Tensor:
-        """Whether all elements are true, a constant; see `numpy.all`."""
-        return self._numpy(np.all, axis=axis)
-
-    def any(self, axis: Axis = None) -> Tensor:
-        """Whether any element is true, a constant; see `numpy.any`."""
-        return self._numpy(np.any, axis=axis)
-
-    def clip(self, min: Any = None, max: Any = None) -> Tensor:
-        """Limit the elements to ``[min, max]``; see `numpy.clip`."""
-        return self._numpy(np.clip, min, max)
-
-    def dot(self, other: Any) -> Tensor:
-        """Dot product; see `numpy.dot`."""
-        return self._numpy(np.dot, other)
-
-    def reshape(self, *shape: Any) -> Tensor:
-        """Another shape for the same elements; see `numpy.reshape`."""
-        return self._numpy(np.reshape, shape[0] if len(shape) == 1 else shape)
-
-    def flatten(self) -> Tensor:
-        """One axis for all elements."""
-        return self._numpy(np.reshape, (-1,))
-
-    def ravel(self) -> Tensor:
-        """One axis for all elements; see `numpy.ravel`."""
-        return self._numpy(np.reshape, (-1,))
-
-    def transpose(self, *axes: Any) -> Tensor:
-        """Permute the axes, or reverse them; see `numpy.transpose`."""
-        order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
-        return self._numpy(np.transpose, order or None)
-
-    def swapaxes(self, axis1: int, axis2: int) -> Tensor:
-        """Exchange two axes; see `numpy.swapaxes`."""
-        return self._numpy(np.swapaxes, axis1, axis2)
-
-    def copy(self) -> Tensor:
-        """A copy of the values, through which the gradient flows."""
-        return self._numpy(np.copy)
-
-    def squeeze(self, axis: Axis = None) -> Tensor:
-        """Drop axes of length 1; see `numpy.squeeze`."""
-        return self._numpy(np.squeeze, axis=axis)
-
-    @property
-    def T(self) -> Tensor:  # noqa: N802 - NumPy's name
-        """The tensor with its axes reversed."""
-        return self._numpy(np.transpose)
 
     @property
     def ndim(self) -> int:
@@ -289,6 +201,12 @@ class ArrayMethods:
                 "np.stack or np.concatenate."
             )
         return np.array(self._data, dtype=dtype, copy=copy)
+
+    def __dlpack__(self, **kwargs: Any) -> Any:
+        return np.asarray(self).__dlpack__(**kwargs)
+
+    def __dlpack_device__(self) -> Any:
+        return np.asarray(self._data).__dlpack_device__()
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         function = FUNCTIONS.get(ufunc)

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tinygrad_bp.core.array_methods import ArrayMethods
 from tinygrad_bp.core.backward import backward_pass
 from tinygrad_bp.core.cotangents import apply_hooks, starting_cotangent
 from tinygrad_bp.core.graph import Node, Version, release
 from tinygrad_bp.core.hooks import Hook, HookHandle, KeepGradient, keep_gradients, retains
 from tinygrad_bp.core.messages import named, no_path, numbers, require_float
-from tinygrad_bp.core.methods import _COMMON, ArrayMethods
+from tinygrad_bp.core.methods import _COMMON
 from tinygrad_bp.core.mode import enable_grad, is_grad_enabled
 from tinygrad_bp.core.registry import PRIMITIVES
 from tinygrad_bp.core.values import Values

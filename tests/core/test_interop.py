@@ -1,0 +1,155 @@
+"""Tensors among other things: Python's numbers and protocols, foreign arrays, dtypes."""
+
+from __future__ import annotations
+
+import operator
+
+import numpy as np
+import pytest
+
+import tinygrad_bp as tg
+from tinygrad_bp import errors
+from tinygrad_bp.core import FUNCTIONS
+
+
+@pytest.fixture
+def x():
+    return tg.Tensor([1.0, 2.0, 3.0], requires_grad=True, name="x")
+
+
+class Foreign:
+    """An array type of another library: it knows both protocols, and how to deal with ours."""
+
+    __array_priority__ = 2000.0
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        return "foreign ufunc"
+
+    def __array_function__(self, function, types, args, kwargs):
+        return "foreign function"
+
+    def __radd__(self, other):
+        return "foreign add"
+
+    def __rmatmul__(self, other):
+        return "foreign matmul"
+
+
+def test_operators_leave_foreign_types_to_themselves(x):
+    assert x + Foreign() == "foreign add"
+    assert x @ Foreign() == "foreign matmul"
+    assert np.add(x, Foreign()) == "foreign ufunc"
+    assert np.concatenate([x, Foreign()]) == "foreign function"
+    for op in (operator.sub, operator.mul, operator.lt):
+        with pytest.raises(TypeError):
+            op(x, object())
+    assert (x == object()) is False
+
+
+OPERATORS = [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow, operator.mod]
+SINGLE = tg.Tensor([1.5, 2.5], dtype=np.float32, requires_grad=True)
+
+
+@pytest.mark.parametrize("op", OPERATORS)
+@pytest.mark.parametrize(
+    ("other", "kind"),
+    [
+        (2, np.float32),
+        (2.5, np.float32),
+        (True, np.float32),
+        (np.float32(2.5), np.float32),
+        (np.float64(2.5), np.float64),
+        (np.array(2.5), np.float64),
+        (np.array([2.5, 1.5], np.float32), np.float32),
+        (np.array([2, 1]), np.float64),
+        (tg.Tensor(2.5), np.float64),
+    ],
+    ids=repr,
+)
+def test_promotion_is_numpys_and_gradients_keep_the_dtype_of_what_they_belong_to(op, other, kind):
+    values = other.data if isinstance(other, tg.Tensor) else other
+    for left, right in ((SINGLE, other), (other, SINGLE)):
+        SINGLE.grad = None
+        out = op(left, right)
+        expected = op(SINGLE.data, values) if left is SINGLE else op(values, SINGLE.data)
+        assert out.dtype == expected.dtype == kind
+        np.testing.assert_array_equal(out.data, expected)
+        out.sum().backward()
+        assert SINGLE.grad.dtype == np.float32
+
+
+UNARY = [f for f in FUNCTIONS if isinstance(f, np.ufunc) and f.nin == 1 and f.nout == 1]
+
+
+@pytest.mark.parametrize("ufunc", UNARY, ids=lambda f: f.__name__)
+def test_float32_stays_float32_through_every_ufunc_and_its_gradient(ufunc):
+    start = 1.25 if ufunc is np.arccosh else 0.25
+    t = tg.Tensor([start, start + 0.125], dtype=np.float32, requires_grad=True)
+    try:
+        expected = ufunc(t.data)
+    except TypeError:  # it is for integers or dates
+        with pytest.raises((errors.DTypeError, errors.OperationError)):
+            ufunc(t)
+        return
+    out = ufunc(t)
+    assert out.dtype == expected.dtype
+    np.testing.assert_array_equal(out.data, expected)
+    if out.requires_grad:
+        out.sum().backward()
+        assert t.grad.dtype == np.float32
+
+
+def test_python_sees_a_sequence_of_tensors(x):
+    assert len(x) == 3
+    assert [t.item() for t in x] == [1, 2, 3]
+    assert 2.0 in x
+    assert 5.0 not in x
+    with pytest.raises(TypeError):
+        len(tg.Tensor(1.0))
+    with pytest.raises(TypeError):
+        iter(tg.Tensor(1.0)).__next__()
+
+
+def test_one_element_is_a_number(x):
+    one = x[1]
+    assert (float(one), int(one), complex(one), bool(one)) == (2.0, 2, 2 + 0j, True)
+    assert f"{one:.3f}" == "2.000"
+    assert range(5)[tg.Tensor(2)] == 2
+    with pytest.raises(errors.ShapeError, match="no single element"):
+        float(x)
+    with pytest.raises(ValueError, match="ambiguous"):
+        bool(x)
+
+
+def test_tensors_are_hashed_by_identity(x):
+    y = tg.Tensor(x.data)
+    assert len({x, y, x}) == 2
+    assert {x: 1}[x] == 1
+
+
+def test_data_without_a_graph_is_exchanged_by_dlpack(x):
+    other = np.from_dlpack(x.detach())
+    assert np.shares_memory(other, x.data)
+    with pytest.raises(errors.ConversionError, match="would become a constant"):
+        np.from_dlpack(x)
+
+
+def test_a_list_of_tensors_does_not_become_an_array_in_silence(x):
+    for build in (np.array, np.asarray):
+        with pytest.raises(errors.ConversionError, match=r"np\.stack"):
+            build([x, x])
+        with pytest.raises(errors.ConversionError, match=r"np\.stack"):
+            build([x[0], 1.0])
+    np.testing.assert_array_equal(np.array([x.detach(), x.detach()]).shape, (2, 3))
+
+
+def test_an_operator_in_place_makes_a_new_tensor(x):
+    before = x
+    y = x
+    y += 1.0
+    assert y is not before
+    np.testing.assert_array_equal(before.data, [1, 2, 3])
+    total = np.zeros(3)
+    with pytest.raises(errors.InplaceError, match=r"x = x \+ t"):
+        total += x
+    np.testing.assert_array_equal(total, 0)
