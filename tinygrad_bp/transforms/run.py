@@ -1,0 +1,336 @@
+"""One run of a user's function inside of a transform: arguments in, checked outputs out."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygrad_bp.core import Tensor, as_tensor, enable_grad, is_grad_enabled
+from tinygrad_bp.core.tensor import constant, wrap
+from tinygrad_bp.errors import INSIDE, ArgumentError, DTypeError, ShapeError, user_line
+from tinygrad_bp.transforms.exchange import exchanged
+from tinygrad_bp.transforms.linear import Exact, Linear, Variables, zeros
+from tinygrad_bp.transforms.trees import Tree, is_real, kind_of
+
+Argnums = int | Sequence[int]
+
+
+class IndependentWarning(UserWarning):
+    """What a derivative was asked of does not depend on what it was asked for."""
+
+
+class Run:
+    """A function evaluated on variables, in place of the arguments that are differentiated by.
+
+    Parameters
+    ----------
+    who : str
+        The transform, for messages.
+    fun : callable
+        The user's function.
+    argnums : int or sequence of int
+        Positions of the arguments to differentiate by.
+    args, kwargs : tuple, dict
+        All arguments.
+    has_aux : bool
+        Whether `fun` returns a pair, of which the second is handed through.
+    keep : bool
+        Whether passes come later, when others may have written into the arrays.
+
+    Attributes
+    ----------
+    roots : list of Tensor
+        The outputs that are real numbers.
+    linear : Linear
+        From the variables to the roots.
+    recording : bool
+        Whether operations are recorded outside.
+    """
+
+    def __init__(
+        self,
+        who: str,
+        fun: Callable[..., Any],
+        argnums: Argnums,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        has_aux: bool = False,
+        keep: bool = False,
+    ) -> None:
+        self.who, self.name = who, name_of(fun)
+        self.recording = is_grad_enabled()
+        self.single = not isinstance(argnums, Sequence)
+        positions = self._positions(argnums, len(args))
+        self.trees = [Tree(args[i], f"argument {i}") for i in positions]
+        self.variables = Variables()
+        values = list(args)
+        pairs = []
+        for i, tree in zip(positions, self.trees, strict=True):
+            values[i], exchanges = self._variables_in(tree, keep)
+            pairs += exchanges
+        if len({id(p) for p, _ in pairs}) < len(pairs):
+            raise ArgumentError(
+                f"{who} of {self.name!r}: two arguments share a parameter, so that neither has a "
+                f"gradient of its own (at {user_line()}).\nFix: pass the module once."
+            )
+        try:
+            with enable_grad(), exchanged(pairs):
+                out = fun(*values, **kwargs)
+        finally:
+            self.variables.close()
+        self.aux = None
+        if has_aux:
+            out, self.aux = self._pair(out)
+        self.out = Tree(out, "the output")
+        self.roots = [
+            leaf.value if isinstance(leaf.value, Tensor) else as_tensor(leaf.value)
+            for leaf in self.out.leaves
+            if is_real(leaf.value)
+        ]
+        self.linear = Linear(self.roots, self.variables.all, self.variables.start)
+
+    def _positions(self, argnums: Argnums, count: int) -> list[int]:
+        asked: list[Any] = list(argnums) if isinstance(argnums, Sequence) else [argnums]
+        wrong = [
+            i for i in asked if not isinstance(i, (int, np.integer)) or not -count <= i < count
+        ]
+        positions = [] if wrong else [int(i) % count for i in asked]
+        if wrong or not asked or len(set(positions)) < len(positions):
+            raise ArgumentError(
+                f"{self.who} of {self.name!r}: argnums={argnums!r} does not name different ones of "
+                f"the {count} positional arguments (at {user_line()}).\n"
+                "Fix: positions from 0, one or a tuple of them; keyword arguments are not "
+                "differentiated by."
+            )
+        return positions
+
+    def _variables_in(self, tree: Tree, keep: bool) -> tuple[Any, list[Any]]:
+        """The argument with variables in it, and what to exchange in modules."""
+        values, pairs = [], []
+        for leaf in tree.leaves:
+            value = leaf.value
+            if not is_real(value):
+                values.append(value)
+                continue
+            connect = self.recording or leaf.of_module
+            variable = self.variables.add(value, str(leaf), connect, copy=keep)
+            if leaf.of_module:
+                pairs.append((value, variable.node))
+                if value.node is None:
+                    self.variables.own.add(id(value))
+            values.append(variable)
+        if tree.leaves and not any(is_real(leaf.value) for leaf in tree.leaves):
+            whole = f"{tree.leaves[0]} is {kind_of(tree.leaves[0].value)}"
+            what = (
+                whole if tree.is_leaf else f"nothing in {tree.leaves[0].path[0]} is a real number"
+            )
+            raise DTypeError(
+                f"{self.who} of {self.name!r} differentiates by real floating-point numbers, but "
+                f"{what} (at {user_line()}).\n"
+                "Fix: use a float, as 2.0 in place of 2 or x.astype(float); or name another "
+                "argument with argnums."
+            )
+        return tree.build(values, modules=True), pairs
+
+    def _pair(self, out: Any) -> Any:
+        if isinstance(out, tuple) and len(out) == 2:
+            return out
+        raise ArgumentError(
+            f"{self.who} with has_aux=True needs a function that returns a pair (value, aux), but "
+            f"{self.name!r} returned {kind_of(out)} (at {user_line()}).\n"
+            "Fix: return value, aux; or leave has_aux away."
+        )
+
+    def number(self) -> Tensor:
+        """The output, which has to be one real number."""
+        root = self.array()
+        if root.size != 1:
+            raise ShapeError(
+                f"{self.who} needs a function whose value is one number, but {self.name!r} "
+                f"returned shape {root.shape} (at {user_line()}).\n"
+                "Fix: reduce it, as with .sum() or .mean(); or use jacobian for all derivatives, "
+                "vjp for a weighted sum of them, or elementwise_grad where each output depends on "
+                "the input at its own place alone."
+            )
+        return root
+
+    def array(self) -> Tensor:
+        """The output, which has to be one array of real numbers."""
+        self.check_real()
+        if not self.out.is_leaf:
+            kinds = ", ".join(kind_of(leaf.value) for leaf in self.out.leaves[:4])
+            raise DTypeError(
+                f"{self.who} needs a function that returns one tensor, but {self.name!r} returned "
+                f"a container of {kinds} (at {user_line()}).\n"
+                "Fix: return one value; with has_aux=True a pair (value, aux) is allowed; vjp and "
+                "jacobian take any container."
+            )
+        return self.roots[0]
+
+    def check_real(self) -> None:
+        """Refuse outputs of which there is no derivative."""
+        if self.roots:
+            return
+        value = self.out.leaves[0].value if self.out.is_leaf else None
+        if isinstance(value, (Tensor, np.ndarray, np.generic)):
+            fix = (
+                "return real floating-point numbers: what is counted or compared has no "
+                "derivative; a smooth loss in its place has one."
+            )
+        else:
+            fix = "return a tensor that is computed from the arguments with NumPy's functions."
+        what = kind_of(value) if self.out.is_leaf else "no real numbers in its container"
+        raise DTypeError(
+            f"{self.who} needs a function that returns real floating-point numbers, but "
+            f"{self.name!r} returned {what} (at {user_line()}).\nFix: {fix}"
+        )
+
+    def record(self, *others: Any) -> bool:
+        """Whether something outside may want derivatives of the derivatives, or of `others`."""
+        if not self.recording:
+            return False
+        if any(isinstance(x, Tensor) and x.requires_grad for x in others):
+            return True
+        return any(self.variables.leads_beyond(root) for root in self.roots)
+
+    def outputs(self) -> Any:
+        """The outputs as the caller gets them."""
+        roots = iter([self.settled(root) for root in self.roots])
+        leaves = [
+            next(roots) if is_real(leaf.value) else self.settled(leaf.value)
+            for leaf in self.out.leaves
+        ]
+        return self.out.build(leaves)
+
+    def settled_aux(self) -> Any:
+        """What the function returned beside its value."""
+        tree = Tree(self.aux, "aux")
+        return tree.build([self.settled(leaf.value) for leaf in tree.leaves], modules=True)
+
+    def settled(self, value: Any) -> Any:
+        """A tensor in the graph of what lies outside, or as a constant."""
+        return self.variables.settled(value, self.recording)
+
+    def warn_independent(self) -> None:
+        """Warn of arguments on which no output depends, and say what cut them off, if known."""
+        if any(type(root._cut) is Exact for root in self.roots):
+            return
+        reached = self.variables.reached_from(self.roots)
+        missing = [v.name for i, v in enumerate(self.variables.all) if i not in reached]
+        if not missing:
+            return
+        cuts = [root._cut for root in self.roots if root._cut is not None]
+        why = f"Closest: {cuts[0]}.\n" if cuts else ""
+        if not any(isinstance(leaf.value, Tensor) for leaf in self.out.leaves):
+            why = f"It returned {kind_of(self.out.leaves[0].value)}, which is no tensor.\n"
+        warnings.warn(
+            f"{self.who}: the output of {self.name!r} does not depend on "
+            f"{', '.join(str(name) for name in missing)}; that derivative is zero (at "
+            f"{user_line()}).\n{why}"
+            "Fix: compute with NumPy's functions on the arguments, without float(), .data, "
+            ".detach() or no_grad(); or leave out what is not used.",
+            IndependentWarning,
+            stacklevel=_depth(),
+        )
+
+    def gradients(self, parts: Sequence[Any], recorded: bool) -> Any:
+        """What a pass found, in the structure of the arguments; zeros where nothing arrived."""
+        if any(part is None for part in parts):
+            self.warn_independent()
+        return self.structured(self.finished(parts, recorded))
+
+    def finished(self, parts: Sequence[Any], recorded: bool) -> list[Tensor]:
+        """For each variable a tensor of its shape: a constant unless something outside waits."""
+        known: set[int] = set()
+        results = []
+        for variable, part in zip(self.variables.all, parts, strict=True):
+            g = zeros(variable) if part is None else as_tensor(part)
+            if recorded:
+                g = self.variables.settled(g, True, known)
+            if not g.requires_grad:
+                g = g if g.node is None and g._cut is None else wrap(g._data)
+                g._cut = self._why_constant(variable, recorded or part is None)
+            results.append(g)
+        return results
+
+    def tangent(self, pushed: Sequence[Any], recorded: bool) -> Any:
+        """Tangents of the roots, in the structure of the output."""
+        found = [
+            zeros(root) if part is None else as_tensor(part)
+            for root, part in zip(self.roots, pushed, strict=True)
+        ]
+        rest = iter([self.variables.settled(t, recorded) for t in found])
+        return self.out.build(
+            [next(rest) if is_real(leaf.value) else None for leaf in self.out.leaves]
+        )
+
+    def _why_constant(self, variable: Tensor, exact: bool) -> str | None:
+        if exact:
+            return Exact(
+                f"a derivative with respect to {variable.name!r}, which is the same everywhere"
+            )
+        source = variable.node.x if variable.node is not None else None
+        if isinstance(source, Tensor) and source.requires_grad:
+            return constant(0.0, (source,), f"{self.who}, which takes modules as plain values")._cut
+        return None
+
+    def structured(self, values: Sequence[Any]) -> Any:
+        """Values for all variables, in the structure of the arguments, None where there is none."""
+        rest = iter(values)
+        built = [
+            tree.build([next(rest) if is_real(leaf.value) else None for leaf in tree.leaves])
+            for tree in self.trees
+        ]
+        return built[0] if self.single else tuple(built)
+
+    def directions(self, tangents: Sequence[Any]) -> list[Any]:
+        """Tangents of the arguments, checked, one for each variable."""
+        found: list[Any] = []
+        for tree, tangent in zip(self.trees, tangents, strict=True):
+            name = tree.leaves[0].path[0] if tree.leaves else "an empty argument"
+            values = tree.matched(tangent, f"{self.who}: the tangent of {name}")
+            real = [(x, v) for x, v in zip(tree.leaves, values, strict=True) if is_real(x.value)]
+            for leaf, value in real:
+                variable = self.variables.all[len(found)]
+                found.append(fitting(value, variable, f"{self.who}: the tangent of {leaf}"))
+        return found
+
+
+def fitting(value: Any, variable: Tensor, what: str) -> Any:
+    """A tangent or cotangent in the dtype of what it belongs to, if it has its shape."""
+    if value is None:
+        return zeros(variable)._data
+    array = value if isinstance(value, Tensor) else np.asarray(value)
+    if array.dtype.kind not in "fiub":
+        raise DTypeError(
+            f"{what} is {kind_of(value)}, not real numbers (at {user_line()}).\n"
+            f"Fix: pass numbers of shape {variable.shape}."
+        )
+    if array.shape != variable.shape:
+        raise ShapeError(
+            f"{what} has shape {array.shape}, but it belongs to numbers of shape {variable.shape} "
+            f"(at {user_line()}).\nFix: pass shape {variable.shape}."
+        )
+    return array if array.dtype == variable.dtype else array.astype(variable.dtype)
+
+
+def name_of(fun: Any) -> str:
+    """What a function is called in messages."""
+    return str(getattr(fun, "__name__", None) or type(fun).__name__)
+
+
+def _depth() -> int:
+    """The stack level, as `warnings` counts, of the user's line."""
+    frame, depth = sys._getframe(1), 1
+    while frame.f_back is not None and INSIDE[frame.f_code.co_filename]:
+        frame, depth = frame.f_back, depth + 1
+    return depth
+
+
+def values_of(parts: Sequence[Any]) -> list[Any]:
+    """The arrays of tensors, for a pass that is not recorded."""
+    return [x._data if isinstance(x, Tensor) else x for x in parts]
