@@ -28,7 +28,21 @@ from tinygrad_bp.core import (
 )
 
 if TYPE_CHECKING:
-    from tinygrad_bp import backprop, data, draw, errors, nn, optim, testing, train
+    from tinygrad_bp import backprop, data, draw, errors, nn, optim, testing, train, transforms
+    from tinygrad_bp.conventions import conventions
+    from tinygrad_bp.transforms import (
+        checkpoint,
+        custom_vjp,
+        elementwise_grad,
+        grad,
+        hessian,
+        hvp,
+        jacobian,
+        jvp,
+        stop_gradient,
+        value_and_grad,
+        vjp,
+    )
 
 __version__ = "0.1.0"
 
@@ -39,31 +53,62 @@ __all__ = [
     "Tensor",
     "as_tensor",
     "backprop",
+    "checkpoint",
+    "conventions",
+    "custom_vjp",
     "data",
     "detect_anomaly",
     "draw",
+    "elementwise_grad",
     "enable_grad",
     "errors",
+    "grad",
+    "hessian",
+    "hvp",
     "implements",
     "is_grad_enabled",
+    "jacobian",
+    "jvp",
     "nn",
     "no_grad",
     "ops",
     "optim",
     "primitive",
     "record_grads",
+    "stop_gradient",
     "testing",
     "train",
+    "transforms",
+    "value_and_grad",
+    "vjp",
     "without_derivative",
 ]
 
-_ROOMS = ("backprop", "data", "draw", "errors", "nn", "optim", "testing", "train")
+_ROOMS = ("backprop", "data", "draw", "errors", "nn", "optim", "testing", "train", "transforms")
+_TRANSFORMS = (
+    "checkpoint",
+    "custom_vjp",
+    "elementwise_grad",
+    "grad",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
+    "stop_gradient",
+    "value_and_grad",
+    "vjp",
+)
 
 
 def __getattr__(name: str) -> Any:
     """Import a room when it is first used, so that ``import tinygrad_bp`` stays light."""
     if name in _ROOMS:
         return importlib.import_module(f"tinygrad_bp.{name}")
+    if name in _TRANSFORMS or name == "conventions":
+        room = "transforms" if name in _TRANSFORMS else name
+        value = getattr(importlib.import_module(f"tinygrad_bp.{room}"), name)
+        globals()[name] = value  # over the module `conventions`, which the import has put there
+        return value
     from tinygrad_bp.errors import nearest
 
     raise AttributeError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -113,6 +112,8 @@ def primitive(
 
 def _check_rules(title: str, function: Callable[..., Any], vjps: Sequence[Any]) -> None:
     """Refuse a number of rules that is not the number of inputs."""
+    import inspect  # here, because importing it takes a quarter of the package's import time
+
     kinds = [p.kind for p in inspect.signature(function).parameters.values()]
     inputs = sum(
         k in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
