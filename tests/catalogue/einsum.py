@@ -40,4 +40,19 @@ CASES = [
     _case("...ij,...jk", ((2, 2, 3), (3, 2))),
     _case("i...->...", ((2, 3),), ((2,),), ((2, 2, 2),)),
     _case("i...i->...i", ((2, 3, 2),)),
+    _case("i...,...i->...", ((2, 3), (3, 2)), ((2,), (3, 2))),
+    _case("a...ba->b...", ((2, 3, 2),), ((2, 1, 3, 2),), label="ellipsis among labels"),
+    Case(
+        "einsum",
+        lambda x, y: np.einsum(x, [0, Ellipsis, 1], y, [1, 2], [Ellipsis, 2, 0]),
+        (((2, 3), (3, 2)), ((2, 2, 3), (3, 1))),
+        complex_step=True,
+        label="lists of labels",
+    ),
+    Case(
+        "einsum",
+        lambda x, y: np.einsum("ij,jk", x, y, dtype=np.float64, order="F"),
+        (((2, 3), (3, 2)),),
+        label="dtype and order",
+    ),
 ]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tinygrad_bp as tg
-from tinygrad_bp.errors import ArgumentError, OperationError, ShapeError
+from tinygrad_bp.errors import ArgumentError, DTypeError, OperationError, ShapeError
 
 X = tg.Tensor(np.arange(6.0).reshape(2, 3), requires_grad=True)
 
@@ -41,13 +41,72 @@ def test_subscripts_that_are_not_well_formed_are_refused(subscripts):
         np.einsum(subscripts, X)
 
 
-def test_options_without_a_rule_are_refused():
-    with pytest.raises(OperationError, match="subscripts as lists"):
-        np.einsum(X, [0, 1])
-    with pytest.raises(OperationError, match=r"np.einsum with dtype= is not"):
+def test_out_is_refused():
+    with pytest.raises(OperationError, match=r"(?s)np.einsum with out= cannot .*Fix: leave out="):
+        np.einsum("ij", X, out=np.zeros((2, 3)))
+
+
+Y = np.arange(6.0).reshape(3, 2)
+
+
+@pytest.mark.parametrize(
+    ("lists", "letters"),
+    [
+        ((X, [0, 1], Y, [1, 2], [0, 2]), "ab,bc->ac"),
+        ((X, [0, 1], Y, [1, 2]), "ab,bc"),
+        ((X, [1, 0]), "ba"),
+        ((X, [30, 2]), "eC"),
+        ((X, [Ellipsis, 1], Y, [1, Ellipsis]), "...b,b..."),
+        ((X, [Ellipsis, 1], [1, Ellipsis]), "...b->b..."),
+        ((X, [0, 1], []), "ab->"),
+        ((X, (np.int64(0), 1), (1,)), "ab->b"),
+    ],
+)
+def test_labels_may_be_lists_of_numbers(lists, letters):
+    arrays = [x for x in lists if hasattr(x, "ndim")]
+    expected = np.einsum(letters, *(np.asarray(getattr(a, "data", a)) for a in arrays))
+    out = np.einsum(*lists)
+    np.testing.assert_array_equal(out.data, expected)
+    plain = [x.data if isinstance(x, tg.Tensor) else x for x in lists]
+    np.testing.assert_array_equal(out.data, np.einsum(*plain))
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: np.einsum(X, ["i", "j"]), r"\['i', 'j'\] is no list of labels"),
+        (lambda: np.einsum(X, [0, 99]), r"whole numbers from 0 to 51"),
+        (lambda: np.einsum(X), "needs an operand and its labels"),
+    ],
+)
+def test_labels_that_are_none_are_refused(call, words):
+    with pytest.raises(ArgumentError, match=words):
+        call()
+
+
+def test_a_dtype_is_cast_to_before_the_products_and_gradients_keep_their_own():
+    x = tg.Tensor([[1.0, 2.0]], requires_grad=True, dtype=np.float32)
+    out = np.einsum("ij,ij->i", x, x, dtype=np.float64)
+    assert out.dtype == np.float64
+    out.sum().backward()
+    assert x.grad.dtype == np.float32
+    np.testing.assert_array_equal(x.grad.data, [[2.0, 4.0]])
+    with pytest.raises(DTypeError, match=r"cast float64 to float32 with casting='safe'"):
         np.einsum("ij", X, dtype=np.float32)
-    with pytest.raises(OperationError, match=r"np.einsum with out=, order= is not"):
-        np.einsum("ij", X, out=np.zeros((2, 3)), order="F")
+    assert np.einsum("ij", X, dtype=np.float32, casting="same_kind").dtype == np.float32
+
+
+def test_an_order_is_that_of_the_memory():
+    for order in ("C", "F"):
+        out = np.einsum("ij->ij", X, order=order)
+        assert out.data.flags[f"{order}_CONTIGUOUS"]
+        np.testing.assert_array_equal(out.data, X.data)
+
+
+def test_the_path_is_a_constant():
+    path, text = np.einsum_path("ij,jk,kl->il", X, np.ones((3, 4)), np.ones((4, 2)))
+    assert path[0] == "einsum_path"
+    assert "FLOP" in text
 
 
 def test_spaces_capitals_and_lists_are_accepted():

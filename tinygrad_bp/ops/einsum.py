@@ -8,17 +8,25 @@ from typing import Any
 import numpy as np
 
 from tinygrad_bp.core import Primitive, implements
-from tinygrad_bp.errors import ArgumentError, OperationError, ShapeError, user_line
+from tinygrad_bp.errors import (
+    ArgumentError,
+    DTypeError,
+    OperationError,
+    ShapeError,
+    user_line,
+)
 
 
-def _forward(*operands: Any, subscripts: str, optimize: Any) -> Any:
-    out = np.einsum(subscripts, *operands, optimize=optimize)
+def _forward(*operands: Any, subscripts: str, optimize: Any, order: Any) -> Any:
+    out = np.einsum(subscripts, *operands, optimize=optimize, order=order)
     if len(operands) == 1 and isinstance(out, np.ndarray) and np.may_share_memory(out, operands[0]):
-        return out.copy()
+        return out.copy("C" if order == "K" else order)
     return out
 
 
-def _cotangent(i: int, g: Any, out: Any, *operands: Any, subscripts: str, optimize: Any) -> Any:
+def _cotangent(
+    i: int, g: Any, out: Any, *operands: Any, subscripts: str, optimize: Any, order: Any
+) -> Any:
     """The einsum of the cotangent with all other operands, for the labels of operand i.
 
     A label that operand i repeats stands for a diagonal: its second place gets a label of its
@@ -62,24 +70,36 @@ _einsum = Primitive(
 
 
 @implements(np.einsum)
-def einsum(*operands: Any, out: None = None, optimize: Any = False, **kwargs: Any) -> Any:
+def einsum(
+    *operands: Any,
+    out: None = None,
+    dtype: Any = None,
+    order: Any = "K",
+    casting: Any = "safe",
+    optimize: Any = False,
+) -> Any:
     """Multiply, sum, transpose and take diagonals over named axes; see `numpy.einsum`.
 
     Parameters
     ----------
-    *operands : str, then tensors and arrays
-        Subscripts as ``"ij,jk->ik"``, with or without output, with ``...`` or without.
+    *operands : str, then tensors and arrays; or tensors and arrays, each followed by its labels
+        Subscripts as ``"ij,jk->ik"``, with or without output, with ``...`` or without; or as lists
+        of whole numbers: ``einsum(a, [0, 1], b, [1, 2], [0, 2])``.
+    dtype : dtype, optional
+        Operands are cast to it before the products, as `casting` allows.
     optimize : bool, str or path, default False
         The order of the products, as in NumPy; backward passes use the same kind.
 
     Raises
     ------
     OperationError
-        Subscripts as lists, ``out=``, ``dtype=``, ``order=`` or ``casting=``.
+        ``out=`` was given.
     ArgumentError
         The subscripts are not well formed.
+    DTypeError
+        `casting` does not allow a cast to `dtype`.
     ShapeError
-        They do not fit the operands.
+        The subscripts do not fit the operands.
 
     Examples
     --------
@@ -91,20 +111,59 @@ def einsum(*operands: Any, out: None = None, optimize: Any = False, **kwargs: An
     Tensor([[1., 0.],
             [0., 1.]])
     """
-    if not operands or not isinstance(operands[0], str):
+    if out is not None:
         raise OperationError(
-            f"np.einsum with subscripts as lists is not available on tensors (at {user_line()}).\n"
-            'Fix: pass them as a string, as "ij,jk->ik".'
+            f"np.einsum with out= cannot write into an array or tensor (at {user_line()}).\n"
+            "Fix: leave out= away and use what is returned."
         )
-    if out is not None or kwargs:
-        names = ", ".join(f"{name}=" for name in (*(["out"] if out is not None else []), *kwargs))
-        raise OperationError(
-            f"np.einsum with {names} is not available on tensors (at {user_line()}).\n"
-            "Fix: leave it away, and use astype() for another dtype."
+    if operands and isinstance(operands[0], str):
+        written, *rest = operands
+    else:
+        written, rest = _as_letters(operands)
+    arrays = [x if hasattr(x, "ndim") else np.asarray(x) for x in rest]
+    subscripts = _spelled_out(written, [x.shape for x in arrays])
+    if dtype is not None:
+        arrays = [_cast(x, np.dtype(dtype), casting) for x in arrays]
+    return _einsum(*arrays, subscripts=subscripts, optimize=optimize, order=order)
+
+
+def _as_letters(operands: tuple[Any, ...]) -> tuple[str, list[Any]]:
+    """The subscripts and the operands of a call that has its labels as lists of numbers."""
+    arrays, lists = list(operands[0 : len(operands) // 2 * 2 : 2]), list(operands[1::2])
+    if len(operands) % 2 and len(operands) > 1:
+        lists.append(operands[-1])
+    letters = string.ascii_uppercase + string.ascii_lowercase  # in the order of numbers
+    terms = []
+    for labels in lists:
+        term = ""
+        for label in labels if np.iterable(labels) else [None]:
+            if label is Ellipsis:
+                term += "..."
+            elif isinstance(label, (int, np.integer)) and 0 <= label < len(letters):
+                term += letters[label]
+            else:
+                raise ArgumentError(
+                    f"np.einsum: {labels!r} is no list of labels (at {user_line()}).\n"
+                    "Fix: subscripts as a string, as in np.einsum('ij,jk->ik', a, b), or after "
+                    f"each operand a list of whole numbers from 0 to {len(letters) - 1} or ...."
+                )
+        terms.append(term)
+    if not arrays:
+        raise ArgumentError(
+            f"np.einsum needs an operand and its labels (at {user_line()}).\n"
+            "Fix: np.einsum('ij->ji', a), or np.einsum(a, [0, 1], [1, 0])."
         )
-    arrays = [x if hasattr(x, "ndim") else np.asarray(x) for x in operands[1:]]
-    subscripts = _spelled_out(operands[0], [x.shape for x in arrays])
-    return _einsum(*arrays, subscripts=subscripts, optimize=optimize)
+    inputs = ",".join(terms[: len(arrays)])
+    return inputs + ("->" + terms[-1] if len(terms) > len(arrays) else ""), arrays
+
+
+def _cast(x: Any, dtype: np.dtype[Any], casting: Any) -> Any:
+    if not np.can_cast(x.dtype, dtype, casting):
+        raise DTypeError(
+            f"np.einsum cannot cast {x.dtype} to {dtype} with casting={casting!r} "
+            f"(at {user_line()}).\nFix: another dtype, or casting='same_kind' if that is meant."
+        )
+    return x if x.dtype == dtype else x.astype(dtype)
 
 
 def _unused(subscripts: str) -> Any:
