@@ -299,6 +299,27 @@ def test_second_derivatives_are_the_derivatives_of_the_gradients(case, draw):
         setting.assert_unchanged()
 
 
+@each_case
+@settings(max_examples=4)
+@given(draw=draws)
+def test_the_backward_pass_is_the_adjoint_of_the_forward_derivative(case, draw):
+    """<Jv, u> = <v, J'u>, where no numerical derivative has a part."""
+    for shapes in case.shapes:
+        setting = Setting(case, shapes, Draw(**{**vars(draw), "dtypes": (np.float64,)}))
+        rng = np.random.default_rng(draw.seed + 3)
+        v = [rng.uniform(-1, 1, shapes[i]) for i in setting.leaves]
+
+        def of_leaves(*leaves, setting=setting):
+            return setting.case.call(*setting.with_leaves(leaves))
+
+        start = [setting.doubles[i] for i in setting.leaves]
+        out, forward = tg.jvp(of_leaves, tuple(start), tuple(v))
+        u = setting.cotangent(out)
+        case.call(*setting.inputs).backward(u)
+        backward = sum(np.sum(g.data * a) for g, a in zip(setting.gradients(), v, strict=True))
+        assert_close(backward, np.sum(np.asarray(forward) * u), 1e-11, f"{setting}: <v, J'u>")
+
+
 def test_every_primitive_has_a_case_and_every_case_a_primitive():
     """Asked of a fresh interpreter, since other tests register primitives of their own."""
     program = (
