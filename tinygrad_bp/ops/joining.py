@@ -21,25 +21,33 @@ from tinygrad_bp.ops.shaping import (
 )
 
 
-def _part(i: int, g: Any, out: Any, *arrays: Any, axis: int, starts: tuple[int, ...]) -> Any:
-    return g[(slice(None),) * axis + (slice(starts[i], starts[i + 1]),)]
+def _pieces(g: Any, out: Any, *arrays: Any, axis: int) -> list[Any]:
+    before = (slice(None),) * axis
+    bounds = accumulate((a.shape[axis] for a in arrays), initial=0)
+    return [g[(*before, slice(*pair))] for pair in pairwise(bounds)]
 
 
-# The places where the parts begin are a parameter, so that n parts do not cost n² sums.
+def _layers(g: Any, out: Any, *arrays: Any, axis: int) -> list[Any]:
+    before = (slice(None),) * axis
+    return [g[(*before, i)] for i in range(len(arrays))]
+
+
 _concatenate = Primitive(
     "concatenate",
-    lambda *arrays, axis, starts: np.concatenate(arrays, axis),
-    _part,
+    lambda *arrays, axis: np.concatenate(arrays, axis),
+    _pieces,
     formula=r"(x_1, \dots, x_n)",
     vjp_formulas=[r"\bar{z}_{[x_i]}"],
+    joint=True,
 )
 
 _stack = Primitive(
     "stack",
     lambda *arrays, axis: np.stack(arrays, axis),
-    lambda i, g, out, *arrays, axis: g[(slice(None),) * axis + (i,)],
+    _layers,
     formula=r"(x_1, \dots, x_n)",
     vjp_formulas=[r"\bar{z}_i"],
+    joint=True,
 )
 
 
@@ -82,11 +90,9 @@ def concatenate(
     parts = _cast("concatenate", _arrays(arrays), out, dtype, casting)
     if axis is None:
         parts, axis = [reshape(a, (-1,)) for a in parts], 0
-    starts: tuple[int, ...] = ()
     if parts and parts[0].ndim and all(a.ndim == parts[0].ndim for a in parts):
         (axis,) = normalized_axes("concatenate", axis, parts[0])
-        starts = tuple(accumulate((a.shape[axis] for a in parts), initial=0))
-    return _concatenate(*parts, axis=axis, starts=starts)
+    return _concatenate(*parts, axis=axis)
 
 
 @implements(np.stack)
