@@ -69,6 +69,7 @@ ERRORS = [
     _one(special.expit, -8.0, 8.0),
     _one(special.logit, *INSIDE),
     _one(special.log_expit, -8.0, 8.0),
+    _two(special.owens_t),
 ]
 GAMMA = [
     _one(special.gamma, *ABOVE_ZERO, complex_step=True),
@@ -136,6 +137,8 @@ BESSEL = [
     _last(special.kve, 1.5, domain=(0.5, 9.0)),
     _last(special.iv, 1.5, domain=(0.5, 3.0)),
     _last(special.ive, 1.5, domain=(0.5, 9.0)),
+    _last(special.struve, 1.5, domain=(0.5, 9.0)),
+    _last(special.modstruve, 1.5, domain=(0.5, 3.0)),
 ]
 ENTROPY = [
     _two(special.xlogy, (-2.0, 2.0), ABOVE_ZERO, complex_step=True),
@@ -179,6 +182,63 @@ SIMPLE = [
         label="0 among the exponents",
     ),
     _two(special.boxcox1p, (-0.6, 2.0), (-2.0, 2.0)),
+    _two(special.inv_boxcox, (0.2, 1.0), (0.3, 2.0)),
+    _two(special.inv_boxcox, (-0.3, 0.3), (-1.0, 1.0), label="around 0"),
+    _two(special.inv_boxcox1p, (0.2, 1.0), (0.3, 2.0)),
+    _two(special.powm1, ABOVE_ZERO, (-2.0, 2.0)),
     _one(special.wrightomega),
 ]
-CASES = [*ERRORS, *GAMMA, *INCOMPLETE, *BESSEL, *ENTROPY, *HYPERGEOMETRIC, *SIMPLE]
+POLYNOMIALS = [
+    *(
+        _last(ufunc, n, domain=(0.1, 0.9) if "sh_" in ufunc.__name__ else (-0.9, 0.9))
+        for ufunc in (
+            *(special.eval_chebyt, special.eval_chebyu, special.eval_chebyc, special.eval_chebys),
+            *(special.eval_legendre, special.eval_laguerre, special.eval_hermite),
+            *(special.eval_hermitenorm, special.eval_sh_legendre, special.eval_sh_chebyt),
+            special.eval_sh_chebyu,
+        )
+        for n in (0, 1, 4)
+    ),
+    *(_last(special.eval_genlaguerre, n, 0.5, domain=(-0.9, 0.9)) for n in (0, 1, 4)),
+    *(_last(special.eval_gegenbauer, n, 0.5, domain=(-0.9, 0.9)) for n in (0, 1, 4)),
+    *(_last(special.eval_jacobi, n, 0.5, 1.5, domain=(-0.9, 0.9)) for n in (0, 1, 4)),
+    Case(
+        "special.eval_legendre",
+        lambda x: special.eval_legendre(np.array([0, 1, 3]), x),
+        (((3,),), ((2, 3),), ((),)),
+        domains=((-0.9, 0.9),),
+        label="degrees in an array",
+    ),
+]
+
+
+def _result(primitive, ufunc, i, *domain):
+    return Case(f"special.{primitive}", lambda x: ufunc(x)[i], SINGLES, domains=(domain,))
+
+
+INTEGRALS = [
+    _one(special.ellipk, -0.8, 0.8),
+    _one(special.ellipe, -0.8, 0.8),
+    _one(special.spence, 0.2, 3.0),
+    _result("si", special.sici, 0, -3.0, 3.0),
+    _result("ci", special.sici, 1, *ABOVE_ZERO),
+    _result("shi", special.shichi, 0, -3.0, 3.0),
+    _result("chi", special.shichi, 1, *ABOVE_ZERO),
+    _result("fresnels", special.fresnel, 0, -2.0, 2.0),
+    _result("fresnelc", special.fresnel, 1, -2.0, 2.0),
+    *(
+        _result(f"airy_{name}", special.airy, i, -3.0, 2.0)
+        for i, name in enumerate(("ai", "aip", "bi", "bip"))
+    ),
+]
+CASES = [
+    *POLYNOMIALS,
+    *INTEGRALS,
+    *ERRORS,
+    *GAMMA,
+    *INCOMPLETE,
+    *BESSEL,
+    *ENTROPY,
+    *HYPERGEOMETRIC,
+    *SIMPLE,
+]

@@ -83,6 +83,7 @@ def test_loading_again_changes_nothing():
         (lambda t: special.hyp2f1(1.0, 1.0, t, 0.5), "special.hyp2f1: .* argument c"),
         (lambda t: special.zeta(t, 1.0), "special._zeta: .* argument x .the exponent"),
         (lambda t: special.gdtr(1.0, t, 1.0), "special.gdtr: .* argument b"),
+        (lambda t: special.eval_jacobi(1, t, 1.0, 0.5), "special.eval_jacobi: .* argument alpha"),
     ],
 )
 def test_an_argument_without_a_known_derivative_is_refused_and_not_taken_as_constant(call, words):
@@ -104,8 +105,8 @@ def test_functions_of_python_that_scipy_does_not_dispatch_raise_and_say_so():
 
 
 def test_ufuncs_without_a_rule_say_how_to_register_one():
-    with pytest.raises(OperationError, match="struve cannot be differentiated"):
-        special.struve(0.5, tg.Tensor([1.0], requires_grad=True))
+    with pytest.raises(OperationError, match="mathieu_a cannot be differentiated"):
+        special.mathieu_a(1.0, tg.Tensor([1.0], requires_grad=True))
 
 
 def test_psi_gives_the_polygamma_functions():
@@ -233,3 +234,38 @@ def test_results_are_constants_for_signs_and_rounding():
     t = tg.Tensor([-0.5, 1.5], requires_grad=True)
     assert special.gammasgn(t).data.tolist() == [-1.0, 1.0]
     assert not special.round(t).requires_grad
+
+
+def test_a_ufunc_with_several_results_gives_as_many_tensors():
+    x = tg.Tensor([0.5, 1.0], requires_grad=True)
+    parts = special.airy(x)
+    np.testing.assert_array_equal([part.data for part in parts], special.airy(x.data))
+    wronskian = parts[0] * parts[3] - parts[1] * parts[2]
+    np.testing.assert_allclose(wronskian.data, 1 / np.pi)
+    wronskian.sum().backward()
+    np.testing.assert_allclose(x.grad.data, 0, atol=1e-15)
+
+
+@pytest.mark.parametrize("n", [0, 1, 2])
+def test_polynomials_of_low_degree_lose_one_degree_with_each_derivative(n):
+    for function in (special.eval_chebyt, special.eval_legendre, special.eval_hermite):
+        found = derivatives(lambda t, f=function: f(n, t), 0.3, n)
+        assert found[n] != 0
+        x = tg.Tensor(0.3, requires_grad=True)
+        z = function(n, x)
+        for _ in range(n + 1):
+            x.grad = None
+            z.backward(create_graph=True)
+            z = x.grad
+        assert z.item() == 0
+
+
+def test_elliptic_integrals_are_right_at_zero():
+    np.testing.assert_allclose(slope(special.ellipk, 0.0)[0], np.pi / 8, rtol=1e-14)
+    np.testing.assert_allclose(slope(special.ellipe, 0.0)[0], -np.pi / 8, rtol=1e-14)
+
+
+def test_the_dilogarithm_is_smooth_at_one():
+    """With z = 1 - w it is the sum of w**n / n**2."""
+    expected = [0.0, -1.0, 1 / 2, -2 / 3, 6 / 4]
+    np.testing.assert_allclose(derivatives(special.spence, 1.0, 4), expected, rtol=1e-13)

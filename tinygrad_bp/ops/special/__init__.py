@@ -11,7 +11,10 @@ import sys
 
 from tinygrad_bp.core.registry import LATE
 
-FAMILIES = ("bessel", "entropy", "errors", "gamma", "hypergeometric", "incomplete", "simple")
+FAMILIES = (
+    *("bessel", "entropy", "errors", "gamma", "hypergeometric", "incomplete", "integrals"),
+    *("polynomials", "simple"),
+)
 
 
 def load() -> None:

@@ -6,6 +6,7 @@ that no rule divides by x.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -161,5 +162,47 @@ kve = differentiable(
     [None, _kve_vjp],
     r"e^x K_v(x)",
     ["", r"(z - e^x \frac{K_{v-1}(x) + K_{v+1}(x)}{2}) \, \bar{z}"],
+    parameters=_ORDER,
+)
+
+
+def _forcing(v: Any, x: Any) -> Any:
+    """What makes the equations of Struve's functions inhomogeneous."""
+    return np.power(x * 0.5, v) * (special.rgamma(v + 1.5) / math.sqrt(math.pi))
+
+
+def _struve_vjp(g: Any, out: Any, v: Any, x: Any) -> Any:
+    return g * ((special.struve(v - 1, x) - special.struve(v + 1, x) + _forcing(v, x)) * 0.5)
+
+
+def _modstruve_vjp(g: Any, out: Any, v: Any, x: Any) -> Any:
+    neighbours = special.modstruve(v - 1, x) + special.modstruve(v + 1, x)
+    return g * ((neighbours + _forcing(v, x)) * 0.5)
+
+
+_FORCING = r"\frac{(x/2)^v}{\sqrt\pi \, \Gamma(v + 3/2)}"
+struve = differentiable(
+    special.struve,
+    [None, _struve_vjp],
+    r"\mathbf{H}_v(x)",
+    [
+        "",
+        r"\frac12 \left(\mathbf{H}_{v-1}(x) - \mathbf{H}_{v+1}(x) + "
+        + _FORCING
+        + r"\right) \bar{z}",
+    ],
+    parameters=_ORDER,
+)
+
+modstruve = differentiable(
+    special.modstruve,
+    [None, _modstruve_vjp],
+    r"\mathbf{L}_v(x)",
+    [
+        "",
+        r"\frac12 \left(\mathbf{L}_{v-1}(x) + \mathbf{L}_{v+1}(x) + "
+        + _FORCING
+        + r"\right) \bar{z}",
+    ],
     parameters=_ORDER,
 )

@@ -158,3 +158,24 @@ log_expit = differentiable(
     r"\ln \sigma(x)",
     [r"\sigma(-x) \, \bar{z}"],
 )
+
+
+def _owens_h(g: Any, out: Any, h: Any, a: Any) -> Any:
+    density = np.exp(-0.5 * h * h) / _SQRT_2PI
+    return g * (density * special.erf(a * h * math.sqrt(0.5)) * -0.5)
+
+
+def _owens_a(g: Any, out: Any, h: Any, a: Any) -> Any:
+    q = 1 + a * a
+    return g * (np.exp(-0.5 * h * h * q) / (q * (2 * math.pi)))
+
+
+owens_t = differentiable(
+    special.owens_t,
+    [_owens_h, _owens_a],
+    r"T(h, a) = \frac{1}{2\pi} \textstyle\int_0^a \frac{e^{-h^2 (1 + t^2) / 2}}{1 + t^2} dt",
+    [
+        r"-\frac{e^{-h^2/2}}{2\sqrt{2\pi}} \operatorname{erf} \frac{a h}{\sqrt2} \, \bar{z}",
+        r"\frac{e^{-h^2 (1 + a^2) / 2}}{2\pi (1 + a^2)} \, \bar{z}",
+    ],
+)

@@ -118,6 +118,42 @@ boxcox1p = differentiable(
     kinks="at y = 0 the value and both derivatives are their limits",
 )
 
+# By the implicit function: the Box-Cox transform of z is x.
+inv_boxcox = differentiable(
+    special.inv_boxcox,
+    [
+        lambda g, out, x, y: g * np.power(out, 1 - y),
+        lambda g, out, x, y: -g * (_stretch(np.log(out), y) * np.power(out, 1 - y)),
+    ],
+    r"(x y + 1)^{1/y}",
+    [r"z^{1-y} \, \bar{z}", r"\frac{x - z^y \ln z}{y} \, z^{1-y} \, \bar{z}"],
+    kinks="at y = 0 the value and both derivatives are their limits",
+)
+
+inv_boxcox1p = differentiable(
+    special.inv_boxcox1p,
+    [
+        lambda g, out, x, y: g * np.power(1 + out, 1 - y),
+        lambda g, out, x, y: -g * (_stretch(np.log1p(out), y) * np.power(1 + out, 1 - y)),
+    ],
+    r"(x y + 1)^{1/y} - 1",
+    [
+        r"(1 + z)^{1-y} \, \bar{z}",
+        r"\frac{x - (1 + z)^y \ln(1 + z)}{y} \, (1 + z)^{1-y} \, \bar{z}",
+    ],
+    kinks="at y = 0 the value and both derivatives are their limits",
+)
+
+powm1 = differentiable(
+    special.powm1,
+    [
+        lambda g, out, x, y: g * (y * np.power(x, y - 1)),
+        lambda g, out, x, y: g * ((out + 1) * np.log(x)),
+    ],
+    r"x^y - 1",
+    [r"y \, x^{y-1} \, \bar{z}", r"x^y \ln x \, \bar{z}"],
+)
+
 wrightomega = differentiable(
     special.wrightomega,
     [lambda g, out, x: g * (out / (1 + out))],
