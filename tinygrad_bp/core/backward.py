@@ -22,7 +22,6 @@ from tinygrad_bp.core.cotangents import (
     OWNED,
     Joint,
     Sparse,
-    add,
     apply_hooks,
     conform,
     is_new,
@@ -165,10 +164,15 @@ def backward_pass(
                         leaves[key] = (x, part, FRESH if new else BORROWED)
                     continue
             _, total, held = arrived[key]
-            if held == OWNED and type(total) is ndarray is type(part):
+            if type(part) is Sparse:
+                total = total if held == OWNED else np.array(total)
+                part.add_to(total)
+            elif held == OWNED and type(total) is ndarray:
                 total += part
+                continue
             else:
-                arrived[key] = (x, *add(total, held, part, record is not None))
+                total = total + part
+            arrived[key] = (x, total, OWNED if record is None else held)
         if not heap:
             break
         node, g, _ = pending.pop(heappop(heap))

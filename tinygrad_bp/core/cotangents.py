@@ -34,6 +34,9 @@ class Sparse:
 
     def add_to(self, total: np.ndarray[Any, Any]) -> None:
         """Add to an array in place; an element that is read twice receives twice."""
+        if type(self.index) is int:
+            total[self.index] += self.values
+            return
         parts = self.index if isinstance(self.index, tuple) else (self.index,)
         arrays = [np.asarray(part) for part in parts if isinstance(part, (np.ndarray, list))]
         if all(a.dtype.kind == "b" for a in arrays):  # slices and masks read no element twice
@@ -118,19 +121,6 @@ def apply_hooks(hooks: list[Callable[[Any], Any]], g: Any) -> Any:
         if replacement is not None:
             g = replacement
     return g
-
-
-def add(total: Any, held: int, part: Any, recording: bool) -> tuple[Any, int]:
-    """A cotangent after one more contribution, added in place where the array is the pass's own."""
-    if type(part) is Sparse:
-        if held != OWNED:
-            total = np.array(total)
-        part.add_to(total)
-    elif held == OWNED:
-        total += part
-    else:
-        total = total + part
-    return total, held if recording else OWNED
 
 
 def is_new(part: Any, arguments: list[Any]) -> bool:

@@ -221,7 +221,7 @@ class Primitive:
             result.version = result.hooks = result.name = result._grad = result._cut = None
         else:
             result = constant(out, inputs, self.name if needed else None)
-        if self.view and isinstance(inputs[0], Tensor):
+        if self.view and isinstance(inputs[0], Tensor) and type(out) is np.ndarray:
             share_memory(result, inputs[0])
         return result
 

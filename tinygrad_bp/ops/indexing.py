@@ -76,11 +76,11 @@ def getitem(x: Any, index: Any) -> Any:
     """
     kind = type(index)
     if kind is int or kind is slice:
-        return _slice(x, index=index)
+        return _slice.apply(x, index=index)
     index = normalized(index)
     parts = index if kind is tuple else (index,)
     basic = all(isinstance(part, _BASIC) and type(part) is not bool for part in parts)
-    return _slice(x, index=index) if basic else _gather(x, index=index)
+    return _slice.apply(x, index=index) if basic else _gather.apply(x, index=index)
 
 
 def normalized(index: Any) -> Any:
