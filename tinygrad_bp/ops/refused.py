@@ -87,8 +87,14 @@ def needs_gradient(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and any(needs_gradient(v) for v in value)
 
 
-for _function, _instead in writing.INSTEAD.items():  # which refuses them itself
+# These are refused where they belong, in `writing` and `polynomials`.
+for _function, _instead in writing.INSTEAD.items():
     REFUSED[_function] = Refusal("it writes into its first argument", _instead)
+REFUSED[np.roots] = Refusal(
+    "zeros may be complex",
+    "call it on p.data where no gradient is wanted; a simple real zero x0, as a constant, has the "
+    "gradient of x0 - np.polyval(p, x0) / np.polyval(np.polyder(p), x0)",
+)
 
 refuse(
     (np.busday_count, np.busday_offset, np.datetime_as_string, np.is_busday, np.isnat),
