@@ -11,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from catalogue.numerical import complex_step, five_point
 from data.samples import NAMES, idx_bytes
 
+import tinygrad_bp as tg
 from tinygrad_bp.data import load_mnist
 from tinygrad_bp.errors import DataNotFoundError
 from tinygrad_bp.nn import NetworkSpec
@@ -146,6 +148,100 @@ def test_scipy_fits_a_curve_in_fewer_evaluations_than_adam(tmp_path):
     out = run(EXAMPLES / "scipy_minimize.py", cwd=tmp_path)
     assert numbers(out, "final loss")[0] < numbers(out, "as many evaluations:")[0]
     assert numbers(out, "without noise:")[0] < 0.2
+
+
+def test_a_kalman_filter_finds_the_frequency(tmp_path):
+    out = run(EXAMPLES / "kalman_filter.py", cwd=tmp_path)
+    assert numbers(out, "largest relative difference")[0] < 1e-9
+    assert numbers(out, "evaluations:")[0] > numbers(out, "per measurement:")[0] + 0.2
+    assert abs(numbers(out, "angle of a step")[0] - 0.4) < 0.05
+
+
+def test_a_gaussian_process_finds_the_year_and_fills_the_gap(tmp_path):
+    out = run(EXAMPLES / "gaussian_process.py", cwd=tmp_path)
+    assert numbers(out, "largest relative difference")[0] < 1e-8
+    assert numbers(out, "evaluations:")[0] > numbers(out, "per measurement:")[0] + 1
+    assert abs(numbers(out, "period")[0] - 1) < 0.01
+    assert numbers(out, "off by")[0] < 1.5 * numbers(out, "it expects")[0]
+
+
+def test_a_differential_equation_is_fitted_to_the_pelts(tmp_path):
+    out = run(EXAMPLES / "ode.py", cwd=tmp_path)
+    assert numbers(out, "largest relative difference")[0] < 1e-8
+    assert numbers(out, "Jacobians:")[0] < 0.05 < numbers(out, "residuals:")[0]
+    # The rates that textbooks find in these counts.
+    found = [numbers(out, word)[0] for word in ("birth", "hunt", "death", "feed")]
+    np.testing.assert_allclose(found, [0.55, 0.028, 0.80, 0.024], rtol=0.05)
+
+
+def test_a_softmax_regression_tells_irises_apart(tmp_path):
+    out = run(EXAMPLES / "softmax_regression.py", cwd=tmp_path)
+    assert numbers(out, "largest relative difference")[0] < 1e-9
+    losses = numbers(out, "loss")
+    assert losses == sorted(losses, reverse=True)
+    assert numbers(out, "other flowers")[-1] > 0.9
+
+
+def _kalman_filter(own):
+    theta = np.log([0.35, 0.05, 0.3, 0.7])
+    _, y = own["measurements"](theta, 60, np.random.default_rng(1))
+    return lambda theta: own["loss"](theta, y), [theta]
+
+
+def _gaussian_process(own):
+    times = np.linspace(0.0, 3.0, 40)
+    y = own["series"](times, np.random.default_rng(1))
+    theta = np.log([1.2, 0.7, 0.8, 1.5, 1.05, 0.2])
+    return lambda theta: own["log_likelihood"](theta, times, y), [theta]
+
+
+def _ode(own):
+    theta = np.log([0.5, 0.025, 0.9, 0.02, 30.0, 5.0])
+    return lambda theta: np.mean(own["residuals"](theta) ** 2), [theta]
+
+
+def _softmax_regression(own):
+    rng = np.random.default_rng(1)
+    x, labels = rng.uniform(1.0, 4.0, (20, 4)), rng.integers(0, 3, 20)
+    names = ("powers", "weights", "bias")
+
+    def loss(*values):
+        return own["loss"](dict(zip(names, values, strict=True)), x, labels, np.arange(5, 20))
+
+    return loss, [rng.uniform(0.5, 1.5, 4), rng.normal(size=(15, 3)), rng.normal(size=3)]
+
+
+PROGRAMS = {
+    "kalman_filter": _kalman_filter,
+    "gaussian_process": _gaussian_process,
+    "ode": _ode,
+    "softmax_regression": _softmax_regression,
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_that_knows_no_tensors_is_differentiated_to_eight_digits(name):
+    own = runpy.run_path(str(EXAMPLES / f"{name}.py"))
+    loss, inputs = PROGRAMS[name](own)
+    value, gradients = tg.value_and_grad(loss, argnums=tuple(range(len(inputs))))(*inputs)
+    assert value.item() == pytest.approx(loss(*inputs), rel=1e-14)
+    numeric = five_point(loss, inputs, h=1e-4)
+    for found, expected in zip(gradients, numeric, strict=True):
+        np.testing.assert_allclose(found.data, expected, rtol=1e-8, atol=1e-10)
+
+
+def test_a_program_of_analytic_functions_is_differentiated_to_rounding():
+    loss, (theta,) = _ode(runpy.run_path(str(EXAMPLES / "ode.py")))
+    (expected,) = complex_step(loss, [theta])
+    np.testing.assert_allclose(tg.grad(loss)(theta).data, expected, rtol=1e-12)
+
+
+def test_the_numerics_of_the_four_programs_know_no_tensors():
+    for name in PROGRAMS:
+        source = (EXAMPLES / f"{name}.py").read_text()
+        numerics = source[source.index("\n\n\n") : source.index("def main")]
+        assert "tg." not in numerics
+        assert "Tensor" not in numerics
 
 
 def test_every_example_is_tested_and_says_how_it_is_run():
