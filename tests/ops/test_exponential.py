@@ -35,6 +35,18 @@ def test_logaddexp2_is_right_at_ten_thousand():
     np.testing.assert_allclose([x, y], [[1, 0.5], [0, 0.5]], atol=1e-11)
 
 
+@pytest.mark.parametrize("function", [np.logaddexp, np.logaddexp2])
+def test_logarithms_of_nothing_add_without_nan_or_warning(function):
+    x = tg.Tensor([-np.inf, -np.inf, 0.0, np.inf, 1.0], requires_grad=True)
+    y = tg.Tensor([-np.inf, 0.0, -np.inf, 0.0, np.inf], requires_grad=True)
+    function(x, y).backward(np.ones(5), create_graph=True)
+    assert x.grad.data.tolist() == [0.0, 0.0, 1.0, 1.0, 0.0]
+    assert y.grad.data.tolist() == [0.0, 1.0, 0.0, 0.0, 1.0]
+    first, x.grad = x.grad, None
+    first.sum().backward()
+    np.testing.assert_array_equal(x.grad.data, 0)
+
+
 @pytest.mark.parametrize("x", [-1e4, -700.0, -40.0, -1e-10, 1e-10])
 def test_expm1_keeps_its_relative_precision(x):
     assert slope(np.expm1, x)[0] == pytest.approx(np.exp(x), rel=1e-15, abs=0)

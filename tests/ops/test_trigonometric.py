@@ -103,6 +103,17 @@ def test_ends_of_domains_are_infinitely_steep(function):
         assert np.isinf(slope(function, 1.0)[0])
 
 
+@pytest.mark.parametrize(("dtype", "size"), [(np.float32, 1e-30), (np.float64, 1e-200)])
+def test_arctan2_and_arctan_where_squares_leave_the_range(dtype, size):
+    y, x = slope(np.arctan2, size, size, dtype=dtype)
+    np.testing.assert_allclose([y * dtype(size), x * dtype(size)], [0.5, -0.5], rtol=1e-6)
+    large = dtype(1) / dtype(size)
+    y, x = slope(np.arctan2, large, large, dtype=dtype)
+    np.testing.assert_allclose([y * large, x * large], [0.5, -0.5], rtol=1e-6)
+    assert slope(np.arctan, large, dtype=dtype)[0] <= size
+    assert slope(np.arccosh, large, dtype=dtype)[0] == pytest.approx(size, rel=1e-6)
+
+
 def test_angles_convert_by_both_names():
     x = tg.Tensor([180.0], requires_grad=True)
     assert np.radians(x).item() == np.deg2rad(x).item() == math.pi

@@ -83,23 +83,30 @@ log1p = implements(np.log1p)(
 )
 
 
-def _share(g: Any, out: Any, x: Any) -> Any:
-    """How much x has in ``log(exp(x) + exp(y))``: at most 1, so that nothing overflows."""
-    return g * np.exp(x - out)
+def _share(exponential: Any, g: Any, out: Any, x: Any) -> Any:
+    """How much x has in ``log(exp(x) + exp(y))``: at most 1, so that nothing overflows.
+
+    Where the sum is infinite, an infinite x has all of it; where it is 0, nothing has a share.
+    """
+    endless = np.isinf(out)
+    part = exponential(np.where(endless, 0, x) - np.where(endless, 0, out))
+    return g * np.where(endless, x == np.inf, part)
 
 
-def _share2(g: Any, out: Any, x: Any) -> Any:
-    return g * np.exp2(x - out)
-
+_ENDLESS = "at x = y = -inf both derivatives are 0"
 
 logaddexp = implements(np.logaddexp)(
     Primitive(
         "logaddexp",
         np.logaddexp,
-        [lambda g, out, x, y: _share(g, out, x), lambda g, out, x, y: _share(g, out, y)],
+        [
+            lambda g, out, x, y: _share(np.exp, g, out, x),
+            lambda g, out, x, y: _share(np.exp, g, out, y),
+        ],
         formula=r"\ln(e^x + e^y)",
         vjp_formulas=[r"\bar{z} \, e^{x-z}", r"\bar{z} \, e^{y-z}"],
         analytic=False,
+        kinks=_ENDLESS,
     )
 )
 
@@ -107,10 +114,14 @@ logaddexp2 = implements(np.logaddexp2)(
     Primitive(
         "logaddexp2",
         np.logaddexp2,
-        [lambda g, out, x, y: _share2(g, out, x), lambda g, out, x, y: _share2(g, out, y)],
+        [
+            lambda g, out, x, y: _share(np.exp2, g, out, x),
+            lambda g, out, x, y: _share(np.exp2, g, out, y),
+        ],
         formula=r"\log_2(2^x + 2^y)",
         vjp_formulas=[r"\bar{z} \, 2^{x-z}", r"\bar{z} \, 2^{y-z}"],
         analytic=False,
+        kinks=_ENDLESS,
     )
 )
 

@@ -62,11 +62,17 @@ arccos = implements(np.arccos)(
     )
 )
 
+
+def _arctan_vjp(g: Any, out: Any, x: Any) -> Any:
+    h = np.hypot(x, 1)  # whose square would overflow where x * x does
+    return g / h / h
+
+
 arctan = implements(np.arctan)(
     Primitive(
         "arctan",
         np.arctan,
-        [lambda g, out, x: g / (1 + x * x)],
+        [_arctan_vjp],
         formula=r"\arctan x",
         vjp_formulas=[r"\frac{\bar{z}}{1 + x^2}"],
     )
@@ -75,8 +81,9 @@ arctan = implements(np.arctan)(
 
 def _around(g: Any, leg: Any, x: Any, y: Any) -> Any:
     """How fast the angle grows along one leg: ``leg / r**2``, and 0 at the origin."""
-    r2 = x * x + y * y
-    return g * (leg / np.where(r2 == 0, 1, r2))
+    r = np.hypot(x, y)  # its square is 0 or infinite for numbers that are not
+    r = np.where(r == 0, 1, r)
+    return g * (leg / r / r)
 
 
 arctan2 = implements(np.arctan2)(
@@ -210,7 +217,7 @@ arccosh = implements(np.arccosh)(
     Primitive(
         "arccosh",
         np.arccosh,
-        [lambda g, out, x: g / np.sqrt((x - 1) * (x + 1))],
+        [lambda g, out, x: g / (np.sqrt(x - 1) * np.sqrt(x + 1))],
         formula=r"\operatorname{arcosh} x",
         vjp_formulas=[r"\frac{\bar{z}}{\sqrt{x^2 - 1}}"],
         kinks="at 1 the derivative is infinite",
