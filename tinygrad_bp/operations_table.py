@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tinygrad_bp import conventions
+from tinygrad_bp.conventions import table as conventions_table
 from tinygrad_bp.core import PRIMITIVES, Primitive
 from tinygrad_bp.errors import DataNotFoundError
 from tinygrad_bp.files import write_atomically
@@ -216,7 +216,7 @@ def operations_page(known: Mapping[str, Any]) -> str:
 def conventions_page(page: str) -> str:
     """The page docs/conventions.md with its tables renewed."""
     inputs()
-    return _BETWEEN.sub(lambda match: f"{match[1]}\n{conventions.table()}\n\n{match[2]}", page)
+    return _BETWEEN.sub(lambda match: f"{match[1]}\n{conventions_table()}\n\n{match[2]}", page)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
