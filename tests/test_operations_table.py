@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import pkgutil
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 
 import tinygrad_bp as tg
+from tinygrad_bp.core import PRIMITIVES
 from tinygrad_bp.errors import ArgumentError, DataNotFoundError
 from tinygrad_bp.operations import (
     NAMESPACES,
@@ -25,7 +27,7 @@ from tinygrad_bp.operations import (
     public_functions,
     recorded_by,
 )
-from tinygrad_bp.operations_table import COMMAND, main, neighbours
+from tinygrad_bp.operations_table import COMMAND, DOMAINS, main, neighbours
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 KNOWN = neighbours(DOCS)
@@ -145,6 +147,31 @@ def test_what_stands_for_a_neighbours_operation_has_its_derivative_and_a_second(
     total = sum((g * directions[n]).sum() for n, g in reached.items())
     if total.requires_grad:
         total.backward()
+
+
+INTERVALS = {
+    name: (float(m[2].replace("∞", "inf")), float(m[3].replace("∞", "inf")), m[1] + m[4])
+    for name, words in DOMAINS.items()
+    if (m := re.fullmatch(r"([\[(])(\S+), (\S+)([\])])", words))
+}
+
+
+@pytest.mark.parametrize("name", INTERVALS)
+def test_a_domain_is_where_numbers_are_finite(name):
+    tg.ops.special.load()
+    low, high, ends = INTERVALS[name]
+    inside = [max(low, -50.0) + 1e-9, min(high, 50.0) - 1e-9, (max(low, -5) + min(high, 5)) / 2]
+    inside += [end for end, bracket in ((low, ends[0]), (high, ends[1])) if bracket in "[]"]
+    outside = [e for e in (low - 1e-3, high + 1e-3) if np.isfinite(e)]
+    outside += [end for end, b in ((low, ends[0]), (high, ends[1])) if b in "()" and abs(end) < 9]
+    with np.errstate(all="ignore"):
+        assert np.isfinite(PRIMITIVES[name](np.array(inside)).data).all()
+        assert not np.isfinite(PRIMITIVES[name](np.array(outside)).data).any()
+
+
+def test_domains_are_those_of_primitives():
+    tg.ops.special.load()
+    assert set(DOMAINS) <= set(PRIMITIVES)
 
 
 def test_an_example_that_records_nothing_is_an_error_that_names_the_file():

@@ -55,7 +55,8 @@ _PRIMITIVES = r"""## Primitives
 
 Each is a forward function with one rule for each input: $\bar{z}$ is the cotangent of the output
 $z$, and the rule gives that of the input, before it is summed over axes along which the input was
-broadcast. A dash marks an input that has no derivative.
+broadcast. A dash marks an input that has no derivative. Without a domain, the operation takes all
+real numbers, or all but single ones.
 """
 
 _NEIGHBOURS = """## Against the neighbours
@@ -63,6 +64,38 @@ _NEIGHBOURS = """## Against the neighbours
 What HIPS/autograd (A its NumPy, S its SciPy), MyGrad (M) and Chainer (C) differentiate, and what
 all three lack; of Chainer alone, nothing. *Not here* has its reason beside it.
 """
+
+
+#: Where primitives give finite real numbers: an interval of their one input, or words; everywhere,
+#: or nearly, where nothing stands.
+DOMAINS = {
+    **dict.fromkeys(("arccos", "arcsin"), "[-1, 1]"),
+    **dict.fromkeys(("arctanh", "special.erfinv"), "(-1, 1)"),
+    "arccosh": "[1, ∞)",
+    **dict.fromkeys(("log", "log10", "log2", "special.loggamma", "special.exp1"), "(0, ∞)"),
+    **dict.fromkeys(
+        (f"special.{name}" for name in ("y0", "y1", "k0", "k1", "k0e", "k1e")), "(0, ∞)"
+    ),
+    "log1p": "(-1, ∞)",
+    **dict.fromkeys(("sqrt", "special.entr", "special.spence"), "[0, ∞)"),
+    "special.erfcinv": "(0, 2)",
+    **dict.fromkeys(("special.logit", "special.ndtri"), "(0, 1)"),
+    "special.ndtri_exp": "(-∞, 0)",
+    "special.ellipk": "(-∞, 1)",
+    "special.ellipe": "(-∞, 1]",
+    **dict.fromkeys(("divide", "remainder", "fmod"), "y ≠ 0"),
+    **dict.fromkeys(("reciprocal", "special.expi"), "x ≠ 0"),
+    **dict.fromkeys(("power", "float_power"), "x > 0, or y a whole number"),
+    **dict.fromkeys(("special.boxcox", "special.powm1", "geomspace"), "x > 0"),
+    "special.boxcox1p": "x > -1",
+    "special.xlogy": "y > 0",
+    "special.xlog1py": "y > -1",
+    **dict.fromkeys(("special.rel_entr", "special.kl_div"), "x ≥ 0, y > 0"),
+    "cholesky": "positive definite matrices",
+    **dict.fromkeys(("inv", "slogdet"), "invertible matrices"),
+    "solve": "invertible x",
+    **dict.fromkeys(("eig", "eigvals"), "matrices with real eigenvalues"),
+}
 
 
 def neighbours(folder: Path) -> dict[str, Any]:
@@ -152,6 +185,7 @@ def _primitive_row(primitive: Primitive) -> tuple[str, ...]:
         _formula(primitive.formula),
         rules,
         _orders([primitive.name]),
+        DOMAINS.get(primitive.name, ""),
         primitive.kinks,
     )
 
@@ -194,7 +228,7 @@ def operations_page(known: Mapping[str, Any]) -> str:
         *_functional(calls),
         _PRIMITIVES,
         *_grid(
-            ("primitive", "$z$", "cotangents", "orders", "kinks"),
+            ("primitive", "$z$", "cotangents", "orders", "domain", "kinks"),
             [_primitive_row(PRIMITIVES[name]) for name in sorted(PRIMITIVES, key=str.lower)],
         ),
         "## Constants",
