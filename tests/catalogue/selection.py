@@ -26,7 +26,7 @@ CASES = [
     Case("minimum", lambda x: np.minimum(0.5, x), SINGLES, kinks=((0.5,),), label="with a number"),
     Case("maximum", lambda x: np.clip(x, -0.7, 0.5), SINGLES, kinks=((-0.7, 0.5),), label="clip"),
     Case("minimum", lambda x: np.clip(x, None, 0), SINGLES, kinks=((0.0,),), label="clip above"),
-    Case("maximum", np.clip, TRIPLES, distinct=True, label="clip with array bounds"),
+    Case("minimum", np.clip, TRIPLES, distinct=True, label="clip with array bounds"),
     Case(
         "maximum",
         lambda x: x.clip(np.array([[-0.5], [0.0]]), max=None),

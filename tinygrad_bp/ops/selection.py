@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_bp.core import Primitive, implements
+from tinygrad_bp.core import Primitive, as_tensor, implements
 from tinygrad_bp.core.graph import Variable
 from tinygrad_bp.errors import OperationError, user_line
 
@@ -58,13 +58,12 @@ def clip(
 
     Bounds may be None, numbers, arrays, or tensors that require gradients. An element beyond a
     bound sends its gradient to the bound; one that equals a bound shares it with the bound,
-    half to each, as `numpy.maximum` does.
+    half to each, as `numpy.maximum` does. Where ``where=`` is false the result is 0.
 
     Raises
     ------
     OperationError
-        A bound was given twice, or only one of `a_min` and `a_max` was, or ``out=`` or another
-        argument of ufuncs.
+        A bound was given twice, or only one of `a_min` and `a_max` was, or ``out=``.
 
     Examples
     --------
@@ -74,11 +73,10 @@ def clip(
     >>> x.grad
     Tensor([0. , 0.5, 1. , 0. ])
     """
-    if out is not None or kwargs:
-        asked = ", ".join(("out", *kwargs) if out is not None else kwargs)
+    if out is not None:
         raise OperationError(
-            f"np.clip with {asked} is not available on tensors (at {user_line()}).\n"
-            "Fix: pass the bounds only."
+            f"np.clip with out= cannot write into an array or tensor (at {user_line()}).\n"
+            "Fix: leave out= away and use what is returned."
         )
     named = min is not _MISSING or max is not _MISSING
     if named and (a_min is not _MISSING or a_max is not _MISSING):
@@ -94,10 +92,20 @@ def clip(
     low, high = (min, max) if named else (a_min, a_max)
     low = None if low is _MISSING else low
     high = None if high is _MISSING else high
+    if kwargs:  # which only the ufuncs themselves know
+        return _clip_by_ufuncs(a, low, high, kwargs)
     if low is None and high is None:
         return np.positive(a)
     result = a if low is None else maximum(a, low)
     return result if high is None else minimum(result, high)
+
+
+def _clip_by_ufuncs(a: Any, low: Any, high: Any, options: dict[str, Any]) -> Any:
+    a = as_tensor(a)
+    if low is None and high is None:
+        return np.positive(a, **options)
+    result = a if low is None else np.maximum(a, low, **options)
+    return result if high is None else np.minimum(result, high, **options)
 
 
 _where = Primitive(
