@@ -13,7 +13,7 @@ import numpy as np
 from tinygrad_bp.core import Primitive, Tensor, as_tensor, enable_grad, is_grad_enabled, no_grad
 from tinygrad_bp.core.tensor import wrap
 from tinygrad_bp.errors import ArgumentError, GraphError, VJPError, user_line
-from tinygrad_bp.transforms.exchange import exchanged
+from tinygrad_bp.transforms.exchange import exchanged, turn
 from tinygrad_bp.transforms.joint import Joint, Packed, rule
 from tinygrad_bp.transforms.linear import Variables
 from tinygrad_bp.transforms.run import name_of
@@ -92,11 +92,12 @@ class custom_vjp:  # noqa: N801 - named as the field names it
             args = bound.args
         if not is_grad_enabled() or self in _EVALUATING.get():
             return self.fun(*args)
-        call = _Call(self, args)
-        if not call.inputs:
-            return self.fun(*args)
-        tensors = [leaf.value for leaf in call.inputs]
-        call.evaluate()
+        with turn():
+            call = _Call(self, args)
+            if not call.inputs:
+                return self.fun(*args)
+            tensors = [leaf.value for leaf in call.inputs]
+            call.evaluate()
         return call.packed.build(self._primitive(*tensors, call=call))
 
 

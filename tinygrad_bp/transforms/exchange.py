@@ -20,8 +20,23 @@ Pair = tuple[Tensor, Node]
 #: What is exchanged in this thread, outermost call first.
 ACTIVE: ContextVar[tuple[Pair, ...]] = ContextVar("tinygrad_bp_exchanged", default=())
 
-# Parameters are shared by all threads, so one thread at a time may exchange any.
+# Parameters are shared by all threads, so one thread at a time may exchange any, from the moment
+# on in which it asks for them.
 _LOCK = threading.RLock()
+_HELD: ContextVar[list[bool] | None] = ContextVar("tinygrad_bp_held", default=None)
+
+
+@contextlib.contextmanager
+def turn() -> Iterator[None]:
+    """Keep other threads from the parameters that are asked for in the context, until its end."""
+    held: list[bool] = []
+    token = _HELD.set(held)
+    try:
+        yield
+    finally:
+        _HELD.reset(token)
+        for _ in held:
+            _LOCK.release()
 
 
 @contextlib.contextmanager
@@ -49,7 +64,11 @@ def is_module(value: Any) -> bool:
 
 
 def trained(module: Any) -> list[tuple[str, Tensor]]:
-    """The parameters of a module that require a gradient, with their names."""
+    """The parameters of a module that require a gradient, with their names; within a `turn`."""
+    held = _HELD.get()
+    if held is not None:
+        _LOCK.acquire()
+        held.append(True)
     active = ACTIVE.get()
     now = [(parameter, parameter.node) for parameter, _ in active]
     try:  # a leaf counts as a parameter, so they are leaves while they are listed

@@ -157,10 +157,7 @@ def _jacobian(
     blocks = (_by_rows if mode == "reverse" else _by_columns)(run, record)
     known: set[int] = set()
     rows = iter(
-        [
-            run.structured([run.variables.settled(block, record, known) for block in row])
-            for row in blocks
-        ]
+        [run.structured([run.result(block, record, known) for block in row]) for row in blocks]
     )
     return run.out.build([next(rows) if is_real(leaf.value) else None for leaf in run.out.leaves])
 

@@ -12,7 +12,7 @@ import numpy as np
 from tinygrad_bp.core import Tensor, as_tensor, enable_grad, is_grad_enabled
 from tinygrad_bp.core.tensor import constant, wrap
 from tinygrad_bp.errors import INSIDE, ArgumentError, DTypeError, ShapeError, user_line
-from tinygrad_bp.transforms.exchange import exchanged
+from tinygrad_bp.transforms.exchange import exchanged, turn
 from tinygrad_bp.transforms.linear import Exact, Linear, Variables, zeros
 from tinygrad_bp.transforms.trees import Tree, is_real, kind_of
 
@@ -65,23 +65,9 @@ class Run:
         self.recording = is_grad_enabled()
         self.single = not isinstance(argnums, Sequence)
         positions = self._positions(argnums, len(args))
-        self.trees = [Tree(args[i], f"argument {i}") for i in positions]
         self.variables = Variables()
-        values = list(args)
-        pairs = []
-        for i, tree in zip(positions, self.trees, strict=True):
-            values[i], exchanges = self._variables_in(tree, keep)
-            pairs += exchanges
-        if len({id(p) for p, _ in pairs}) < len(pairs):
-            raise ArgumentError(
-                f"{who} of {self.name!r}: two arguments share a parameter, so that neither has a "
-                f"gradient of its own (at {user_line()}).\nFix: pass the module once."
-            )
-        try:
-            with enable_grad(), exchanged(pairs):
-                out = fun(*values, **kwargs)
-        finally:
-            self.variables.close()
+        with turn():
+            out = self._evaluate(fun, positions, args, kwargs, keep)
         self.aux = None
         if has_aux:
             out, self.aux = self._pair(out)
@@ -92,6 +78,32 @@ class Run:
             if is_real(leaf.value)
         ]
         self.linear = Linear(self.roots, self.variables.all, self.variables.start)
+
+    def _evaluate(
+        self,
+        fun: Callable[..., Any],
+        positions: list[int],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        keep: bool,
+    ) -> Any:
+        """Call the function with variables in place of the arguments at these positions."""
+        self.trees = [Tree(args[i], f"argument {i}") for i in positions]
+        values = list(args)
+        pairs = []
+        for i, tree in zip(positions, self.trees, strict=True):
+            values[i], exchanges = self._variables_in(tree, keep)
+            pairs += exchanges
+        if len({id(p) for p, _ in pairs}) < len(pairs):
+            raise ArgumentError(
+                f"{self.who} of {self.name!r}: two arguments share a parameter, so that neither "
+                f"has a gradient of its own (at {user_line()}).\nFix: pass the module once."
+            )
+        try:
+            with enable_grad(), exchanged(pairs):
+                return fun(*values, **kwargs)
+        finally:
+            self.variables.close()
 
     def _positions(self, argnums: Argnums, count: int) -> list[int]:
         asked: list[Any] = list(argnums) if isinstance(argnums, Sequence) else [argnums]
@@ -246,33 +258,53 @@ class Run:
     def finished(self, parts: Sequence[Any], recorded: bool) -> list[Tensor]:
         """For each variable a tensor of its shape: a constant unless something outside waits."""
         known: set[int] = set()
-        results = []
-        for variable, part in zip(self.variables.all, parts, strict=True):
-            g = zeros(variable) if part is None else as_tensor(part)
-            if recorded:
-                g = self.variables.settled(g, True, known)
-            if not g.requires_grad:
-                g = g if g.node is None and g._cut is None else wrap(g._data)
-                g._cut = self._why_constant(variable, recorded or part is None)
-            results.append(g)
-        return results
+        return [
+            self.result(zeros(v) if part is None else part, recorded or part is None, known, v)
+            for v, part in zip(self.variables.all, parts, strict=True)
+        ]
+
+    def result(
+        self, part: Any, exact: bool, known: set[int] | None = None, variable: Any = None
+    ) -> Tensor:
+        """A derivative as the caller gets it: a constant unless something outside waits for it.
+
+        Parameters
+        ----------
+        part : Tensor or array
+            What a pass found.
+        exact : bool
+            Whether it is constant because that is what it is, and not because it was not recorded.
+        known : set of int, optional
+            See `Variables.leads_beyond`.
+        variable : Tensor, optional
+            What the derivative belongs to.
+        """
+        if isinstance(part, Tensor):
+            settled: Tensor = self.variables.settled(part, self.recording, known)
+            if settled.requires_grad:
+                return settled
+            part = settled._data.copy()  # a tensor's array may be that of another one
+        result = wrap(part)
+        why = None if variable is None else self._why_constant(variable)
+        if exact:
+            why = Exact(why or f"{self.who} of {self.name!r}, which is the same everywhere")
+        result._cut = why
+        return result
 
     def tangent(self, pushed: Sequence[Any], recorded: bool) -> Any:
         """Tangents of the roots, in the structure of the output."""
-        found = [
-            zeros(root) if part is None else as_tensor(part)
-            for root, part in zip(self.roots, pushed, strict=True)
-        ]
-        rest = iter([self.variables.settled(t, recorded) for t in found])
+        rest = iter(
+            [
+                self.result(zeros(root) if part is None else part, recorded or part is None)
+                for root, part in zip(self.roots, pushed, strict=True)
+            ]
+        )
         return self.out.build(
             [next(rest) if is_real(leaf.value) else None for leaf in self.out.leaves]
         )
 
-    def _why_constant(self, variable: Tensor, exact: bool) -> str | None:
-        if exact:
-            return Exact(
-                f"a derivative with respect to {variable.name!r}, which is the same everywhere"
-            )
+    def _why_constant(self, variable: Tensor) -> str | None:
+        """What to say to those who want the derivative of a gradient by a module's parameters."""
         source = variable.node.x if variable.node is not None else None
         if isinstance(source, Tensor) and source.requires_grad:
             return constant(0.0, (source,), f"{self.who}, which takes modules as plain values")._cut
