@@ -6,6 +6,7 @@ functions slice; LAPACK's choice of signs is a constant, and so no part of any d
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from tinygrad_bp.ops.matrices import (
     check_square,
     checked,
     half_lower,
+    in_rule,
     operand,
     transposed,
     triangle,
@@ -93,7 +95,9 @@ def _qr_rule(g: Any, out: Any, x: Any) -> Any:
     q, r, gq, gr = out[..., :m, :], out[..., m:, :], g[..., :m, :], g[..., m:, :]
     middle = (r @ transposed(gr) - transposed(gq) @ q) * half_lower(r)
     left = gq + q @ (middle + transposed(middle))
-    return transposed(np.linalg.solve(r, transposed(left)))
+    why = "the first columns depend on each other, and R has no inverse"
+    fix = "pass a matrix of full rank, or use np.linalg.svd."
+    return transposed(in_rule("qr", np.linalg.solve, r, transposed(left), why=why, fix=fix))
 
 
 _qr = Primitive(
@@ -156,30 +160,39 @@ def qr(a: Any, mode: str = "reduced") -> Any:
     if mode == "r":
         return r
     if mode == "complete" and m > n:
-        q = np.concatenate([q, complement(q)], axis=-1)
+        q = np.concatenate([q, complement(a, of="q")], axis=-1)
         r = np.concatenate([r, np.zeros((*a.shape[:-2], m - n, n), r.dtype)], axis=-2)
     return QRResult(q, r)
 
 
-def _complement_rule(g: Any, out: Any, x: Any) -> Any:
+def _complement_forward(x: Any, *, of: str) -> Any:
+    k = min(x.shape[-2:])
+    if of == "q":
+        return np.linalg.qr(x, mode="complete").Q[..., k:]
+    u, _, vt = np.linalg.svd(x)
+    return u[..., k:] if of == "u" else transposed(vt)[..., k:]
+
+
+def _complement_rule(g: Any, out: Any, x: Any, *, of: str) -> Any:
     if np.any(values(g)):
+        n, k = out.shape[-2:]
         raise OperationError(
-            f"the last {out.shape[-1]} of {x.shape[-2]} columns of a complete np.linalg.qr, or of "
-            f"an np.linalg.svd with full_matrices=True, are any basis of the rest of the space: "
-            f"they have no derivative (at {user_line()}).\n"
-            "Fix: use the first columns alone; the projection on the rest is I - Q @ Q.T."
+            f"the last {k} of {n} vectors of a complete np.linalg.qr, or of an np.linalg.svd with "
+            f"full_matrices=True, are any basis of the rest of the space: they have no derivative "
+            f"(at {user_line()}).\n"
+            "Fix: use the other vectors alone; the projection on the rest is I - Q @ Q.T of them."
         )
     return np.zeros_like(values(x))
 
 
 complement = Primitive(
     "complement",
-    lambda x: np.linalg.qr(x, mode="complete").Q[..., x.shape[-1] :],
+    _complement_forward,
     [_complement_rule],
     formula=r"X^\perp",
     vjp_formulas=[r"0"],
     analytic=False,
-    kinks="columns that any rotation may replace: a cotangent other than 0 is an error",
+    kinks="vectors that any rotation may replace: a cotangent other than 0 is an error",
 )
 
 
@@ -196,23 +209,46 @@ def gaps(w: Any) -> Any:
 
 
 TIES = (
-    "of equal {values} the vectors have no derivative of their own: they are kept as they are, "
-    "which is right for functions of the space that they span"
+    "vectors of equal {values} have no derivative of their own and stay where they are, which is "
+    "right for functions of the space that they span, not for others: a warning"
 )
 
 
-def _eigh_forward(x: Any) -> Any:
+def warn_of_ties(name: str, w: Any, *turns: Any) -> None:
+    """Say so where a gradient asks how vectors of equal values turn into each other.
+
+    `turns` are the cotangents of the vectors, seen from the vectors. Between two of them that
+    are tied, a projection on their space and a function like V f(w) Vᵀ give the same, though
+    only of the first the derivative is 0.
+    """
+    between = tied(values(w)) & ~np.eye(w.shape[-1], dtype=bool)
+    for turn in map(np.abs, map(values, turns)):
+        limit = 1e3 * np.finfo(turn.dtype).eps * np.max(turn, initial=0)
+        if np.any(turn[between] > limit):
+            warnings.warn(
+                f"a gradient through the vectors of np.linalg.{name} (at {user_line()}) where "
+                "values are equal: it is right for functions of the space that these vectors "
+                "span, as a projection on it, and incomplete for others, as V @ diag(f(w)) @ V.T.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            return
+
+
+def _eigh_forward(x: Any, *, uplo: str) -> Any:
     """The eigenvectors, and the eigenvalues as one more column."""
     check_square("eigh", x)
-    w, v = checked("eigh", np.linalg.eigh, x, fix=FINITE)
+    w, v = checked("eigh", np.linalg.eigh, x, UPLO=uplo, fix=FINITE)
     return np.concatenate([v, w[..., None]], axis=-1)
 
 
-def _eigh_rule(g: Any, out: Any, x: Any) -> Any:
+def _eigh_rule(g: Any, out: Any, x: Any, *, uplo: str) -> Any:
     n = x.shape[-1]
     v, w, gv, gw = out[..., :n], out[..., n], g[..., :n], g[..., None, :, n]
-    inner = gaps(w) * (transposed(v) @ gv)
-    return triangle((v * gw + v @ inner) @ transposed(v))
+    turn = transposed(v) @ gv
+    warn_of_ties("eigh", w, turn)
+    inner = gaps(w) * turn
+    return triangle((v * gw + v @ inner) @ transposed(v), uplo)
 
 
 _eigh = Primitive(
@@ -229,14 +265,14 @@ _eigh = Primitive(
 )
 
 
-def _eigvalsh_forward(x: Any) -> Any:
+def _eigvalsh_forward(x: Any, *, uplo: str) -> Any:
     check_square("eigvalsh", x)
-    return checked("eigvalsh", np.linalg.eigvalsh, x, fix=FINITE)
+    return checked("eigvalsh", np.linalg.eigvalsh, x, UPLO=uplo, fix=FINITE)
 
 
-def _eigvalsh_rule(g: Any, out: Any, x: Any) -> Any:
-    v = apply(_eigh, x)[..., : x.shape[-1]]
-    return triangle((v * g[..., None, :]) @ transposed(v))
+def _eigvalsh_rule(g: Any, out: Any, x: Any, *, uplo: str) -> Any:
+    v = apply(_eigh, x, uplo=uplo)[..., : x.shape[-1]]
+    return triangle((v * g[..., None, :]) @ transposed(v), uplo)
 
 
 _eigvalsh = Primitive(
@@ -250,14 +286,12 @@ _eigvalsh = Primitive(
 )
 
 
-def _one_triangle(name: str, a: Any, uplo: str) -> Any:
-    """The matrix whose lower triangle is the one to be read."""
-    check_matrices(name, a)
+def _which_triangle(name: str, uplo: str) -> str:
     if uplo.upper() not in ("L", "U"):
         raise OperationError(
             f"np.linalg.{name} with UPLO={uplo!r} (at {user_line()}).\nFix: UPLO='L' or 'U'."
         )
-    return transposed(a) if uplo.upper() == "U" else a
+    return uplo.upper()
 
 
 @implements(np.linalg.eigh)
@@ -284,13 +318,12 @@ def eigh(a: Any, UPLO: str = "L") -> Any:  # noqa: N803 - NumPy's name
     >>> w
     Tensor([1., 2.], made by getitem)
     """
-    a = _one_triangle("eigh", operand(a), UPLO)
-    packed = _eigh(a)
-    n = a.shape[-1]
+    packed = _eigh(operand(a), uplo=_which_triangle("eigh", UPLO))
+    n = packed.shape[-2]
     return EighResult(packed[..., n], packed[..., :n])
 
 
 @implements(np.linalg.eigvalsh)
 def eigvalsh(a: Any, UPLO: str = "L") -> Any:  # noqa: N803 - NumPy's name
     """Eigenvalues of symmetric matrices, ascending; see `numpy.linalg.eigvalsh` and `eigh`."""
-    return _eigvalsh(_one_triangle("eigvalsh", operand(a), UPLO))
+    return _eigvalsh(operand(a), uplo=_which_triangle("eigvalsh", UPLO))

@@ -10,6 +10,7 @@ from tinygrad_bp.core import Primitive, implements
 from tinygrad_bp.ops.matrices import (
     SlogdetResult,
     check_square,
+    in_rule,
     operand,
     transposed,
     values,
@@ -123,10 +124,16 @@ def _slogdet_forward(x: Any) -> Any:
     return np.stack(np.linalg.slogdet(x), axis=-1)
 
 
+def _slogdet_rule(g: Any, out: Any, x: Any) -> Any:
+    fix = "keep it away from singularity, as with a + eps * np.eye(n), or use np.linalg.det."
+    inverse = in_rule("slogdet", np.linalg.inv, x, why="a matrix is singular", fix=fix)
+    return g[..., 1, None, None] * transposed(inverse)
+
+
 _slogdet = Primitive(
     "slogdet",
     _slogdet_forward,
-    [lambda g, out, x: g[..., 1, None, None] * transposed(np.linalg.inv(x))],
+    [_slogdet_rule],
     formula=r"\left( \operatorname{sign} \det X, \; \ln |\det X| \right)",
     vjp_formulas=[r"\bar{z}_2 \, X^{-\top}"],
     kinks="the sign is constant; at singular matrices the logarithm has no gradient: an error",

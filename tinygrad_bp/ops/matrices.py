@@ -34,13 +34,14 @@ def transposed(x: Any) -> Any:
     return x.swapaxes(-1, -2)
 
 
-def triangle(g: Any) -> Any:
-    """The symmetric part of a cotangent, as it belongs to the lower triangle.
+def triangle(g: Any, uplo: str = "L") -> Any:
+    """The symmetric part of a cotangent, as it belongs to one triangle.
 
-    LAPACK reads one triangle of a symmetric matrix, so an element below the diagonal stands for
+    LAPACK reads one triangle of a symmetric matrix, so an element off the diagonal stands for
     two; that is the derivative of NumPy's function, and it is what a numerical derivative finds.
     """
-    return (g + transposed(g)) * half_lower(g)
+    mask = half_lower(g)
+    return (g + transposed(g)) * (mask if uplo == "L" else mask.T)
 
 
 def from_lower(x: Any) -> Any:
@@ -89,6 +90,17 @@ def checked(
         shapes = " and ".join(str(np.shape(a)) for a in (x, *rest) if isinstance(a, np.ndarray))
         raise LinAlgError(
             f"np.linalg.{name} of {shapes} (at {user_line()}): {error}{_which(name, x)}.\n"
+            f"Fix: {fix}"
+        ) from error
+
+
+def in_rule(name: str, compute: Callable[..., Any], *arrays: Any, why: str, fix: str) -> Any:
+    """Call a function of `numpy.linalg` for a gradient; where it fails, say why there is none."""
+    try:
+        return compute(*arrays)
+    except np.linalg.LinAlgError as error:
+        raise LinAlgError(
+            f"np.linalg.{name} of {arrays[0].shape} has no gradient (at {user_line()}): {why}.\n"
             f"Fix: {fix}"
         ) from error
 

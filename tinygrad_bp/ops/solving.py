@@ -220,7 +220,7 @@ def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = _MIS
         a = from_lower(a)
     if rcond is None:
         check_matrices("pinv", a)
-        rcond = max(a.shape[-2:]) * np.finfo(a.dtype).eps
+        rcond = max(a.shape[-2:]) * np.finfo(a.dtype if a.dtype.kind == "f" else float).eps
     return _pinv(a, rcond=values(rcond))
 
 

@@ -9,11 +9,20 @@ import numpy as np
 from tinygrad_bp.core import Primitive, as_tensor, implements, without_derivative
 from tinygrad_bp.core.mode import MODE
 from tinygrad_bp.errors import OperationError, user_line
-from tinygrad_bp.ops.decompositions import TIES, complement, eigh, eigvalsh, gaps, tied
+from tinygrad_bp.ops.decompositions import (
+    TIES,
+    complement,
+    eigh,
+    eigvalsh,
+    gaps,
+    tied,
+    warn_of_ties,
+)
 from tinygrad_bp.ops.helpers import apply
 from tinygrad_bp.ops.matrices import (
     FINITE,
     EigResult,
+    LinAlgError,
     SVDResult,
     check_matrices,
     check_square,
@@ -45,6 +54,7 @@ def _svd_rule(g: Any, out: Any, x: Any) -> Any:
     row, column = s[..., None, :], s[..., :, None]
     over = gaps(s) / np.where(tied(values(s)), 1, row + column)
     of_u, of_v = transposed(u) @ gu, transposed(v) @ gv
+    warn_of_ties("svd", s, of_u, of_v)
     inner = over * (of_u - transposed(of_u)) * row + column * over * (of_v - transposed(of_v))
     nothing = _nothing(values(s))[..., None, :]
     inverse = np.where(nothing, 0, 1 / np.where(nothing, 1, row))
@@ -147,9 +157,9 @@ def svd(
     packed: Any = _svd(a)
     u, s, v = packed[..., :m, :], packed[..., m, :], packed[..., m + 1 :, :]
     if full_matrices and m > n:
-        u = np.concatenate([u, complement(u)], axis=-1)
+        u = np.concatenate([u, complement(a, of="u")], axis=-1)
     elif full_matrices and n > m:
-        v = np.concatenate([v, complement(v)], axis=-1)
+        v = np.concatenate([v, complement(a, of="v")], axis=-1)
     return SVDResult(u, s, transposed(v))
 
 
@@ -195,9 +205,22 @@ def _eig_rule(g: Any, out: Any, x: Any) -> Any:
     n = x.shape[-1]
     v, w, gv, gw = out[..., :n, :], out[..., n, :], g[..., :n, :], g[..., None, n, :]
     along = np.sum(v * gv, axis=-2, keepdims=True)  # the length of a vector is 1 and stays so
-    inner = gaps(w) * (transposed(v) @ (gv - v * along))
-    unit = np.eye(n, dtype=x.dtype)
-    return np.linalg.solve(transposed(v), (inner + unit * gw) @ transposed(v))
+    turn = transposed(v) @ (gv - v * along)
+    warn_of_ties("eig", w, turn)
+    inner = gaps(w) * turn
+    return _from_basis(v, inner + np.eye(n, dtype=x.dtype) * gw)
+
+
+def _from_basis(v: Any, inner: Any) -> Any:
+    """The cotangent of a matrix from what it is in the basis of its eigenvectors."""
+    vt = transposed(v)
+    if v.size and np.any(np.linalg.cond(values(v)) * np.finfo(v.dtype).eps > 1):
+        raise LinAlgError(
+            f"np.linalg.eig of {v.shape} has no gradient (at {user_line()}): the eigenvectors do "
+            "not span the space.\n"
+            "Fix: move the eigenvalues apart; for symmetric matrices use np.linalg.eigh."
+        )
+    return np.linalg.solve(vt, inner @ vt)
 
 
 _eig = Primitive(
@@ -229,8 +252,7 @@ def _eigvals_rule(g: Any, out: Any, x: Any) -> Any:
     v, w = packed[..., :n, :], values(packed)[..., n, :]
     rank = np.argsort(np.argsort(w, axis=-1), axis=-1)
     places = np.take_along_axis(np.argsort(values(out), axis=-1), rank, axis=-1)
-    g = _picked(g, places)
-    return np.linalg.solve(transposed(v), g[..., :, None] * transposed(v))
+    return _from_basis(v, _picked(g, places)[..., None, :] * np.eye(n, dtype=x.dtype))
 
 
 _eigvals = Primitive(
