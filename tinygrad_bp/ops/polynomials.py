@@ -328,12 +328,12 @@ def _coefficients(name: str, p: Any) -> Any:
 
 
 def _order(name: str, m: Any) -> int:
-    m = int(operator.index(m))
-    if m < 0:
+    order: int = operator.index(m)
+    if order < 0:
         raise ArgumentError(
-            f"np.{name} with order {m} (at {user_line()}).\nFix: 0, 1, 2 and so on."
+            f"np.{name} with order {order} (at {user_line()}).\nFix: 0, 1, 2 and so on."
         )
-    return m
+    return order
 
 
 def _read(p: Any, index: Any) -> Any:
