@@ -557,6 +557,18 @@ def test_a_closure_over_a_parameter_that_is_exchanged_counts_as_well():
         assert value(g(model)["plain"]) == 5.0
 
 
+@pytest.mark.filterwarnings("ignore::tinygrad_bp.transforms.IndependentWarning")
+def test_a_function_may_return_a_parameter_itself():
+    model = Net()
+    assert grad(lambda m: m.plain)(model)["plain"].item() == 1.0
+    (v, aux), g = value_and_grad(lambda m: (m.plain * 2, {"p": m.plain}), has_aux=True)(model)
+    assert (value(v), value(aux["p"]), value(g["plain"])) == (1.0, 0.5, 2.0)
+    _, pullback = vjp(lambda m: [m.plain, m.pair[0]], model)
+    assert pullback([3.0, np.ones(3)])[0]["plain"].item() == 3.0
+    second = grad(lambda m: grad(lambda m: m.plain**3)(m)["plain"])(model)["plain"]
+    assert second.item() == pytest.approx(3.0)
+
+
 def test_second_derivatives_of_modules():
     model = Net()
 

@@ -13,10 +13,10 @@ import numpy as np
 from tinygrad_bp.core import Primitive, Tensor, as_tensor, enable_grad, is_grad_enabled, no_grad
 from tinygrad_bp.core.tensor import wrap
 from tinygrad_bp.errors import ArgumentError, GraphError, VJPError, user_line
-from tinygrad_bp.transforms.exchange import exchanged, turn
+from tinygrad_bp.transforms.exchange import Pair, exchanged, turn
 from tinygrad_bp.transforms.joint import Joint, Packed, rule
 from tinygrad_bp.transforms.linear import Variables
-from tinygrad_bp.transforms.run import name_of
+from tinygrad_bp.transforms.run import as_exchanged, name_of
 from tinygrad_bp.transforms.trees import Leaf, Tree, kind_of
 
 #: Functions whose forward function is at work; to call them by their own name there is no loop.
@@ -112,15 +112,24 @@ class _Call(Joint):
         super().__init__()
         self.function, self.name = function, name_of(function.fun)
         self.trees = [Tree(arg, f"argument {i}") for i, arg in enumerate(args)]
-        self.inputs = [leaf for tree in self.trees for leaf in tree.leaves if _wants(leaf)]
+        self.inputs = [
+            leaf
+            for tree in self.trees
+            for leaf in tree.leaves
+            if isinstance(leaf.value, Tensor) and leaf.value.requires_grad
+        ]
+        self.paths = {leaf.path for leaf in self.inputs}
 
     def evaluate(self) -> None:
         """Run the forward function, and keep its value and its residuals as constants."""
         variables = Variables()
         given = [variables.add(x.value, str(x), connect=False) for x in self.inputs]
+        variables.own = {id(x.value) for x in self.inputs if x.of_module}
+        args, pairs = self._arguments(given)
         token = _EVALUATING.set((*_EVALUATING.get(), self.function))
         try:
-            out, residuals = self._forward(given)
+            with enable_grad(), exchanged(pairs):
+                out, residuals = as_exchanged(self._forward(args), pairs)
         finally:
             _EVALUATING.reset(token)
             variables.close()
@@ -131,7 +140,8 @@ class _Call(Joint):
                 f"{kind_of(out)} (at {user_line()}).\nFix: return real floating-point numbers."
             )
         kept = Tree(residuals, "residuals")
-        for tensor in (*self.packed.roots, *(leaf.value for leaf in kept.leaves)):
+        others = [leaf.value for leaf in kept.leaves if not leaf.of_module]
+        for tensor in (*self.packed.roots, *others):
             if isinstance(tensor, Tensor) and variables.leads_beyond(tensor):
                 raise GraphError(
                     f"{self.name!r} uses a tensor that requires a gradient and is none of its "
@@ -148,29 +158,33 @@ class _Call(Joint):
         """What the backward function returns, checked."""
         backward: Any = self.function.backward
         if any(isinstance(x, Tensor) for x in (g, *inputs)):
-            with enable_grad():
+            args, pairs = self._arguments([as_tensor(x) for x in inputs])
+            with enable_grad(), exchanged(pairs):
                 # The residuals anew, so that they depend on the arguments.
-                _, residuals = self._forward([as_tensor(x) for x in inputs])
+                _, residuals = self._forward(args)
                 return self._checked(backward(residuals, self.packed.build(as_tensor(g))))
         with no_grad():
             parts = self._checked(backward(self.residuals, self.packed.build(wrap(g))))
         return [None if p is None else np.array(p._data) for p in parts]
 
-    def _forward(self, values: Sequence[Tensor]) -> tuple[Any, Any]:
-        """The pair that the forward function returns, for these tensors as inputs."""
+    def _arguments(self, values: Sequence[Tensor]) -> tuple[list[Any], list[Pair]]:
+        """The arguments with these tensors as inputs, and what to exchange in modules for it."""
         rest = iter(values)
         args, pairs = [], []
         for tree in self.trees:
             leaves = []
             for leaf in tree.leaves:
-                value = next(rest) if _wants(leaf) else leaf.value
+                value = next(rest) if leaf.path in self.paths else leaf.value
                 leaves.append(value)
-                if leaf.of_module and isinstance(value, Tensor) and value.node is not None:
+                if leaf.of_module and value.node is not None:
                     pairs.append((leaf.value, value.node))
             args.append(tree.build(leaves, modules=True))
+        return args, pairs
+
+    def _forward(self, args: Sequence[Any]) -> tuple[Any, Any]:
+        """The pair that the forward function returns."""
         forward: Any = self.function.forward
-        with enable_grad(), exchanged(pairs):
-            result = forward(*args)
+        result = forward(*args)
         if not isinstance(result, tuple) or len(result) != 2:
             raise VJPError(
                 f"the forward function of {self.name!r} returned {kind_of(result)} (at "
@@ -193,7 +207,7 @@ class _Call(Joint):
             except ArgumentError as error:
                 raise self._wrong(f"does not fit an argument: {error}", "that structure") from error
             for leaf, value in zip(tree.leaves, values, strict=True):
-                if _wants(leaf):
+                if leaf.path in self.paths:
                     parts.append(self._fitting(leaf, value))
         return parts
 
@@ -219,11 +233,6 @@ class _Call(Joint):
             f"the backward function of {self.name!r} {what} (at {user_line()}).\n"
             f"Fix: return {fix}; None stands for a cotangent of zero."
         )
-
-
-def _wants(leaf: Leaf) -> bool:
-    """Whether a gradient of this part of an argument is wanted."""
-    return isinstance(leaf.value, Tensor) and leaf.value.requires_grad
 
 
 def _constant(value: Any) -> Any:

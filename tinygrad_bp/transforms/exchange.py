@@ -15,7 +15,7 @@ from typing import Any
 from tinygrad_bp.core import Node, Tensor
 
 #: A parameter, and the node that it stands for.
-Pair = tuple[Tensor, Node]
+Pair = tuple[Tensor, Node | None]
 
 #: What is exchanged in this thread, outermost call first.
 ACTIVE: ContextVar[tuple[Pair, ...]] = ContextVar("tinygrad_bp_exchanged", default=())

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from tinygrad_bp.core import Tensor, as_tensor, enable_grad, is_grad_enabled
-from tinygrad_bp.core.tensor import constant, wrap
+from tinygrad_bp.core.tensor import constant, recorded, wrap
 from tinygrad_bp.errors import INSIDE, ArgumentError, DTypeError, ShapeError, user_line
-from tinygrad_bp.transforms.exchange import exchanged, turn
+from tinygrad_bp.transforms.exchange import Pair, exchanged, turn
 from tinygrad_bp.transforms.linear import Exact, Linear, Variables, zeros
 from tinygrad_bp.transforms.trees import Tree, is_real, kind_of
 
@@ -90,7 +90,7 @@ class Run:
         """Call the function with variables in place of the arguments at these positions."""
         self.trees = [Tree(args[i], f"argument {i}") for i in positions]
         values = list(args)
-        pairs = []
+        pairs: list[Pair] = []
         for i, tree in zip(positions, self.trees, strict=True):
             values[i], exchanges = self._variables_in(tree, keep)
             pairs += exchanges
@@ -101,7 +101,7 @@ class Run:
             )
         try:
             with enable_grad(), exchanged(pairs):
-                return fun(*values, **kwargs)
+                return as_exchanged(fun(*values, **kwargs), pairs)
         finally:
             self.variables.close()
 
@@ -120,7 +120,7 @@ class Run:
             )
         return positions
 
-    def _variables_in(self, tree: Tree, keep: bool) -> tuple[Any, list[Any]]:
+    def _variables_in(self, tree: Tree, keep: bool) -> tuple[Any, list[Pair]]:
         """The argument with variables in it, and what to exchange in modules."""
         values, pairs = [], []
         for leaf in tree.leaves:
@@ -348,6 +348,19 @@ def fitting(value: Any, variable: Tensor, what: str) -> Any:
             f"(at {user_line()}).\nFix: pass shape {variable.shape}."
         )
     return array if array.dtype == variable.dtype else array.astype(variable.dtype)
+
+
+def as_exchanged(out: Any, pairs: Sequence[Pair]) -> Any:
+    """What a function returned, with parameters among it as what they stand for at the moment."""
+    own = {id(parameter) for parameter, _ in pairs}
+    tree = Tree(out, "the output") if own else None
+    if tree is None or not any(id(x.value) in own and not x.of_module for x in tree.leaves):
+        return out
+    values = [
+        recorded(x.value._data, x.value.node) if id(x.value) in own else x.value
+        for x in tree.leaves
+    ]
+    return tree.build(values, modules=True)
 
 
 def name_of(fun: Any) -> str:
