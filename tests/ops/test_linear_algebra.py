@@ -63,6 +63,20 @@ def test_matmul_says_which_axes_disagree(shapes, words):
         np.matmul(leaf(*shapes[0]), np.zeros(shapes[1]))
 
 
+def test_matmul_takes_axes_and_a_dtype():
+    x, y = leaf(3, 2), leaf(4, 3)
+    z = np.matmul(x, y, axes=[(1, 0), (1, 0), (1, 0)])
+    np.testing.assert_allclose(z.data, y.data @ x.data, rtol=1e-12)
+    z.sum().backward()
+    np.testing.assert_allclose(x.grad.data, np.tile(y.data.sum(0)[:, None], 2))
+    z = np.matmul(x, np.ones(2), dtype=np.float32)
+    assert z.dtype == np.float32
+    with pytest.raises(AxisError, match="matmul with axes="):
+        np.matmul(x, y, axes=[(0, 1), (0, 1)])
+    with pytest.raises(OperationError, match="matmul with casting="):
+        np.matmul(x, y, casting="no")
+
+
 def test_a_batch_of_one_has_the_gradient_of_a_matrix_product():
     x, w = leaf(1, 50), leaf(50, 20)
     g = RNG.normal(size=(1, 20))

@@ -11,6 +11,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from tinygrad_bp.core import Primitive, implements
 from tinygrad_bp.core.mode import MODE
 from tinygrad_bp.errors import AxisError, OperationError, ShapeError, user_line
+from tinygrad_bp.ops.matrices import gufunc
 
 
 def _product(x: Any, y: Any) -> Any:
@@ -85,18 +86,22 @@ _matmul = Primitive(
 
 
 @implements(np.matmul)
-def matmul(x1: Any, x2: Any) -> Any:
+def matmul(x1: Any, x2: Any, /, **options: Any) -> Any:
     """Product of matrices, vectors and stacks of matrices; see `numpy.matmul`.
 
     Parameters
     ----------
     x1, x2 : Tensor or array
         (…, n, k) and (…, k, m); a vector counts as a row on the left, as a column on the right.
+    **options
+        `axes` or `dtype`.
 
     Raises
     ------
     ShapeError
         The lengths to be summed over differ, or the stacks do not broadcast.
+    OperationError
+        ``out=`` or another option was given.
 
     Examples
     --------
@@ -104,6 +109,9 @@ def matmul(x1: Any, x2: Any) -> Any:
     >>> tg.Tensor([[1.0, 2.0], [3.0, 4.0]]) @ tg.Tensor([1.0, 1.0])
     Tensor([3., 7.])
     """
+    if options:
+        core = (0, 0, 0) if options.get("axes") is None else (2, 2, 2)
+        return gufunc("matmul", core, _matmul, x1, x2, **options)
     return _matmul(_operand(x1), _operand(x2))
 
 

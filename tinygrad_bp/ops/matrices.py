@@ -9,7 +9,8 @@ import numpy as np
 
 from tinygrad_bp import errors
 from tinygrad_bp.core.graph import Variable
-from tinygrad_bp.errors import OperationError, ShapeError, user_line
+from tinygrad_bp.errors import AxisError, OperationError, ShapeError, user_line
+from tinygrad_bp.ops.shaping import normalized_axes
 
 #: What helps where LAPACK does not converge.
 FINITE = "pass finite numbers."
@@ -126,6 +127,61 @@ def no_out(name: str, out: Any) -> None:
             f"np.{name} with out= is not available on tensors, whose values are never written "
             f"(at {user_line()}).\nFix: leave out= away and use what is returned."
         )
+
+
+def unfit(name: str, a: Any, b: Any, why: str) -> ShapeError:
+    """The error for shapes that a product cannot work on."""
+    return ShapeError(
+        f"np.{name} of {a.shape} and {b.shape} (at {user_line()}): {why}.\n"
+        "Fix: make shapes and axes fit, as with reshape, transpose, or an axis of length 1."
+    )
+
+
+def gufunc(
+    name: str,
+    core: tuple[int, int, int],
+    compute: Any,
+    x: Any,
+    y: Any,
+    *,
+    out: None = None,
+    axes: Any = None,
+    dtype: Any = None,
+    **options: Any,
+) -> Any:
+    """A product on the last axes, with the options that NumPy's generalized ufuncs have.
+
+    `core` says on how many axes of both inputs it works, and how many of the result come of them.
+    """
+    no_out(name, out)
+    if options:
+        raise OperationError(
+            f"np.{name} with {', '.join(f'{key}=' for key in options)} is not available on "
+            f"tensors (at {user_line()}).\nFix: leave it away; there are axes= and dtype=."
+        )
+    x, y = operand(x), operand(y)
+    if x.ndim < core[0] or y.ndim < core[1]:
+        raise unfit(name, x, y, f"it needs {core[0]} axes of the first, {core[1]} of the second")
+    if dtype is not None:
+        x, y = x.astype(dtype), y.astype(dtype)
+    if axes is None:
+        return compute(x, y)
+    places = [a if isinstance(a, (tuple, list)) else (a,) for a in axes]
+    if [len(a) for a in places] not in (list(core), [n for n in core if n]):
+        raise AxisError(
+            f"np.{name} with axes={axes} (at {user_line()}): it works on {core[0]} and {core[1]} "
+            f"axes, and {core[2]} come out.\nFix: pass a list with one tuple of axes for each."
+        )
+    z = compute(_moved(name, x, places[0]), _moved(name, y, places[1]))
+    if not core[2]:
+        return z
+    ends = tuple(range(-core[2], 0))
+    return np.moveaxis(z, ends, normalized_axes(name, tuple(places[2]), z))
+
+
+def _moved(name: str, x: Any, axes: Any) -> Any:
+    """The array with some axes moved to the end."""
+    return np.moveaxis(x, normalized_axes(name, tuple(axes), x), tuple(range(-len(axes), 0)))
 
 
 def _kind(result: Any) -> Any:

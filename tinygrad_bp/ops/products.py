@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_bp.core import Primitive, implements
-from tinygrad_bp.errors import AxisError, OperationError, ShapeError, user_line
 from tinygrad_bp.ops.linear_algebra import matmul, tensordot
-from tinygrad_bp.ops.matrices import no_out, operand
+from tinygrad_bp.ops.matrices import gufunc, operand, unfit
 from tinygrad_bp.ops.shaping import normalized_axes
 
 
@@ -32,7 +31,7 @@ def inner(a: Any, b: Any, /) -> Any:
     if a.ndim == 0 or b.ndim == 0:
         return a * b
     if a.shape[-1] != b.shape[-1]:
-        raise _unfit("inner", a, b, "the last axes differ in length")
+        raise unfit("inner", a, b, "the last axes differ in length")
     return tensordot(a, b, (-1, -1))
 
 
@@ -41,15 +40,8 @@ def vdot(a: Any, b: Any, /) -> Any:
     """Sum of the products of all elements, in order; see `numpy.vdot`."""
     a, b = operand(a), operand(b)
     if a.size != b.size:
-        raise _unfit("vdot", a, b, f"they have {a.size} and {b.size} elements")
+        raise unfit("vdot", a, b, f"they have {a.size} and {b.size} elements")
     return matmul(np.reshape(a, (-1,)), np.reshape(b, (-1,)))
-
-
-def _unfit(name: str, a: Any, b: Any, why: str) -> ShapeError:
-    return ShapeError(
-        f"np.{name} of {a.shape} and {b.shape} (at {user_line()}): {why}.\n"
-        "Fix: make shapes and axes fit, as with reshape, transpose, or an axis of length 1."
-    )
 
 
 _vecdot = Primitive(
@@ -61,56 +53,9 @@ _vecdot = Primitive(
 )
 
 
-def _gufunc(
-    name: str,
-    core: tuple[int, int, int],
-    compute: Any,
-    x: Any,
-    y: Any,
-    *,
-    out: None = None,
-    axes: Any = None,
-    dtype: Any = None,
-    **options: Any,
-) -> Any:
-    """A product on the last axes, with the options that NumPy's generalized ufuncs have.
-
-    `core` says on how many axes of both inputs it works, and how many of the result come of them.
-    """
-    no_out(name, out)
-    if options:
-        raise OperationError(
-            f"np.{name} with {', '.join(f'{key}=' for key in options)} is not available on "
-            f"tensors (at {user_line()}).\nFix: leave it away; there are axes= and dtype=."
-        )
-    x, y = operand(x), operand(y)
-    if x.ndim < core[0] or y.ndim < core[1]:
-        raise _unfit(name, x, y, f"it needs {core[0]} axes of the first, {core[1]} of the second")
-    if dtype is not None:
-        x, y = x.astype(dtype), y.astype(dtype)
-    if axes is None:
-        return compute(x, y)
-    places = [a if isinstance(a, (tuple, list)) else (a,) for a in axes]
-    if [len(a) for a in places] not in (list(core), [n for n in core if n]):
-        raise AxisError(
-            f"np.{name} with axes={axes} (at {user_line()}): it works on {core[0]} and {core[1]} "
-            f"axes, and {core[2]} come out.\nFix: pass a list with one tuple of axes for each."
-        )
-    z = compute(_moved(name, x, places[0]), _moved(name, y, places[1]))
-    if not core[2]:
-        return z
-    ends = tuple(range(-core[2], 0))
-    return np.moveaxis(z, ends, normalized_axes(name, tuple(places[2]), z))
-
-
-def _moved(name: str, x: Any, axes: Any) -> Any:
-    """The array with some axes moved to the end."""
-    return np.moveaxis(x, normalized_axes(name, tuple(axes), x), tuple(range(-len(axes), 0)))
-
-
 def _check_vectors(name: str, x: Any, y: Any, axis: int) -> None:
     if x.shape[-1] != y.shape[axis]:
-        raise _unfit(
+        raise unfit(
             name, x, y, f"the axes to sum over have the lengths {x.shape[-1]} and {y.shape[axis]}"
         )
 
@@ -157,7 +102,7 @@ def vecdot(
     """
     if axis is not None:
         options["axes"] = [axis, axis]
-    z = _gufunc("vecdot", (1, 1, 0), _dot_of_vectors, x1, x2, out=out, **options)
+    z = gufunc("vecdot", (1, 1, 0), _dot_of_vectors, x1, x2, out=out, **options)
     return np.expand_dims(z, -1 if axis is None else axis) if keepdims else z
 
 
@@ -186,12 +131,12 @@ def matvec(x1: Any, x2: Any, /, out: None = None, **options: Any) -> Any:
     Tensor([[3., 7.],
             [2., 4.]])
     """
-    return _gufunc("matvec", (2, 1, 1), _matrix_vector, x1, x2, out=out, **options)
+    return gufunc("matvec", (2, 1, 1), _matrix_vector, x1, x2, out=out, **options)
 
 
 def vecmat(x1: Any, x2: Any, /, out: None = None, **options: Any) -> Any:
     """Vectors times matrices, stacks broadcast; see `numpy.vecmat`, of NumPy 2.2 and later."""
-    return _gufunc("vecmat", (1, 2, 1), _vector_matrix, x1, x2, out=out, **options)
+    return gufunc("vecmat", (1, 2, 1), _vector_matrix, x1, x2, out=out, **options)
 
 
 if hasattr(np, "matvec"):
@@ -233,7 +178,7 @@ def cross(
     x = np.moveaxis(a, normalized_axes("cross", axisa, a)[0], -1)
     y = np.moveaxis(b, normalized_axes("cross", axisb, b)[0], -1)
     if x.shape[-1] not in (2, 3) or y.shape[-1] not in (2, 3):
-        raise _unfit("cross", a, b, f"vectors of lengths {x.shape[-1]} and {y.shape[-1]}, not 2, 3")
+        raise unfit("cross", a, b, f"vectors of lengths {x.shape[-1]} and {y.shape[-1]}, not 2, 3")
     if x.shape[-1] == y.shape[-1] == 2:
         return x[..., 0] * y[..., 1] - x[..., 1] * y[..., 0]
     z: Any = _cross(_in_space(x), _in_space(y))
@@ -252,7 +197,7 @@ def _linalg_cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     x1, x2 = operand(x1), operand(x2)
     lengths = [x.shape[normalized_axes("linalg.cross", axis, x)[0]] for x in (x1, x2)]
     if lengths != [3, 3]:
-        raise _unfit("linalg.cross", x1, x2, f"vectors of lengths {lengths}, not 3")
+        raise unfit("linalg.cross", x1, x2, f"vectors of lengths {lengths}, not 3")
     return cross(x1, x2, axis=axis)
 
 
