@@ -21,6 +21,15 @@ def test_choose_takes_a_tensor_for_the_list_of_its_rows_and_tensors_for_places()
     np.testing.assert_array_equal(x.grad.data, [[0.0, 7.0], [5.0, 0.0]])
 
 
+def test_numbers_among_the_choices_are_weak():
+    x = leaf([1.0, 2.0], np.float32)
+    for choices in ([x, 3], [x, 0.5], [x, np.float64(0.5)]):
+        plain = [c.data if isinstance(c, tg.Tensor) else c for c in choices]
+        out = np.choose([0, 1], choices)
+        assert out.dtype == np.choose([0, 1], plain).dtype
+        np.testing.assert_array_equal(out.data, np.choose([0, 1], plain))
+
+
 def test_compress_may_have_a_condition_shorter_than_the_axis():
     x = leaf([[1.0, 2.0, 3.0]])
     np.compress([False, True], x, axis=1).sum().backward()

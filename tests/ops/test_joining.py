@@ -110,6 +110,14 @@ def test_a_dtype_is_cast_to_as_far_as_casting_allows(join):
     assert join([x], dtype=np.int64, casting="unsafe").dtype == np.int64
 
 
+def test_a_number_can_be_repeated():
+    x = leaf()
+    for axis in (None, 0, -1):
+        np.testing.assert_array_equal(np.repeat(x, 3, axis).data, [1.0, 1.0, 1.0])
+    with pytest.raises(AxisError, match="np.repeat: there is no axis"):
+        np.repeat(x, 3, 1)
+
+
 def test_parts_of_a_split_add_up_to_the_whole_gradient():
     x = leaf(5)
     first, second = np.array_split(x, 2)

@@ -45,6 +45,12 @@ def test_every_mode_equals_numpys(mode, options, width, dtype):
     np.testing.assert_allclose(out.data, expected, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("mode", ["constant", "edge", "mean", "reflect"])
+def test_a_number_has_no_axis_to_pad(mode):
+    for number in (np.array(3), np.array(2.5)):
+        np.testing.assert_array_equal(np.pad(tg.Tensor(number), 2, mode).data, number)
+
+
 def test_odd_reflection_of_two_elements_goes_on_in_a_line():
     x = tg.Tensor([1.0, 3.0], requires_grad=True)
     out = np.pad(x, 3, "reflect", reflect_type="odd")

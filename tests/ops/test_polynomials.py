@@ -121,6 +121,7 @@ def test_no_warning_escapes_from_polyfit():
         (lambda p: np.poly(np.diag(p)), OperationError, r"matrix of shape \(3, 3\).*eigenvalues"),
         (lambda p: np.poly(p[None]), ShapeError, r"np.poly of shape \(1, 3\)"),
         (lambda p: np.polydiv(p[None], p), ShapeError, r"shapes \(1, 3\) and \(3,\)"),
+        (lambda p: np.polymul(p[None], p), ShapeError, r"np.polymul of shapes \(1, 3\)"),
         (lambda p: np.roots(p), OperationError, "np.roots is not available.*may be complex"),
         (lambda p: np.polyfit(p, p, 1, full=True), OperationError, "with full= or cov="),
         (lambda p: np.polyfit(p, p[:2], 1), ShapeError, r"points \(3,\) and values \(2,\)"),

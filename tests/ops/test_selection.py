@@ -126,6 +126,11 @@ def test_where_of_a_condition_alone_gives_indices():
     np.testing.assert_array_equal(found, [1, 2])
 
 
+def test_where_of_a_number_says_that_it_has_no_places():
+    with pytest.raises(tg.errors.ShapeError, match=r"(?s)nonzero .*Fix: "):
+        np.where(tg.Tensor(1.0) > 0)
+
+
 def test_where_takes_truth_from_any_number():
     x = tg.Tensor([1.0, 2.0], requires_grad=True)
     np.where(tg.Tensor([0, 7]), x, 10 * x).sum().backward()

@@ -60,6 +60,19 @@ def test_partition_equals_numpy_element_for_element_and_knows_where_they_were():
     np.testing.assert_allclose(x.grad.data, values)
 
 
+def test_nothing_to_sort_is_left_as_it_is():
+    for function in (
+        np.sort,
+        lambda x: np.partition(x, 0, None),
+        lambda x: np.partition(x, [1], 0),
+    ):
+        x = leaf(np.zeros((0, 3)))
+        out = function(x)
+        assert out.shape == function(x.data).shape
+        out.sum().backward()
+        assert x.grad.shape == (0, 3)
+
+
 def test_float32_stays_and_integers_give_constants():
     x = leaf([2.0, 1.0, 1.0], np.float32)
     np.sort(x).sum().backward()

@@ -49,7 +49,8 @@ def choose(a: Any, choices: Any, out: None = None, mode: str = "raise") -> Any:
     Tensor([ 1., -1.,  3.])
     """
     _no_out("choose", out)
-    arrays = [c if isinstance(c, Variable) else np.asarray(c) for c in choices]
+    known = (Variable, np.ndarray)
+    arrays = [c if isinstance(c, known) or type(c) in _NUMBERS else np.asarray(c) for c in choices]
     index, n = np.asarray(_values(a)), len(arrays)
     if index.dtype.kind not in "iub" or n == 0:
         raise IndexingError(

@@ -252,8 +252,8 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     >>> np.repeat(tg.Tensor([1.0, 2.0]), [1, 2])
     Tensor([1., 2., 2.])
     """
-    if axis is None:
-        a, axis = reshape(a, (-1,)), 0
+    if axis is None or a.ndim == 0:  # NumPy takes a number for an axis of length 1
+        a, axis = reshape(a, (-1,)), axis or 0
     (axis,) = normalized_axes("repeat", axis, a)
     try:
         places = np.repeat(np.arange(a.shape[axis]), repeats)

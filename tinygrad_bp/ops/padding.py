@@ -88,7 +88,7 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> An
     if mode in _STATISTICS:
         lengths = _lengths(kwargs.get("stat_length"), array)
     if array.dtype.kind != "f":  # whose statistics and ramps NumPy rounds
-        return as_tensor(np.pad(_values(array), width, mode, **_plain(kwargs)))
+        return as_tensor(np.pad(_values(array), width or 0, mode, **_plain(kwargs)))
     for axis, (before, after) in enumerate(width):
         if not before and not after:
             continue

@@ -156,14 +156,24 @@ def polymul(a1: Any, a2: Any) -> Any:
 
     Zeros at the front are dropped first, as by NumPy; they receive no gradient.
 
+    Raises
+    ------
+    ShapeError
+        One of them has more than one axis.
+
     Examples
     --------
     >>> import tinygrad_bp as tg
     >>> np.polymul(tg.Tensor([1.0, 1.0]), [1.0, -1.0])
     Tensor([ 1.,  0., -1.])
     """
-    first, second = (_trimmed(atleast_1d(_coefficients("polymul", a))) for a in (a1, a2))
-    return np.convolve(first, second)
+    first, second = (atleast_1d(_coefficients("polymul", a)) for a in (a1, a2))
+    if first.ndim > 1 or second.ndim > 1:
+        raise ShapeError(
+            f"np.polymul of shapes {first.shape} and {second.shape} (at {user_line()}).\n"
+            "Fix: coefficients along one axis."
+        )
+    return np.convolve(_trimmed(first), _trimmed(second))
 
 
 @implements(np.poly)

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from tinygrad_bp.core import Primitive, as_tensor, implements
-from tinygrad_bp.core.graph import Variable
 from tinygrad_bp.errors import OperationError, user_line
 
 _MISSING = np._NoValue
@@ -146,7 +145,7 @@ def where(condition: Any, x: Any = _MISSING, y: Any = _MISSING) -> Any:
             "Fix: np.where(condition, x, y), or np.where(condition) for the indices."
         )
     if x is _MISSING:
-        return np.nonzero(condition._data if isinstance(condition, Variable) else condition)
+        return np.nonzero(condition)
     return _where(condition, x, y)
 
 

@@ -123,7 +123,7 @@ def partition(
     """
     a, place = _along("partition", a, axis, order)
     places, n = np.asarray(_values(kth)), a.shape[place]
-    if places.dtype.kind not in "iu" or ((places < -n) | (places >= n)).any():
+    if places.dtype.kind not in "iu" or (n and ((places < -n) | (places >= n)).any()):
         raise IndexingError(
             f"np.partition: kth={kth} is no place on an axis of length {n} (at {user_line()}).\n"
             f"Fix: whole numbers from {-n} to {n - 1}."
