@@ -77,9 +77,9 @@ def test_the_gradient_of_a_log_likelihood_is_the_textbooks():
 
 
 def test_qr_of_dependent_columns_is_a_value_without_a_gradient():
-    x = tg.Tensor([[1.0, 0.0], [0.0, 0.0]], requires_grad=True)
+    x = tg.Tensor([[1.0, 0.0], [0.0, 0.0], [0.0, 0.0]], requires_grad=True)
     r = np.linalg.qr(x).R
-    with pytest.raises(LinAlgError, match=r"qr of \(2, 2\) has no gradient .*depend on each other"):
+    with pytest.raises(LinAlgError, match=r"qr of \(3, 2\) has no gradient .*depend on each other"):
         r.sum().backward()
 
 
@@ -153,6 +153,47 @@ def test_eigh_gives_numpys_named_tuple_and_signs():
         assert type(ours) is type(numpys)
         for a, b in zip(ours, numpys, strict=True):
             np.testing.assert_array_equal(a.data, b)
+
+
+def _without_signs(*parts):
+    return sum((part**2 * np.arange(1.0, 1 + part.shape[-1])).sum() for part in parts)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: _without_signs(np.linalg.cholesky(x @ x.T + np.eye(3))),
+        lambda x: _without_signs(*np.linalg.qr(x)),
+        lambda x: _without_signs(*np.linalg.svd(x)),
+        lambda x: _without_signs(np.linalg.svdvals(x)),
+        lambda x: _without_signs(*np.linalg.eigh(x)),
+        lambda x: _without_signs(*np.linalg.eig(x)),
+        lambda x: _without_signs(np.linalg.pinv(x[:, :2])),
+        lambda x: _without_signs(np.linalg.pinv(x, 0.5)),
+        lambda x: _without_signs(np.linalg.lstsq(x[:2], x[:2, 0])[0]),
+        lambda x: np.linalg.slogdet(x)[1],
+        lambda x: np.linalg.cond(x),
+        lambda x: np.linalg.norm(x, "nuc"),
+        lambda x: np.linalg.norm(x, 2.5, axis=0).sum(),
+    ],
+)
+def test_third_derivatives_are_the_differences_of_second_ones(function):
+    """Along a line, at a matrix with singular values and eigenvalues far apart."""
+    x, direction = np.diag([1.0, 3.0, 6.0]) + 0.3 * RNG.normal(size=(3, 3)), RNG.normal(size=(3, 3))
+
+    def derivatives(at, orders):
+        t = tg.Tensor(at, requires_grad=True)
+        y = function(t)
+        for _ in range(orders):
+            y.backward(create_graph=True)
+            y, t.grad = (t.grad * direction).sum(), None
+        return y.item()
+
+    h = 1e-3
+    near = derivatives(x + h * direction, 2) - derivatives(x - h * direction, 2)
+    far = derivatives(x + 2 * h * direction, 2) - derivatives(x - 2 * h * direction, 2)
+    expected = (8 * near - far) / (12 * h)
+    assert derivatives(x, 3) == pytest.approx(expected, rel=1e-6, abs=1e-6)
 
 
 @pytest.mark.parametrize("name", ["cholesky", "qr", "eigh", "eigvalsh"])

@@ -97,7 +97,7 @@ def _qr_rule(g: Any, out: Any, x: Any) -> Any:
     left = gq + q @ (middle + transposed(middle))
     why = "the first columns depend on each other, and R has no inverse"
     fix = "pass a matrix of full rank, or use np.linalg.svd."
-    return transposed(in_rule("qr", np.linalg.solve, r, transposed(left), why=why, fix=fix))
+    return transposed(in_rule("qr", x, np.linalg.solve, r, transposed(left), why=why, fix=fix))
 
 
 _qr = Primitive(

@@ -35,8 +35,10 @@ def _cofactors(x: Any, det: Any) -> Any:
     by what may be zero, so derivatives of any order are right.
     """
     n, dtype = x.shape[-1], x.dtype
-    if _is_regular(values(x)):
-        return det[..., None, None] * transposed(np.linalg.inv(x))
+    inverse = _inverse(values(x))
+    if inverse is not None:
+        inverse = inverse if isinstance(x, np.ndarray) else np.linalg.inv(x)
+        return det[..., None, None] * transposed(inverse)
     u, size, vt = np.linalg.svd(values(x))
     small = size <= np.sqrt(np.finfo(dtype).eps) * size[..., :1]
     rank = n - int(np.max(np.sum(small, axis=-1)))
@@ -57,15 +59,15 @@ def _cofactors(x: Any, det: Any) -> Any:
     return sign * (u @ np.concatenate(rows, axis=-2) @ vt)
 
 
-def _is_regular(x: Any) -> bool:
-    """Whether the inverses of all matrices keep half of their digits or more."""
+def _inverse(x: Any) -> Any:
+    """The inverses, if those of all matrices keep half of their digits or more."""
     try:
         inverse = np.linalg.inv(x)
     except np.linalg.LinAlgError:
-        return False
+        return None
     with np.errstate(over="ignore"):
         condition = _size(x) * _size(inverse)
-    return not np.any(condition * np.sqrt(np.finfo(x.dtype).eps) > 1)
+    return None if np.any(condition * np.sqrt(np.finfo(x.dtype).eps) > 1) else inverse
 
 
 def _size(x: Any) -> Any:
@@ -126,7 +128,7 @@ def _slogdet_forward(x: Any) -> Any:
 
 def _slogdet_rule(g: Any, out: Any, x: Any) -> Any:
     fix = "keep it away from singularity, as with a + eps * np.eye(n), or use np.linalg.det."
-    inverse = in_rule("slogdet", np.linalg.inv, x, why="a matrix is singular", fix=fix)
+    inverse = in_rule("slogdet", x, np.linalg.inv, x, why="a matrix is singular", fix=fix)
     return g[..., 1, None, None] * transposed(inverse)
 
 

@@ -95,14 +95,15 @@ def checked(
         ) from error
 
 
-def in_rule(name: str, compute: Callable[..., Any], *arrays: Any, why: str, fix: str) -> Any:
-    """Call a function of `numpy.linalg` for a gradient; where it fails, say why there is none."""
+def in_rule(
+    name: str, of: Any, compute: Callable[..., Any], *arrays: Any, why: str, fix: str
+) -> Any:
+    """Call a function of `numpy.linalg` for the gradient of `of`; where it fails, say why."""
     try:
         return compute(*arrays)
     except np.linalg.LinAlgError as error:
         raise LinAlgError(
-            f"np.linalg.{name} of {arrays[0].shape} has no gradient (at {user_line()}): {why}.\n"
-            f"Fix: {fix}"
+            f"np.linalg.{name} of {of.shape} has no gradient (at {user_line()}): {why}.\nFix: {fix}"
         ) from error
 
 
