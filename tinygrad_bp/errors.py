@@ -14,14 +14,14 @@ from pathlib import Path
 from types import CodeType, FrameType
 
 _PACKAGE = str(Path(__file__).resolve().parent) + os.sep
-_NUMPY = f"{os.sep}numpy{os.sep}"
+_LIBRARIES = (f"{os.sep}numpy{os.sep}", f"{os.sep}scipy{os.sep}")
 
 
 class _Inside(dict[str, bool]):
-    """Whether a file of Python code is ours or NumPy's, and not the user's; by its name."""
+    """Whether a file of Python code is ours, NumPy's or SciPy's, and not the user's; by its name."""
 
     def __missing__(self, path: str) -> bool:
-        self[path] = path.startswith(_PACKAGE) or _NUMPY in path
+        self[path] = path.startswith(_PACKAGE) or any(name in path for name in _LIBRARIES)
         return self[path]
 
 
@@ -173,7 +173,7 @@ Place = tuple[str, int, str]
 
 
 def user_place(by: str = "") -> Place:
-    """The line of the innermost frame that is neither ours nor NumPy's.
+    """The line of the innermost frame that is neither ours nor NumPy's or SciPy's.
 
     Parameters
     ----------

@@ -87,6 +87,9 @@ def _logsumexp_vjp(g: Any, out: Any, x: Any, *, axis: Any, keepdims: bool) -> An
     if not keepdims:
         shape = np.empty(x.shape, np.bool).any(axis=axis, keepdims=True).shape
         g, out = np.reshape(g, shape), np.reshape(out, shape)
+    infinite = np.isposinf(out)
+    if np.any(infinite):  # all that counts there is which elements are infinite
+        x = np.where(infinite, np.where(np.isposinf(x), 0, -np.inf), x)
     return g * np.exp(x - np.where(np.isfinite(out), out, 0))
 
 
@@ -96,4 +99,5 @@ logsumexp = Primitive(
     [_logsumexp_vjp],
     formula=r"\log \textstyle\sum_j e^{x_j}",
     vjp_formulas=[r"\bar{z} \, e^{x - z}"],
+    kinks="where z is infinite, the derivative is 1 for the infinite elements and 0 for the others",
 )
