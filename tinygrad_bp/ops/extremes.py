@@ -23,7 +23,7 @@ def _extreme_ties(
     ties = np.sum(chosen, axis=axis, keepdims=keepdims, dtype=g.dtype)
     if initial is not None:
         ties = ties + (initial == out)
-    if not ties.all():  # NaN, which equals nothing, or no element at all
+    if not (ties.all() if ties.ndim else ties):  # NaN, which equals nothing, or no element
         chosen = chosen | ((x != x) & kept(out != out, x, axis, keepdims))
         if where is not None:
             chosen = chosen & where
