@@ -16,7 +16,7 @@ ORDERS = {None: "norm", 2: "norm", 3: "power_norm", 4: "power_norm", 1.5: "power
           0.5: "power_norm", -1: "power_norm", -2: "power_norm", 1: "sum",
           np.inf: "max", -np.inf: "min"}  # fmt: skip
 MATRIX_ORDERS = {"fro": "norm", 1: "max", -1: "min", np.inf: "max", -np.inf: "min"}
-SPECTRAL = {2: "svdvals", -2: "svdvals", "nuc": "svdvals"}
+SPECTRAL = {2: "svdvals", -2: "svdvals", "nuc": "nuclear_norm"}
 
 
 def _case(primitive, call, shapes, label, **more):

@@ -10,6 +10,7 @@ import numpy as np
 from tinygrad_bp.core import Primitive, implements
 from tinygrad_bp.errors import ArgumentError, AxisError, user_line
 from tinygrad_bp.ops.matrices import LinAlgError, check_matrices, check_square, operand, values
+from tinygrad_bp.ops.polar import nuclear_norm
 from tinygrad_bp.ops.shaping import normalized_axes
 
 Axes = tuple[int, ...]
@@ -101,12 +102,11 @@ def _matrix_norm(x: Any, order: Any, axis: Axes, keepdims: bool) -> Any:
     if order in (None, "fro", "f"):
         return _norm(x, axis=axis, keepdims=keepdims)
     x = np.moveaxis(x, axis, (-2, -1))
-    if order in (2, -2, "nuc"):
+    if order == "nuc":
+        z: Any = nuclear_norm(x)
+    elif order in (2, -2):
         s = np.linalg.svdvals(x)
-        if order == 2:
-            z = _largest(s, -1)
-        else:
-            z = np.sum(s, axis=-1) if order == "nuc" else np.min(s, axis=-1)
+        z = _largest(s, -1) if order == 2 else np.min(s, axis=-1)
     else:
         sums = np.sum(np.abs(x), axis=-2 if abs(order) == 1 else -1)
         z = _largest(sums, -1) if order > 0 else np.min(sums, axis=-1)
