@@ -164,3 +164,11 @@ def test_errors_name_what_was_wrong(function):
         function(leaf([]), 0.5)
     with pytest.raises(tg.errors.AxisError, match="there is no axis 1"):
         function(x, 0.5, axis=1)
+    with pytest.raises(tg.errors.DTypeError, match=f"{name} cannot work on inputs"):
+        function(tg.Tensor([1 + 1j]), 0.5)
+
+
+def test_what_was_cut_off_before_is_still_named_behind_the_median_of_whole_numbers():
+    x = tg.Tensor([1.0, 2.0], requires_grad=True, name="x")
+    with pytest.raises(tg.errors.NoGradPathError, match="Closest: 'x' was cut off"):
+        np.median(x.astype(int)).backward()

@@ -230,6 +230,8 @@ def test_initial_is_a_number_in_the_dtype_of_the_reduction(function):
         z = function(tg.Tensor(x), initial=start)
         assert z.item() == expected
         assert z.dtype == expected.dtype
+    x = tg.Tensor([1.0, 2.0])
+    assert function(x, initial=None).item() == function(x).item()
     with pytest.raises(tg.errors.ShapeError, match=r"initial= is a single number.*\(2,\)"):
         function(tg.Tensor([1.0, 2.0]), initial=[1.0, 2.0])
 

@@ -107,7 +107,7 @@ def _extreme_of(primitive: Any, *functions: Any) -> Any:
             return primitive(a, axis=axis, keepdims=keep)
         no_out(name, out)
         mask = masked(name, where, a)
-        if initial is not MISSING:
+        if initial is not MISSING and initial is not None:
             start = start_of(name, initial, a.dtype)
             return primitive(a, start, axis=axis, keepdims=keep, **mask)
         if mask:

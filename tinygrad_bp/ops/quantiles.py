@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_bp.core import Primitive, as_tensor, implements
+from tinygrad_bp.core.constant import Constant
 from tinygrad_bp.core.graph import Variable
 from tinygrad_bp.errors import ArgumentError, OperationError, nearest, user_line
 from tinygrad_bp.ops.reductions import MISSING, Axis, no_out
@@ -119,6 +120,7 @@ def _without_elements(name: str, x: Any, axis: Axis) -> ArgumentError:
 def _quantile_of(name: str, whole: float, skip_nan: bool) -> Any:
     """The function of tensors for a relative of `numpy.quantile`, with q from 0 to `whole`."""
     function = getattr(np, name)
+    of_whole_numbers = Constant(function, "whole numbers have no derivative")
 
     @implements(function)
     def quantile(
@@ -138,7 +140,7 @@ def _quantile_of(name: str, whole: float, skip_nan: bool) -> Any:
         keep = keepdims is not MISSING and bool(keepdims)
         plain = q._data if isinstance(q, Variable) else q
         if x.dtype.kind != "f" and not given.requires_grad:
-            return as_tensor(function(x.data, plain, axis, method=method, keepdims=keep))
+            return of_whole_numbers(x, q, axis, method=method, keepdims=keep)
         dtype = function(np.zeros(1, x.dtype), plain, method=method).dtype
         lines, shape, full = _lines(name, x if x.dtype.kind == "f" else x.astype(float), axis)
         if not lines.shape[-1]:
@@ -199,6 +201,7 @@ nanpercentile = _quantile_of("nanpercentile", 100, True)
 def _median_of(name: str, skip_nan: bool) -> Any:
     """The function of tensors for `numpy.median` or `numpy.nanmedian`."""
     function = getattr(np, name)
+    of_whole_numbers = Constant(function, "whole numbers have no derivative")
 
     @implements(function)
     def median(
@@ -211,7 +214,7 @@ def _median_of(name: str, skip_nan: bool) -> Any:
         no_out(name, out)
         x, keep = as_tensor(a), keepdims is not MISSING and bool(keepdims)
         if x.dtype.kind != "f":
-            return as_tensor(function(x.data, axis, keepdims=keep))
+            return of_whole_numbers(x, axis, keepdims=keep)
         lines, shape, full = _lines(name, x, axis)
         if not lines.shape[-1]:
             return np.reshape(np.mean(lines, -1), full if keep else shape)  # NaN, and a warning

@@ -26,19 +26,19 @@ def _spread(v: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     return np.broadcast_to(kept(v, x, axis, keepdims), x.shape)
 
 
-def spread_where(v: Any, x: Any, axis: Axis, keepdims: bool, where: Any) -> Any:
+def _spread_where(v: Any, x: Any, axis: Axis, keepdims: bool, where: Any) -> Any:
     """The same, and 0 for the elements that a mask left out."""
     v = _spread(v, x, axis, keepdims)
     return v if where is None else np.where(where, v, 0)
 
 
 def _sum_rule(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool, where: Any = None) -> Any:
-    return spread_where(g, x, axis, keepdims, where)
+    return _spread_where(g, x, axis, keepdims, where)
 
 
 def _mean_rule(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool, where: Any = None) -> Any:
     g = g / count_of(x, out) if where is None else g / counts_of(x, axis, keepdims, where, 1)
-    return spread_where(g, x, axis, keepdims, where)
+    return _spread_where(g, x, axis, keepdims, where)
 
 
 def count_of(x: Any, out: Any) -> int:
@@ -206,7 +206,7 @@ def sum_(
         return _sum(x, axis=axis, keepdims=keep)
     no_out("sum", out)
     z = _sum(x, axis=axis, keepdims=keep, **masked("sum", where, x))
-    return z if initial is MISSING else z + start_of("sum", initial, z.dtype)
+    return z if initial is MISSING or initial is None else z + start_of("sum", initial, z.dtype)
 
 
 @implements(np.prod)
@@ -240,7 +240,7 @@ def prod(
     no_out("prod", out)
     mask = masked("prod", where, x)
     z = _prod(np.where(mask["where"], x, x.dtype.type(1)) if mask else x, axis=axis, keepdims=keep)
-    return z if initial is MISSING else z * start_of("prod", initial, z.dtype)
+    return z if initial is MISSING or initial is None else z * start_of("prod", initial, z.dtype)
 
 
 @implements(np.mean)
