@@ -16,7 +16,7 @@ from tinygrad_bp.core.tensor import recorded, wrap
 from tinygrad_bp.errors import GraphError, in_words, user_line
 from tinygrad_bp.transforms.exchange import ACTIVE, exchanged
 from tinygrad_bp.transforms.joint import Joint, Packed, pulled, rule
-from tinygrad_bp.transforms.linear import Variables
+from tinygrad_bp.transforms.linear import Variables, replace_source
 from tinygrad_bp.transforms.run import name_of
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -118,8 +118,9 @@ class _Call(Joint):
         """Evaluate again, on variables in place of what was read, and go back through that."""
         record = any(isinstance(x, Tensor) for x in (g, *inputs))
         variables = Variables()
-        for value in inputs:
-            variables.add(value, "an input of a checkpoint", connect=True)
+        with enable_grad():
+            for value in inputs:
+                variables.add(value, "an input of a checkpoint", connect=True)
         variables.close()
         with self._as_before():
             again, start = self._evaluate()
@@ -127,7 +128,7 @@ class _Call(Joint):
         for node, slots in _boundary(again.roots, start):
             for slot in slots:
                 place = self._place(_source(node, slot))
-                _replace(node, slot, variables.all[place].node)
+                replace_source(node, slot, variables.all[place].node)
         with enable_grad():
             return pulled(again.roots, variables, again.split(g), record)
 
@@ -210,18 +211,6 @@ def _boundary(roots: Sequence[Tensor], start: int) -> Iterator[tuple[Node, list[
 
 def _source(node: Node, slot: int) -> Any:
     return node.sources[slot]
-
-
-def _replace(node: Node, slot: int, by: Any) -> None:
-    """Let an input of a node be the output of another node."""
-    if slot == 0:
-        node.x = by
-    elif slot == 1:
-        node.y = by
-    else:
-        rest = list(node.rest)
-        rest[slot - 2] = by
-        node.rest = tuple(rest)
 
 
 def _generators(fun: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:

@@ -6,7 +6,8 @@ import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from tinygrad_bp.core import Tensor, is_grad_enabled
+from tinygrad_bp.core import Tensor
+from tinygrad_bp.core.tensor import wrap
 from tinygrad_bp.errors import ArgumentError, user_line
 from tinygrad_bp.transforms.linear import ones
 from tinygrad_bp.transforms.run import Argnums, Run, fitting, name_of, values_of
@@ -37,7 +38,7 @@ def value_and_grad(
     Examples
     --------
     >>> value_and_grad(lambda x: x**3)(2.0)
-    (Tensor(8.), Tensor(12.))
+    (np.float64(8.0), np.float64(12.0))
     """
 
     @functools.wraps(fun, updated=())
@@ -54,10 +55,13 @@ def grad(
     """The function that gives the gradient of `fun`.
 
     Arguments are numbers, arrays, tensors, modules, and nested dicts, lists, tuples, named tuples
-    and dataclasses of them. The gradient has the structure of the argument, with a tensor for each
-    real number or array, None for anything else, and a dict from names for a module. It is a
-    constant, unless something outside requires a gradient: another transform, or a tensor that
-    `fun` uses. No tensor's `grad` is written to.
+    and dataclasses of them. The gradient has the structure of the argument, with None for what is
+    no real number, and a dict from names for a module.
+
+    Where arrays and numbers go in, arrays and NumPy scalars come out; where a tensor or a module
+    does, tensors. They are constants, unless something outside requires a gradient: another
+    transform, or a tensor that `fun` uses. Then they are tensors that can be differentiated. No
+    tensor's `grad` is written to.
 
     Parameters
     ----------
@@ -85,11 +89,11 @@ def grad(
     --------
     >>> import numpy as np
     >>> grad(np.tanh)(0.0)
-    Tensor(1.)
+    np.float64(1.0)
     >>> grad(grad(lambda x: x**3))(2.0)
-    Tensor(12.)
+    np.float64(12.0)
     >>> grad(lambda p: np.sum(p["w"] * p["x"]))({"w": np.array([1.0, 2.0]), "x": 3.0})
-    {'w': Tensor([3., 3.]), 'x': Tensor(3.)}
+    {'w': array([3., 3.]), 'x': np.float64(3.0)}
     """
     return gradient_function("grad", fun, argnums, has_aux)
 
@@ -112,14 +116,14 @@ def elementwise_grad(fun: Callable[..., Any], argnums: Argnums = 0) -> Callable[
     --------
     >>> import numpy as np
     >>> elementwise_grad(np.square)(np.array([1.0, 2.0, 3.0]))
-    Tensor([2., 4., 6.])
+    array([2., 4., 6.])
     """
 
     @functools.wraps(fun, updated=())
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         run = Run("elementwise_grad", fun, argnums, args, kwargs)
-        record = run.record()
-        return run.gradients(run.linear.pull([ones(run.array())], record), record)
+        asked = run.asked()
+        return run.gradients(run.linear.pull([ones(run.array())], asked.record), asked)
 
     return described(wrapper, fun, "elementwise_grad")
 
@@ -144,13 +148,14 @@ def _evaluate(
     has_aux: bool,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
-) -> tuple[Tensor, Any, Any]:
+) -> tuple[Any, Any, Any]:
     """Value, what came beside it, and gradient."""
     run = Run(who, fun, argnums, args, kwargs, has_aux)
     root = run.number()
-    record = run.record()
-    gradient = run.gradients(run.linear.pull([ones(root)], record), record)
-    return run.settled(root), run.settled_aux(), gradient
+    asked = run.asked()
+    gradient = run.gradients(run.linear.pull([ones(root)], asked.record), asked)
+    value = root if asked.record else wrap(root._data) if asked.tensors else root._data
+    return value, run.settled_aux(), gradient
 
 
 def described(wrapper: Callable[..., Any], fun: Any, who: str) -> Callable[..., Any]:
@@ -187,9 +192,9 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[
     >>> import numpy as np
     >>> out, pullback = vjp(lambda x, y: x * y, np.array([1.0, 2.0]), 3.0)
     >>> out
-    Tensor([3., 6.])
+    array([3., 6.])
     >>> pullback(np.array([1.0, 0.0]))
-    (Tensor([3., 0.]), Tensor(1.))
+    (array([3., 0.]), np.float64(1.0))
     """
     run = Run("vjp", fun, tuple(range(len(primals))), primals, {}, has_aux, keep=True)
     run.check_real()
@@ -202,9 +207,11 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[
             fitting(value, root, "the cotangent given to a pullback")
             for value, root in zip(real, run.roots, strict=True)
         ]
-        record = is_grad_enabled() and run.record(*given)
-        parts = run.linear.pull(given if record else values_of(given), record)
-        return run.structured(run.finished(parts, record))
+        asked = run.asked(*given)
+        parts = run.linear.pull(given if asked.record else values_of(given), asked.record)
+        if asked.record and not run.beyond:
+            run.variables.cut_off(parts)
+        return run.structured(run.finished(parts, asked))
 
     out = run.outputs()
     return (out, pullback, run.settled_aux()) if has_aux else (out, pullback)
@@ -234,16 +241,16 @@ def jvp(fun: Callable[..., Any], primals: Any, tangents: Any) -> tuple[Any, Any]
     --------
     >>> import numpy as np
     >>> jvp(np.sin, (0.0,), (2.0,))
-    (Tensor(0.), Tensor(2.))
+    (np.float64(0.0), np.float64(2.0))
     """
     points, directions = as_arguments("jvp", fun, primals, tangents)
     run = Run("jvp", fun, tuple(range(len(points))), points, {})
     run.check_real()
     run.warn_independent()
     given = run.directions(directions)
-    record = run.record(*given)
-    pushed = run.linear.push(given if record else values_of(given), record)
-    return run.outputs(), run.tangent(pushed, record)
+    asked = run.asked(*given)
+    pushed = run.linear.push(given if asked.record else values_of(given), asked.record)
+    return run.outputs(), run.tangent(pushed, asked)
 
 
 def as_arguments(who: str, fun: Any, primals: Any, tangents: Any) -> tuple[Any, Any]:
@@ -270,7 +277,7 @@ def stop_gradient(x: Any) -> Any:
     Examples
     --------
     >>> grad(lambda x: x * stop_gradient(x))(3.0)
-    Tensor(3.)
+    np.float64(3.0)
     """
     tree = Tree(x, "argument 0")
     if any(leaf.of_module for leaf in tree.leaves):

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from tinygrad_bp.core import Tensor, as_tensor
-from tinygrad_bp.core.tensor import wrap
 from tinygrad_bp.errors import ArgumentError, user_line
 from tinygrad_bp.transforms.first import as_arguments, described, gradient_function
 from tinygrad_bp.transforms.linear import Linear, ones
@@ -47,8 +46,8 @@ def jacobian(
     --------
     >>> import numpy as np
     >>> jacobian(lambda x: x[:2] * x[2])(np.array([1.0, 2.0, 3.0]))
-    Tensor([[3., 0., 1.],
-            [0., 3., 2.]])
+    array([[3., 0., 1.],
+           [0., 3., 2.]])
     """
     if mode not in (None, "reverse", "forward"):
         raise ArgumentError(
@@ -83,8 +82,8 @@ def hessian(fun: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]
     --------
     >>> import numpy as np
     >>> hessian(lambda x: x[0] ** 2 * x[1])(np.array([3.0, 5.0]))
-    Tensor([[10.,  6.],
-            [ 6.,  0.]])
+    array([[10.,  6.],
+           [ 6.,  0.]])
     """
     gradient = gradient_function("hessian", fun, argnums)
 
@@ -120,7 +119,7 @@ def hvp(fun: Callable[..., Any], primals: Any, tangents: Any) -> Any:
     --------
     >>> import numpy as np
     >>> hvp(lambda x: np.sum(x**3), np.array([1.0, 2.0]), np.array([1.0, 10.0]))
-    Tensor([  6., 120.])
+    array([  6., 120.])
     """
     points, directions = as_arguments("hvp", fun, primals, tangents)
     argnums: Argnums = tuple(range(len(points))) if points is primals else 0
@@ -131,11 +130,11 @@ def hvp(fun: Callable[..., Any], primals: Any, tangents: Any) -> Any:
     if any(slope is None for slope in slopes):
         run.warn_independent()
     arrived = [i for i, slope in enumerate(slopes) if slope is not None]
-    record = run.record(*given)
+    asked = run.asked(*given)
     second = Linear([slopes[i] for i in arrived], run.variables.all, run.variables.start)
     vector = [given[i] for i in arrived]
-    parts = second.pull(vector if record else values_of(vector), record)
-    return run.structured(run.finished(parts, record))
+    parts = second.pull(vector if asked.record else values_of(vector), asked.record)
+    return run.structured(run.finished(parts, asked))
 
 
 def _jacobian(
@@ -149,20 +148,23 @@ def _jacobian(
     run = Run(who, fun, argnums, args, kwargs)
     run.check_real()
     run.warn_independent()
-    record = run.record()
+    asked = run.asked()
     if mode is None:
         # What is pushed forward goes back through a recorded backward pass, which is longer.
         inputs = sum(variable.size for variable in run.variables.all)
         mode = "forward" if 3 * inputs < sum(root.size for root in run.roots) else "reverse"
-    blocks = (_by_rows if mode == "reverse" else _by_columns)(run, record)
+    blocks = (_by_rows if mode == "reverse" else _by_columns)(run, asked.record)
     known: set[int] = set()
     rows = iter(
-        [run.structured([run.result(block, record, known) for block in row]) for row in blocks]
+        [
+            run.structured([run.result(block, asked, False, known) for block in row])
+            for row in blocks
+        ]
     )
     return run.out.build([next(rows) if is_real(leaf.value) else None for leaf in run.out.leaves])
 
 
-def _by_rows(run: Run, record: bool) -> list[list[Tensor]]:
+def _by_rows(run: Run, record: bool) -> list[list[Any]]:
     """For each root and variable a block, from one backward pass for each element of a root."""
     blocks = []
     for k, root in enumerate(run.roots):
@@ -174,14 +176,14 @@ def _by_rows(run: Run, record: bool) -> list[list[Tensor]]:
                 row.append(part)
         blocks.append(
             [
-                _joined(row, v, root.shape + v.shape, v.shape, record, axis=0)
+                _joined(row, v, root.shape + v.shape, v.shape, axis=0)
                 for row, v in zip(rows, run.variables.all, strict=True)
             ]
         )
     return blocks
 
 
-def _by_columns(run: Run, record: bool) -> list[list[Tensor]]:
+def _by_columns(run: Run, record: bool) -> list[list[Any]]:
     """For each root and variable a block, from one pass forward for each element of a variable."""
     columns: list[list[list[Any]]] = [[[] for _ in run.variables.all] for _ in run.roots]
     for k, variable in enumerate(run.variables.all):
@@ -192,7 +194,7 @@ def _by_columns(run: Run, record: bool) -> list[list[Tensor]]:
                 column[k].append(part)
     return [
         [
-            _joined(column[k], v, root.shape + v.shape, root.shape, record, axis=-1)
+            _joined(column[k], v, root.shape + v.shape, root.shape, axis=-1)
             for k, v in enumerate(run.variables.all)
         ]
         for root, column in zip(run.roots, columns, strict=True)
@@ -208,14 +210,13 @@ def _units(tensor: Tensor) -> Iterator[Any]:
 
 
 def _joined(
-    parts: list[Any], variable: Tensor, shape: tuple[int, ...], each: Any, record: bool, axis: int
-) -> Tensor:
+    parts: list[Any], variable: Tensor, shape: tuple[int, ...], each: tuple[int, ...], axis: int
+) -> Any:
     """Rows or columns as one block, in the dtype of the variable; None among them are zeros."""
     if all(part is None for part in parts):
-        return wrap(np.zeros(shape, variable.dtype)[()])
+        return np.zeros(shape, variable.dtype)
     nothing = np.zeros(each, variable.dtype)
     joined: Any = np.stack([nothing if part is None else part for part in parts], axis=axis)
     if joined.dtype != variable.dtype:
         joined = joined.astype(variable.dtype)
-    joined = joined.reshape(shape)
-    return as_tensor(joined if record else joined[()])
+    return joined.reshape(shape)

@@ -30,8 +30,9 @@ class Variables:
 
     Attributes
     ----------
-    start : int
-        The time on the graph's clock before the first. What is recorded later is inside.
+    start, end : int
+        The times on the graph's clock before the first, and when they were closed. What was
+        recorded in between is the function; what is recorded later may be a derivative of it.
     all : list of Tensor
         The variables.
     own : set of int
@@ -40,13 +41,13 @@ class Variables:
     """
 
     def __init__(self) -> None:
-        self.start = next(clock)
+        self.start = self.end = next(clock)
         self.all: list[Tensor] = []
         self.own: set[int] = set()
         self._hidden: list[Tensor] = []
 
     def add(self, value: Any, name: str, connect: bool, copy: bool = False) -> Tensor:
-        """A variable of the value of an array, a number or a tensor.
+        """A variable of the value of an array, a number or a tensor, while recording is on.
 
         Parameters
         ----------
@@ -68,14 +69,14 @@ class Variables:
             if known and not copy:
                 share_memory(source, value)
             self._hidden.append(source)
-        with enable_grad():
-            variable: Tensor = PRIMITIVES["identity"](source)
+        variable: Tensor = PRIMITIVES["identity"](source)
         variable.name = (value.name if known else None) or name
         self.all.append(variable)
         return variable
 
     def close(self) -> None:
         """Let nobody think that derivatives are wanted beyond the variables, which is the end."""
+        self.end = next(clock)
         for source in self._hidden:
             source.requires_grad = False
 
@@ -108,6 +109,24 @@ class Variables:
         if known is not None:
             known |= seen
         return False
+
+    def cut_off(self, roots: Sequence[Any]) -> None:
+        """Let derivatives, recorded just now, hold values of the function as constants.
+
+        For derivatives that depend on something outside by way of their cotangents alone.
+        """
+        todo = [root.node for root in roots if isinstance(root, Tensor) and root.node is not None]
+        seen: set[int] = set()
+        while todo:
+            node = todo.pop()
+            if node.number in seen or node.number <= self.end:
+                continue
+            seen.add(node.number)
+            for slot, x in enumerate(node.sources):
+                if type(x) is Node and self.start < x.number <= self.end:
+                    replace_source(node, slot, x.out)
+                elif type(x) is Node:
+                    todo.append(x)
 
     def reached_from(self, roots: Sequence[Tensor]) -> set[int]:
         """Positions of the variables to which the graph leads from any of these tensors."""
@@ -192,8 +211,9 @@ class Linear:
         results: list[Any] = [None] * len(self.roots)
         if self._forward is None:
             us = Variables()
-            for root in (self.roots[i] for i in self._inside):
-                us.add(ones(root), "cotangent", connect=False)
+            with enable_grad():
+                for i in self._inside:
+                    us.add(ones(self.roots[i]), "cotangent", connect=False)
             given = dict(zip(self._inside, us.all, strict=True))
             parts = self.pull([given.get(i) for i in range(len(self.roots))], record=True)
             us.close()
@@ -232,6 +252,18 @@ class Linear:
                     f"of which a derivative is wanted (at {user_line()}).\n"
                     "Fix: take derivatives before assign() or optimizer.step(), or evaluate again."
                 )
+
+
+def replace_source(node: Node, slot: int, by: Any) -> None:
+    """Let an input of a node that nobody else knows yet be something else of the same value."""
+    if slot == 0:
+        node.x = by
+    elif slot == 1:
+        node.y = by
+    else:
+        rest = list(node.rest)
+        rest[slot - 2] = by
+        node.rest = tuple(rest)
 
 
 def _array(value: Any, copy: bool) -> Any:

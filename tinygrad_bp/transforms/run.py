@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,13 @@ Argnums = int | Sequence[int]
 
 class IndependentWarning(UserWarning):
     """What a derivative was asked of does not depend on what it was asked for."""
+
+
+class Asked(NamedTuple):
+    """How results come back: recorded in a graph outside or not, as tensors or as arrays."""
+
+    record: bool
+    tensors: bool
 
 
 class Run:
@@ -66,7 +73,9 @@ class Run:
         self.single = not isinstance(argnums, Sequence)
         positions = self._positions(argnums, len(args))
         self.variables = Variables()
-        with turn():
+        self._beyond: bool | None = None
+        self._given = False
+        with turn(), enable_grad():
             out = self._evaluate(fun, positions, args, kwargs, keep)
         self.aux = None
         if has_aux:
@@ -100,7 +109,7 @@ class Run:
                 f"has a gradient of its own (at {user_line()}).\nFix: pass the module once."
             )
         try:
-            with enable_grad(), exchanged(pairs):
+            with exchanged(pairs):
                 return as_exchanged(fun(*values, **kwargs), pairs)
         finally:
             self.variables.close()
@@ -128,6 +137,7 @@ class Run:
             if not is_real(value):
                 values.append(value)
                 continue
+            self._given = self._given or isinstance(value, Tensor)
             connect = self.recording or leaf.of_module
             variable = self.variables.add(value, str(leaf), connect, copy=keep)
             if leaf.of_module:
@@ -201,31 +211,47 @@ class Run:
             f"{self.name!r} returned {what} (at {user_line()}).\nFix: {fix}"
         )
 
-    def record(self, *others: Any) -> bool:
-        """Whether something outside may want derivatives of the derivatives, or of `others`."""
-        if not self.recording:
-            return False
+    def asked(self, *others: Any) -> Asked:
+        """How results are to come back, given what else goes in (cotangents or tangents).
+
+        They are recorded where something outside may want their derivatives, and tensors where
+        a tensor went in or where they are recorded.
+        """
+        tensors = self._given or any(isinstance(x, Tensor) for x in others)
+        if not (self.recording and is_grad_enabled()):
+            return Asked(False, tensors)
         if any(isinstance(x, Tensor) and x.requires_grad for x in others):
-            return True
-        return any(self.variables.leads_beyond(root) for root in self.roots)
+            return Asked(True, True)
+        return Asked(self.beyond, tensors or self.beyond)
+
+    @property
+    def beyond(self) -> bool:
+        """Whether what the function computed depends on something that requires a gradient."""
+        if self._beyond is None:
+            leads = self.variables.leads_beyond
+            self._beyond = any(leads(root) for root in self.roots)
+        return self._beyond
 
     def outputs(self) -> Any:
         """The outputs as the caller gets them."""
-        roots = iter([self.settled(root) for root in self.roots])
+        asked, roots = self.asked(), iter(self.roots)
         leaves = [
-            next(roots) if is_real(leaf.value) else self.settled(leaf.value)
+            self.settled(next(roots) if is_real(leaf.value) else leaf.value, asked)
             for leaf in self.out.leaves
         ]
         return self.out.build(leaves)
 
     def settled_aux(self) -> Any:
         """What the function returned beside its value."""
-        tree = Tree(self.aux, "aux")
-        return tree.build([self.settled(leaf.value) for leaf in tree.leaves], modules=True)
+        tree, asked = Tree(self.aux, "aux"), self.asked()
+        return tree.build([self.settled(leaf.value, asked) for leaf in tree.leaves], modules=True)
 
-    def settled(self, value: Any) -> Any:
-        """A tensor in the graph of what lies outside, or as a constant."""
-        return self.variables.settled(value, self.recording)
+    def settled(self, value: Any, asked: Asked) -> Any:
+        """A tensor in the graph of what lies outside, or as a constant; anything else as it is."""
+        if not isinstance(value, Tensor):
+            return value
+        result = self.variables.settled(value, self.recording)
+        return result if asked.tensors or result.requires_grad else result._data
 
     def warn_independent(self) -> None:
         """Warn of arguments on which no output depends, and say what cut them off, if known."""
@@ -249,31 +275,50 @@ class Run:
             stacklevel=_depth(),
         )
 
-    def gradients(self, parts: Sequence[Any], recorded: bool) -> Any:
+    def gradients(self, parts: Sequence[Any], asked: Asked) -> Any:
         """What a pass found, in the structure of the arguments; zeros where nothing arrived."""
         if any(part is None for part in parts):
             self.warn_independent()
-        return self.structured(self.finished(parts, recorded))
+        return self.structured(self.finished(parts, asked))
 
-    def finished(self, parts: Sequence[Any], recorded: bool) -> list[Tensor]:
-        """For each variable a tensor of its shape: a constant unless something outside waits."""
+    def finished(self, parts: Sequence[Any], asked: Asked) -> list[Any]:
+        """For each variable a derivative of its shape; zeros where nothing arrived."""
         known: set[int] = set()
         return [
-            self.result(zeros(v) if part is None else part, recorded or part is None, known, v)
+            self.result(zeros(v) if part is None else part, asked, part is None, known, v)
             for v, part in zip(self.variables.all, parts, strict=True)
         ]
 
+    def tangent(self, pushed: Sequence[Any], asked: Asked) -> Any:
+        """Tangents of the roots, in the structure of the output."""
+        rest = iter(
+            [
+                self.result(zeros(root) if part is None else part, asked, part is None)
+                for root, part in zip(self.roots, pushed, strict=True)
+            ]
+        )
+        return self.out.build(
+            [next(rest) if is_real(leaf.value) else None for leaf in self.out.leaves]
+        )
+
     def result(
-        self, part: Any, exact: bool, known: set[int] | None = None, variable: Any = None
-    ) -> Tensor:
-        """A derivative as the caller gets it: a constant unless something outside waits for it.
+        self,
+        part: Any,
+        asked: Asked,
+        missing: bool = False,
+        known: set[int] | None = None,
+        variable: Any = None,
+    ) -> Any:
+        """A derivative as the caller gets it.
 
         Parameters
         ----------
         part : Tensor or array
             What a pass found.
-        exact : bool
-            Whether it is constant because that is what it is, and not because it was not recorded.
+        asked : Asked
+            How it is to come back.
+        missing : bool
+            Whether it stands for nothing that was found.
         known : set of int, optional
             See `Variables.leads_beyond`.
         variable : Tensor, optional
@@ -284,27 +329,19 @@ class Run:
             if settled.requires_grad:
                 return settled
             part = settled._data.copy()  # a tensor's array may be that of another one
+        if not asked.tensors:
+            return part if part.ndim else part[()]
         result = wrap(part)
         why = None if variable is None else self._why_constant(variable)
-        if exact:
+        if asked.record or missing:  # then it is constant because it is the same everywhere
             why = Exact(why or f"{self.who} of {self.name!r}, which is the same everywhere")
         result._cut = why
         return result
 
-    def tangent(self, pushed: Sequence[Any], recorded: bool) -> Any:
-        """Tangents of the roots, in the structure of the output."""
-        rest = iter(
-            [
-                self.result(zeros(root) if part is None else part, recorded or part is None)
-                for root, part in zip(self.roots, pushed, strict=True)
-            ]
-        )
-        return self.out.build(
-            [next(rest) if is_real(leaf.value) else None for leaf in self.out.leaves]
-        )
-
     def _why_constant(self, variable: Tensor) -> str | None:
-        """What to say to those who want the derivative of a gradient by a module's parameters."""
+        """What to say to those who want a derivative that was not recorded."""
+        if not self.recording:
+            return f"a derivative was cut off by no_grad() around {self.who} of {self.name!r}"
         source = variable.node.x if variable.node is not None else None
         if isinstance(source, Tensor) and source.requires_grad:
             return constant(0.0, (source,), f"{self.who}, which takes modules as plain values")._cut
