@@ -1,6 +1,7 @@
 """Transforms: functions that turn a function of NumPy arrays into its derivatives."""
 
 from tinygrad_bp.transforms.checkpoint import checkpoint
+from tinygrad_bp.transforms.checks import IndependentWarning
 from tinygrad_bp.transforms.custom import custom_vjp
 from tinygrad_bp.transforms.first import (
     elementwise_grad,
@@ -11,7 +12,6 @@ from tinygrad_bp.transforms.first import (
     vjp,
 )
 from tinygrad_bp.transforms.higher import hessian, hvp, jacobian
-from tinygrad_bp.transforms.run import IndependentWarning
 
 __all__ = [
     "IndependentWarning",

@@ -14,10 +14,10 @@ from tinygrad_bp.core.graph import clock
 from tinygrad_bp.core.registry import PRIMITIVES
 from tinygrad_bp.core.tensor import recorded, wrap
 from tinygrad_bp.errors import GraphError, in_words, user_line
+from tinygrad_bp.transforms.checks import name_of
 from tinygrad_bp.transforms.exchange import ACTIVE, exchanged
 from tinygrad_bp.transforms.joint import Joint, Packed, pulled, rule
 from tinygrad_bp.transforms.linear import Variables, replace_source
-from tinygrad_bp.transforms.run import name_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 

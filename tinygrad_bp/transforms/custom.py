@@ -11,10 +11,11 @@ from typing import Any
 from tinygrad_bp.core import Primitive, Tensor, as_tensor, enable_grad, is_grad_enabled, no_grad
 from tinygrad_bp.core.tensor import wrap
 from tinygrad_bp.errors import ArgumentError, GraphError, VJPError, user_line
+from tinygrad_bp.transforms.checks import name_of
 from tinygrad_bp.transforms.exchange import Pair, exchanged, turn
 from tinygrad_bp.transforms.joint import Joint, Packed, rule
 from tinygrad_bp.transforms.linear import Variables
-from tinygrad_bp.transforms.run import as_exchanged, name_of
+from tinygrad_bp.transforms.run import as_exchanged
 from tinygrad_bp.transforms.trees import Leaf, Tree, kind_of
 
 #: Functions whose forward function is at work; to call them by their own name there is no loop.

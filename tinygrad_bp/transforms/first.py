@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 from tinygrad_bp.core import Tensor
 from tinygrad_bp.core.tensor import wrap
 from tinygrad_bp.errors import ArgumentError, user_line
+from tinygrad_bp.transforms.checks import fitting, name_of, values_of
 from tinygrad_bp.transforms.linear import ones
-from tinygrad_bp.transforms.run import Argnums, Run, fitting, name_of, values_of
+from tinygrad_bp.transforms.run import Argnums, Run
 from tinygrad_bp.transforms.trees import Tree, is_real, kind_of
 
 F = TypeVar("F", bound=Callable[..., Any])

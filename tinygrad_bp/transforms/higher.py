@@ -10,9 +10,10 @@ import numpy as np
 
 from tinygrad_bp.core import Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError, user_line
+from tinygrad_bp.transforms.checks import values_of
 from tinygrad_bp.transforms.first import as_arguments, described, gradient_function
 from tinygrad_bp.transforms.linear import Linear, ones
-from tinygrad_bp.transforms.run import Argnums, Run, values_of
+from tinygrad_bp.transforms.run import Argnums, Run
 from tinygrad_bp.transforms.trees import is_real
 
 

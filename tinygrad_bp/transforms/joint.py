@@ -11,6 +11,8 @@ from tinygrad_bp.core import Tensor, as_tensor
 from tinygrad_bp.transforms.linear import Linear
 from tinygrad_bp.transforms.trees import Tree, is_real
 
+_TAKEN = object()
+
 
 class Joint:
     """One application: computes the cotangents of all inputs at once, and hands them out singly.
@@ -29,11 +31,13 @@ class Joint:
     def part(self, i: int, g: Any, out: Any, inputs: Sequence[Any]) -> Any:
         """The cotangent of input i."""
         kept = self._kept  # read once, since other threads may ask as well
-        if kept is None or kept[0] is not g or i not in kept[2] or not _same(kept[1], g):
-            parts = self.pull(g, out, inputs)
-            kept = (g, None if isinstance(g, Tensor) else np.array(g), dict(enumerate(parts)))
-            self._kept = kept
-        part = kept[2].pop(i)
+        part: Any = _TAKEN
+        if kept is not None and kept[0] is g and _same(kept[1], g):
+            part = kept[2].pop(i, _TAKEN)
+        if part is _TAKEN:
+            parts = dict(enumerate(self.pull(g, out, inputs)))
+            part = parts.pop(i)
+            self._kept = (g, None if isinstance(g, Tensor) else np.array(g), parts)
         if i == len(inputs) - 1:
             self._kept = None
         return part

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -11,16 +10,13 @@ import numpy as np
 
 from tinygrad_bp.core import Tensor, as_tensor, enable_grad, is_grad_enabled
 from tinygrad_bp.core.tensor import constant, recorded, wrap
-from tinygrad_bp.errors import INSIDE, ArgumentError, DTypeError, ShapeError, user_line
+from tinygrad_bp.errors import ArgumentError, DTypeError, ShapeError, user_line
+from tinygrad_bp.transforms.checks import IndependentWarning, depth, fitting, name_of
 from tinygrad_bp.transforms.exchange import Pair, exchanged, turn
 from tinygrad_bp.transforms.linear import Exact, Linear, Variables, zeros
 from tinygrad_bp.transforms.trees import Tree, is_real, kind_of
 
 Argnums = int | Sequence[int]
-
-
-class IndependentWarning(UserWarning):
-    """What a derivative was asked of does not depend on what it was asked for."""
 
 
 class Asked(NamedTuple):
@@ -264,7 +260,8 @@ class Run:
         cuts = [root._cut for root in self.roots if root._cut is not None]
         why = f"Closest: {cuts[0]}.\n" if cuts else ""
         if not any(isinstance(leaf.value, Tensor) for leaf in self.out.leaves):
-            why = f"It returned {kind_of(self.out.leaves[0].value)}, which is no tensor.\n"
+            first = next(leaf.value for leaf in self.out.leaves if is_real(leaf.value))
+            why = f"It returned {kind_of(first)}, which is no tensor.\n"
         warnings.warn(
             f"{self.who}: the output of {self.name!r} does not depend on "
             f"{', '.join(str(name) for name in missing)}; that derivative is zero (at "
@@ -272,7 +269,7 @@ class Run:
             "Fix: compute with NumPy's functions on the arguments, without float(), .data, "
             ".detach() or no_grad(); or leave out what is not used.",
             IndependentWarning,
-            stacklevel=_depth(),
+            stacklevel=depth(),
         )
 
     def gradients(self, parts: Sequence[Any], asked: Asked) -> Any:
@@ -369,24 +366,6 @@ class Run:
         return found
 
 
-def fitting(value: Any, variable: Tensor, what: str) -> Any:
-    """A tangent or cotangent in the dtype of what it belongs to, if it has its shape."""
-    if value is None:
-        return zeros(variable)._data
-    array = value if isinstance(value, Tensor) else np.asarray(value)
-    if array.dtype.kind not in "fiub":
-        raise DTypeError(
-            f"{what} is {kind_of(value)}, not real numbers (at {user_line()}).\n"
-            f"Fix: pass numbers of shape {variable.shape}."
-        )
-    if array.shape != variable.shape:
-        raise ShapeError(
-            f"{what} has shape {array.shape}, but it belongs to numbers of shape {variable.shape} "
-            f"(at {user_line()}).\nFix: pass shape {variable.shape}."
-        )
-    return array if array.dtype == variable.dtype else array.astype(variable.dtype)
-
-
 def as_exchanged(out: Any, pairs: Sequence[Pair]) -> Any:
     """What a function returned, with parameters among it as what they stand for at the moment."""
     own = {id(parameter) for parameter, _ in pairs}
@@ -398,21 +377,3 @@ def as_exchanged(out: Any, pairs: Sequence[Pair]) -> Any:
         for x in tree.leaves
     ]
     return tree.build(values, modules=True)
-
-
-def name_of(fun: Any) -> str:
-    """What a function is called in messages."""
-    return str(getattr(fun, "__name__", None) or type(fun).__name__)
-
-
-def _depth() -> int:
-    """The stack level, as `warnings` counts, of the user's line."""
-    frame, depth = sys._getframe(1), 1
-    while frame.f_back is not None and INSIDE[frame.f_code.co_filename]:
-        frame, depth = frame.f_back, depth + 1
-    return depth
-
-
-def values_of(parts: Sequence[Any]) -> list[Any]:
-    """The arrays of tensors, for a pass that is not recorded."""
-    return [x._data if isinstance(x, Tensor) else x for x in parts]
