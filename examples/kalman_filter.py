@@ -2,17 +2,17 @@
 
     python examples/kalman_filter.py
 
-The filter is NumPy and knows nothing of derivatives. Called with a tensor, it is differentiated
-through its loop of 120 steps, each of which rests on the one before, and the likelihood of the
-measurements is maximised in a handful of evaluations.
+The filter is NumPy and knows nothing of derivatives. It is differentiated through its loop of
+120 steps, each of which rests on the one before, and SciPy maximises the likelihood of what was
+measured in a handful of evaluations.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from scipy.optimize import minimize
 
 import tinygrad_bp as tg
-from tinygrad_bp import optim
 from tinygrad_bp.testing import check_gradients
 
 
@@ -63,15 +63,15 @@ def measurements(theta, n, rng):
 
 def main() -> None:
     states, y = measurements(np.log([0.4, 0.02, 0.2, 0.5]), 120, np.random.default_rng(0))
-    theta = tg.Tensor(np.log([0.3, 0.1, 0.5, 1.0]), requires_grad=True)
+    theta = np.log([0.3, 0.1, 0.5, 1.0])
     found = check_gradients(lambda theta: loss(theta, y), theta)
     print(f"gradient check: largest relative difference {found.difference:.1e}")
-    print(f"log-likelihood per measurement: {-loss(theta.data, y):.4f}")
-    result = optim.minimize_scipy(lambda: loss(theta, y), [theta])
+    print(f"log-likelihood per measurement: {-loss(theta, y):.4f}")
+    result = minimize(tg.value_and_grad(loss), theta, args=(y,), jac=True)
     print(f"after {result.nfev} evaluations: {-result.fun:.4f}")
-    angle, _, state, error = np.exp(theta.data)
+    angle, _, state, error = np.exp(result.x)
     print(f"angle of a step {angle:.2f} (0.40), noise {state:.2f} (0.20) and {error:.2f} (0.50)")
-    means = kalman_filter(theta.data, y)[1]
+    means = kalman_filter(result.x, y)[1]
     print(f"the filtered states are off by {np.sqrt(np.mean((means - states) ** 2)):.2f}")
 
 

@@ -53,7 +53,7 @@ def descend(slopes, p, steps, rate):
     for k in range(steps):
         ahead = {name: p[name] + k / (k + 3) * (p[name] - before[name]) for name in p}
         _, gradient = slopes(ahead)
-        before, p = p, {name: ahead[name] - rate * gradient[name].data for name in p}
+        before, p = p, {name: ahead[name] - rate * gradient[name] for name in p}
     return p
 
 
