@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+import tinygrad_bp as tg
+from tinygrad_bp.core.registry import FUNCTIONS, LATE, PRIMITIVES
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -21,6 +24,19 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 def blocks(text: str) -> list[tuple[str, str, int]]:
     """Language, content and line of each fenced block."""
     return [(m[1], m[2], text.count("\n", 0, m.start()) + 2) for m in FENCE.finditer(text)]
+
+
+@pytest.fixture(autouse=True)
+def _forget():
+    """Leave the registry as it was, but for what is registered when it is first needed."""
+    for load in (*LATE, lambda: tg.grad):
+        load()
+    registries = (FUNCTIONS, PRIMITIVES)
+    before = [dict(registry) for registry in registries]
+    yield
+    for registry, entries in zip(registries, before, strict=True):
+        registry.clear()
+        registry.update(entries)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
