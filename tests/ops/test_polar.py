@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -63,6 +65,18 @@ def test_of_nothing_it_is_0(shape):
     z.backward()
     assert z.item() == 0.0
     assert x.grad.shape == shape
+
+
+def test_second_derivatives_of_a_long_matrix_make_no_large_square():
+    for shape in ((5000, 3), (3, 5000)):
+        x = leaf(RNG.normal(size=shape))
+        tracemalloc.start()
+        np.linalg.norm(x, "nuc").backward(create_graph=True)
+        gradient, x.grad = x.grad, None
+        (gradient * RNG.normal(size=shape)).sum().backward()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 1e7
 
 
 def test_float32_stays_float32():

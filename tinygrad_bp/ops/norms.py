@@ -103,7 +103,7 @@ def _matrix_norm(x: Any, order: Any, axis: Axes, keepdims: bool) -> Any:
         return _norm(x, axis=axis, keepdims=keepdims)
     x = np.moveaxis(x, axis, (-2, -1))
     if order == "nuc":
-        z: Any = nuclear_norm(x)
+        z = nuclear_norm(x)
     elif order in (2, -2):
         s = np.linalg.svdvals(x)
         z = _largest(s, -1) if order == 2 else np.min(s, axis=-1)

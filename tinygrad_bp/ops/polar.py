@@ -58,9 +58,9 @@ def _polar_rule(g: Any, out: Any, x: Any) -> Any:
     inverse = np.linalg.pinv(x, _tolerance(x))
     size = zt @ x  # symmetric, with the singular values for its eigenvalues
     turn = zt @ g @ (zt @ out)
-    rows, columns = g @ (inverse @ out), (out @ inverse) @ g
+    rows, columns = g @ (inverse @ out), out @ (inverse @ g)
     inner = out @ apply(_lyapunov, (size + transposed(size)) / 2, turn - transposed(turn))
-    return inner + rows - out @ (zt @ rows) + columns - (columns @ zt) @ out
+    return inner + rows - out @ (zt @ rows) + columns - columns @ (zt @ out)
 
 
 _polar = Primitive(
@@ -82,7 +82,7 @@ def _nuclear_forward(x: Any) -> Any:
     return np.sum(checked("norm", np.linalg.svdvals, x, fix=FINITE), axis=-1)
 
 
-nuclear_norm = Primitive(
+_nuclear_norm = Primitive(
     "nuclear_norm",
     _nuclear_forward,
     [lambda g, out, x: g[..., None, None] * apply(_polar, x)],
@@ -91,3 +91,12 @@ nuclear_norm = Primitive(
     analytic=False,
     kinks="at a singular value of 0 its derivative is 0",
 )
+
+
+def nuclear_norm(x: Any) -> Any:
+    """Sum of the singular values of each matrix; that of a wide one is taken of its transpose.
+
+    Nothing that the rules make is then larger than the matrix.
+    """
+    wide = x.ndim > 1 and x.shape[-2] < x.shape[-1]
+    return _nuclear_norm(transposed(x) if wide else x)

@@ -132,7 +132,7 @@ def _pinv_forward(x: Any, *, rcond: Any) -> Any:
 
 def _pinv_rule(g: Any, out: Any, x: Any, *, rcond: Any) -> Any:
     """The derivative at constant rank, by Golub and Pereyra; it holds for any shape and rank."""
-    dropped = values(x) - values(x) @ values(out) @ values(x)
+    dropped = values(x) - _chain(values(x), values(out), values(x))
     limit = math.sqrt(np.finfo(dropped.dtype).eps) * np.max(np.abs(values(x)), initial=0)
     if np.max(np.abs(dropped), initial=0) > limit:
         return _truncated_rule(g, x, rcond)
