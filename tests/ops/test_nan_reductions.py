@@ -90,6 +90,8 @@ def test_one_number_has_no_deviation_with_a_correction():
     with pytest.warns(RuntimeWarning, match="Degrees of freedom"):
         z = np.nanvar(leaf([[1.0, NAN], [1.0, 2.0]]), axis=1, ddof=1)
     np.testing.assert_array_equal(z.data, [NAN, 0.5])
+    with pytest.warns(RuntimeWarning, match="Degrees of freedom"):
+        assert np.isnan(np.nanstd(leaf([1.0, NAN, 3.0]), ddof=2).item())
 
 
 @pytest.mark.parametrize("function", EVERY)

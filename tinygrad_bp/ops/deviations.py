@@ -31,13 +31,13 @@ def _freedom(x: Any, out: Any, axis: Axis, keepdims: bool, ddof: float, where: A
 
 
 def _deviation(x: Any, mean: Any, axis: Axis, where: Any) -> Any:
-    """How far x lies from its mean, or from the given one."""
+    """How far x lies from its mean, or from the given one; under a mask, anything finite."""
     if where is None:
         return x - (x.mean(axis=axis, keepdims=True) if mean is None else mean)
     x = np.where(where, x, 0)
     if mean is None:
         mean = x.sum(axis=axis, keepdims=True) / counts_of(x, axis, True, where, 1)
-    return np.where(where, x - mean, 0)
+    return x - mean
 
 
 def _var_rule(
