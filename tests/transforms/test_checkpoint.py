@@ -34,6 +34,7 @@ def test_one_node_is_kept_in_place_of_all_within():
     x = tg.Tensor(X, requires_grad=True)
     y = checkpoint(block)(checkpoint(block)(x))
     assert [n.primitive.name for n in nodes_behind(y)] == ["checkpoint", "checkpoint"]
+    assert repr(y.node.params["call"]) == "block"
     np.testing.assert_array_equal(y.data, block(block(X)))
     y.sum().backward()
     plain = tg.Tensor(X, requires_grad=True)

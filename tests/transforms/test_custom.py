@@ -5,7 +5,7 @@ import pytest
 
 import tinygrad_bp as tg
 from tinygrad_bp import errors
-from tinygrad_bp.transforms import checkpoint, custom_vjp, grad, hessian, jvp, value_and_grad
+from tinygrad_bp.transforms import checkpoint, custom_vjp, grad, hessian, jvp, value_and_grad, vjp
 
 X = np.array([0.3, -1.2, 2.0])
 
@@ -154,6 +154,21 @@ def test_a_module_among_the_residuals_is_differentiated_again():
     found, expected = grad(squares(f))(model), grad(squares(lambda m, x: m(x)))(model)
     for name, g in expected.items():
         np.testing.assert_allclose(found[name].data, g.data, err_msg=name)
+
+
+def test_a_module_among_the_residuals_is_what_it_was_when_it_was_given():
+    """A pullback is called when the module's parameters are themselves again."""
+    model = tg.nn.Linear(3, 2).astype(float)
+    f = make(
+        lambda m, x: m(x),
+        lambda m, x: (m(x), (m, x)),
+        lambda r, g: ({"weight": np.outer(g, r[1]), "bias": g}, g @ r[0].weight),
+    )
+    _, pullback = vjp(f, model, X)
+    u = tg.Tensor(np.ones(2), requires_grad=True)
+    np.sum(pullback(u)[1]).backward()
+    np.testing.assert_allclose(u.grad.data, model.weight.data.sum(axis=1))
+    assert model.weight.grad is None
 
 
 def test_requires_grad_may_change_before_the_backward_pass():

@@ -170,6 +170,16 @@ def test_results_are_constants_that_numpy_takes_and_no_two_share_memory():
     assert not np.shares_memory(pullback(u)[0], u)
 
 
+def test_recorded_derivatives_that_are_constants_share_no_memory_either():
+    w = tg.Tensor(2.0, requires_grad=True)
+    gx, gy = grad(lambda x, y: np.sum(x + y) + w, (0, 1))(X, X)
+    assert not np.shares_memory(value(gx), value(gy))
+    u = tg.Tensor(np.ones(3), requires_grad=True)
+    _, pullback = vjp(lambda x: (x, x * w), X)
+    pulled = pullback((u.detach(), u * 0.0))[0]
+    assert not np.shares_memory(pulled.data, u.data)
+
+
 def test_the_graph_dies_with_the_call():
     seen = []
 

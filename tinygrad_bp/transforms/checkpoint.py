@@ -83,7 +83,7 @@ class _Call(Joint):
     """
 
     def __init__(self, fun: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        super().__init__()
+        super().__init__(name_of(fun))
         self.fun, self.args, self.kwargs = fun, args, kwargs
         self.exchanges = ACTIVE.get()
         self.generators = _generators(fun, args, kwargs)
@@ -102,7 +102,7 @@ class _Call(Joint):
         for x in self.sources:
             if type(x) is Node and x.freed_at is not None:
                 raise GraphError(
-                    f"checkpoint of {name_of(self.fun)!r} uses a tensor whose graph was freed by "
+                    f"checkpoint of {self.name!r} uses a tensor whose graph was freed by "
                     f"the backward pass at {in_words(x.freed_at)} (at {user_line()}).\n"
                     "Fix: use t.detach() if it is meant as a constant, or retain_graph=True there."
                 )
@@ -177,7 +177,7 @@ class _Call(Joint):
 
     def _differs(self, how: str) -> GraphError:
         return GraphError(
-            f"checkpoint of {name_of(self.fun)!r} did not compute the same again: {how} (at "
+            f"checkpoint of {self.name!r} did not compute the same again: {how} (at "
             f"{user_line()}). No gradient was changed.\n"
             "Fix: pass everything that changes as an argument, as the variable of a loop; pass a "
             "np.random.Generator as an argument too, so that it can be set back; change no array "

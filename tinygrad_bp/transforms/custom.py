@@ -108,8 +108,8 @@ class _Call(Joint):
     value: Any
 
     def __init__(self, function: custom_vjp, args: tuple[Any, ...]) -> None:
-        super().__init__()
-        self.function, self.name = function, name_of(function.fun)
+        super().__init__(name_of(function.fun))
+        self.function = function
         self.trees = [Tree(arg, f"argument {i}") for i, arg in enumerate(args)]
         self.inputs = [
             leaf

@@ -19,10 +19,19 @@ class Joint:
 
     The backward pass asks rule by rule. What the first question of a pass computes answers the
     others; each answer is given once.
+
+    Parameters
+    ----------
+    name : str
+        What the function is called, for pictures.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "") -> None:
+        self.name = name
         self._kept: tuple[Any, Any, dict[int, Any]] | None = None
+
+    def __repr__(self) -> str:
+        return self.name
 
     def pull(self, g: Any, out: Any, inputs: Sequence[Any]) -> list[Any]:
         """The cotangents of all inputs: arrays of their own, or tensors where any is given."""
