@@ -204,11 +204,15 @@ def test_integers_cannot_require_a_gradient(ask):
 def test_parameters_that_were_not_reached_are_named():
     model = Network(cut=lambda h: h.detach())
     model(X).sum().backward()
-    assert model.unused_parameters() == ["fc1.weight", "fc1.bias"]
+    never = "not used on the way to the loss"
+    assert model.unused_parameters() == {"fc1.weight": never, "fc1.bias": never}
+    model.zero_grad()
+    model.fc1.weight.detach()
+    assert "cut off by detach() at test_error_table.py:" in model.unused_parameters()["fc1.weight"]
     model.zero_grad()
     model.cut = lambda h: h
     model(X).sum().backward()
-    assert model.unused_parameters() == []
+    assert model.unused_parameters() == {}
 
 
 def test_a_step_without_gradients_is_no_step():

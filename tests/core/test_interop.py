@@ -93,7 +93,7 @@ def test_float32_stays_float32_through_every_ufunc_and_its_gradient(ufunc):
         return
     out = ufunc(t)
     assert out.dtype == expected.dtype
-    np.testing.assert_array_equal(out.data, expected)
+    np.testing.assert_allclose(out.data, expected, rtol=3e-7)
     if out.requires_grad:
         out.sum().backward()
         assert t.grad.dtype == np.float32
@@ -153,3 +153,30 @@ def test_an_operator_in_place_makes_a_new_tensor(x):
     with pytest.raises(errors.InplaceError, match=r"x = x \+ t"):
         total += x
     np.testing.assert_array_equal(total, 0)
+
+
+@pytest.mark.parametrize("array", [np.zeros(3), np.zeros(3, int), np.zeros((2, 3), np.float32)])
+def test_a_tensor_does_not_become_a_number_in_an_array_in_silence(x, array):
+    place = (0,) * array.ndim
+
+    def assign():
+        array[place] = x[1]
+
+    def assign_many():
+        array[..., :] = x
+
+    def add():
+        array[place] += x[1]
+
+    for write in (assign, assign_many, add):
+        with pytest.raises((TypeError, ValueError)) as caught:
+            write()
+        chain = [caught.value, caught.value.__cause__]
+        (ours,) = [e for e in chain if isinstance(e, errors.ConversionError)]
+        assert "np.stack" in str(ours)
+        assert "test_interop.py" in str(ours)
+    assert not array.any()
+    array[place] = x[1].detach()
+    array[place] = x[1].item()
+    array[place] = float(x[1])
+    assert array[place] == 2

@@ -107,9 +107,9 @@ def test_train_and_eval_reach_every_module_and_return_the_module():
 
 def test_zero_grad_and_unused_parameters():
     net = Net().eval()
-    assert net.unused_parameters() == NAMES
+    assert list(net.unused_parameters()) == NAMES
     net.layers[0](X).sum().backward()
-    assert net.unused_parameters() == ["scale", *NAMES[3:]]
+    assert list(net.unused_parameters()) == ["scale", *NAMES[3:]]
     net.zero_grad()
     assert all(p.grad is None for p in net.parameters())
 
@@ -309,7 +309,7 @@ def test_astype_changes_parameters_and_buffers_and_drops_gradients():
     assert {str(p.dtype) for p in net.parameters()} == {"float32"}
     assert net.mean.dtype == np.float32
     assert net.count.dtype.kind == "i"
-    assert net.unused_parameters() == NAMES
+    assert list(net.unused_parameters()) == NAMES
     net(X.astype(np.float32)).sum().backward()
     assert net.scale.grad.dtype == np.float32
 

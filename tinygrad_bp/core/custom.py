@@ -138,7 +138,8 @@ def _guarded(function: Callable[..., Any], who: str) -> Callable[..., Any]:
             if "read-only" not in str(error):
                 raise
             raise InplaceError(
-                f"{who} writes into an array that was handed to it: {error}. Nothing was changed.\n"
+                f"{who} writes into an array that was handed to it (at {user_line()}): {error}. "
+                "Nothing was changed.\n"
                 "Fix: write into a copy, x = x.copy(), or compute a new array."
             ) from error
 

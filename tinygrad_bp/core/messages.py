@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -58,9 +59,21 @@ def no_path(tensor: Any) -> NoGradPathError:
     )
 
 
+def full_name(function: Any) -> str:
+    """What a user writes for a function: ``np.sin``, ``np.linalg.inv``, ``scipy.special.erf``."""
+    name = getattr(function, "__name__", str(function))
+    home = getattr(function, "__module__", None)
+    if getattr(np, name, None) is function:
+        return f"np.{name}"
+    if isinstance(home, str) and home.startswith("numpy"):
+        return f"np{home.removeprefix('numpy')}.{name}"
+    special = sys.modules.get("scipy.special")
+    return f"scipy.special.{name}" if getattr(special, name, None) is function else name
+
+
 def unknown(function: Any, why: str) -> OperationError:
     """The error for a NumPy function, or a way to call it, that has no rule."""
-    name = f"np.{getattr(function, '__name__', function)}"
+    name = full_name(function)
     return OperationError(
         f"{name} cannot be differentiated: {why} (at {user_line()}).\n"
         f"Fix: write the rule as a tinygrad_bp.Primitive and register it with "

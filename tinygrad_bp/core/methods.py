@@ -6,7 +6,9 @@ Each operator calls what is registered for NumPy's function of its name. They ar
 
 from __future__ import annotations
 
+import opcode
 import operator
+import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from tinygrad_bp.core.tensor import Tensor
 
 _OPERANDS = (Variable, np.ndarray, np.generic, int, float, complex, list, tuple)
+_STORE = opcode.opmap["STORE_SUBSCR"]  # what Python runs for ``out[i] = value``
 _COMMON = {float, int, np.ndarray}  # found at once; `Tensor` adds itself
 
 
@@ -164,13 +167,26 @@ class Operators:
         return bool(self._data)
 
     def __float__(self) -> float:
-        return float(self.item())
+        return float(self._number())
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._number())
 
     def __complex__(self) -> complex:
-        return complex(self.item())
+        return complex(self._number())
+
+    def _number(self) -> Any:
+        """The only element, unless it would be lost in an array: ``out[i] = t`` asks for it too."""
+        if self.requires_grad:
+            frame = sys._getframe(2)
+            if frame.f_code.co_code[frame.f_lasti] == _STORE:
+                raise ConversionError(
+                    f"a tensor{named(self)} {self.shape} that requires a gradient would become a "
+                    f"plain number in an array (at {user_line()}). Nothing was changed.\n"
+                    "Fix: collect the tensors in a list and use np.stack(list); or begin with a "
+                    "tensor, t = t.at[i].set(value)."
+                )
+        return self.item()
 
     def __index__(self) -> int:
         return operator.index(self._data)

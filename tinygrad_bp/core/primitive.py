@@ -25,6 +25,7 @@ from tinygrad_bp.errors import (
     INSIDE,
     ArgumentError,
     VJPError,
+    user_line,
 )
 
 _new = object.__new__
@@ -280,7 +281,8 @@ Primitive(
 
 def _twice(i: int, g: Any, out: Any, *inputs: Any, of: str) -> Any:
     raise VJPError(
-        f"the rules of {of!r} are right only once, but a derivative of its gradient was wanted.\n"
+        f"the rules of {of!r} are right only once, but a derivative of its gradient was wanted (at "
+        f"{user_line()}).\n"
         f"Fix: write the rules of {of!r} with NumPy functions that have rules themselves, and make "
         "the Primitive without once=True."
     )

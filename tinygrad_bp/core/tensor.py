@@ -353,11 +353,26 @@ def constant(data: Any, inputs: Sequence[Any], cut: str | None) -> Tensor:
                 result._cut = x._cut
                 break
     else:
-        names = " and ".join(repr(x.name) for x in inputs if isinstance(x, Tensor) and x.name)
+        cutters = [x for x in inputs if isinstance(x, Tensor) and x.requires_grad]
         why = cut if is_grad_enabled() else f"no_grad() around {cut}"
-        what = names or "a tensor that requires a gradient"
-        result._cut = f"{what} was cut off by {why} at {user_line()}"
+        by = f"cut off by {why} at {user_line()}"
+        what = " and ".join(dict.fromkeys(_called(x) for x in cutters))
+        result._cut = f"{what} {'was' if ' and ' not in what else 'were'} {by}"
+        if is_grad_enabled():
+            for x in cutters:
+                if x.node is None:
+                    x._cut = by
     return result
+
+
+def _called(x: Tensor) -> str:
+    """What a tensor that was cut off is called: by its name, or by what made it."""
+    if x.name:
+        return repr(x.name)
+    if x.node is None:
+        return "a tensor that requires a gradient"
+    path = x.node.mode.path()
+    return f"the output of {x.node.primitive.name!r}{f' in {path}' if path else ''}"
 
 
 def as_tensor(data: Any) -> Tensor:

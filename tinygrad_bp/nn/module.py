@@ -140,16 +140,26 @@ class Module:
         """
         return ((n, part) for n, part in walk(self) if isinstance(part, np.random.Generator))
 
-    def unused_parameters(self) -> list[str]:
-        """Names of the parameters that no backward pass has reached since `zero_grad`.
+    def unused_parameters(self) -> dict[str, str]:
+        """The parameters that no backward pass has reached since `zero_grad`, and why.
+
+        Returns
+        -------
+        dict of str to str
+            By name: where the parameter was cut off, as by ``detach()``; or that nothing on the way
+            to the loss used it.
 
         Examples
         --------
         >>> import tinygrad_bp as tg
-        >>> tg.nn.Linear(2, 1).unused_parameters()
-        ['weight', 'bias']
+        >>> tg.nn.Linear(2, 1, bias=False).unused_parameters()
+        {'weight': 'not used on the way to the loss'}
         """
-        return [name for name, p in self.named_parameters() if p.requires_grad and p.grad is None]
+        return {
+            name: p._cut or "not used on the way to the loss"
+            for name, p in self.named_parameters()
+            if p.requires_grad and p.grad is None
+        }
 
     def train(self: Self, mode: bool = True) -> Self:
         """Set `training` here and below; returns the module."""
@@ -164,7 +174,7 @@ class Module:
     def zero_grad(self) -> None:
         """Set the gradients of all parameters to None."""
         for parameter in self.parameters():
-            parameter.grad = None
+            parameter.grad = parameter._cut = None
 
     def astype(self: Self, dtype: npt.DTypeLike) -> Self:
         """Change parameters, and buffers of real numbers, to another dtype, in place.
