@@ -29,7 +29,7 @@ from tinygrad_bp.core import (
 
 if TYPE_CHECKING:
     from tinygrad_bp import backprop, data, draw, errors, nn, optim, testing, train, transforms
-    from tinygrad_bp.conventions import conventions
+    from tinygrad_bp.tables import conventions
     from tinygrad_bp.transforms import (
         checkpoint,
         custom_vjp,
@@ -105,10 +105,8 @@ def __getattr__(name: str) -> Any:
     if name in _ROOMS:
         return importlib.import_module(f"tinygrad_bp.{name}")
     if name in _TRANSFORMS or name == "conventions":
-        room = "transforms" if name in _TRANSFORMS else name
-        value = getattr(importlib.import_module(f"tinygrad_bp.{room}"), name)
-        globals()[name] = value  # over the module `conventions`, which the import has put there
-        return value
+        room = "transforms" if name in _TRANSFORMS else "tables"
+        return getattr(importlib.import_module(f"tinygrad_bp.{room}"), name)
     from tinygrad_bp.errors import nearest
 
     raise AttributeError(
@@ -117,4 +115,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_ROOMS])
+    return sorted([*globals(), *_ROOMS, *_TRANSFORMS, "conventions"])

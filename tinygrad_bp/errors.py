@@ -18,7 +18,7 @@ _LIBRARIES = (f"{os.sep}numpy{os.sep}", f"{os.sep}scipy{os.sep}")
 
 
 class _Inside(dict[str, bool]):
-    """Whether a file of Python code is ours, NumPy's or SciPy's, and not the user's; by its name."""
+    """Whether a file of Python code is ours or a library's, and not the user's; by its name."""
 
     def __missing__(self, path: str) -> bool:
         self[path] = path.startswith(_PACKAGE) or any(name in path for name in _LIBRARIES)

@@ -92,7 +92,7 @@ def concatenate(
         parts, axis = [reshape(a, (-1,)) for a in parts], 0
     if parts and parts[0].ndim and all(a.ndim == parts[0].ndim for a in parts):
         (axis,) = normalized_axes("concatenate", axis, parts[0])
-    return _concatenate(*parts, axis=axis)
+    return _concatenate.apply(*parts, axis=axis)
 
 
 @implements(np.stack)
@@ -125,7 +125,7 @@ def stack(
     parts = _cast("stack", _arrays(arrays), out, dtype, casting)
     if parts:
         (axis,) = normalized_axes("stack", axis, parts[0], parts[0].ndim + 1)
-    return _stack(*parts, axis=axis)
+    return _stack.apply(*parts, axis=axis)
 
 
 @implements(np.vstack)

@@ -112,7 +112,7 @@ def matmul(x1: Any, x2: Any, /, **options: Any) -> Any:
     if options:
         core = (0, 0, 0) if options.get("axes") is None else (2, 2, 2)
         return gufunc("matmul", core, _matmul, x1, x2, **options)
-    return _matmul(_operand(x1), _operand(x2))
+    return _matmul.apply(_operand(x1), _operand(x2))
 
 
 def _operand(x: Any) -> Any:
@@ -148,7 +148,7 @@ def dot(a: Any, b: Any, out: None = None) -> Any:
     if a.ndim == 0 or b.ndim == 0:
         return a * b
     if a.ndim == 1 or b.ndim <= 2:
-        return _matmul(a, b)
+        return _matmul.apply(a, b)
     return tensordot(a, b, (-1, -2))
 
 

@@ -203,7 +203,7 @@ def sum_(
     """
     x, keep = cast(a, dtype), keepdims is not MISSING and bool(keepdims)
     if out is None and initial is MISSING and where is MISSING:
-        return _sum(x, axis=axis, keepdims=keep)
+        return _sum.apply(x, axis=axis, keepdims=keep)
     no_out("sum", out)
     z = _sum(x, axis=axis, keepdims=keep, **masked("sum", where, x))
     return z if initial is MISSING or initial is None else z + start_of("sum", initial, z.dtype)
@@ -236,7 +236,7 @@ def prod(
     """
     x, keep = cast(a, dtype), keepdims is not MISSING and bool(keepdims)
     if out is None and initial is MISSING and where is MISSING:
-        return _prod(x, axis=axis, keepdims=keep)
+        return _prod.apply(x, axis=axis, keepdims=keep)
     no_out("prod", out)
     mask = masked("prod", where, x)
     z = _prod(np.where(mask["where"], x, x.dtype.type(1)) if mask else x, axis=axis, keepdims=keep)
@@ -269,9 +269,9 @@ def mean(
     """
     x, keep = cast(a, dtype), keepdims is not MISSING and bool(keepdims)
     if out is None and where is MISSING:
-        return _mean(x, axis=axis, keepdims=keep)
+        return _mean.apply(x, axis=axis, keepdims=keep)
     no_out("mean", out)
-    return _mean(x, axis=axis, keepdims=keep, **masked("mean", where, x))
+    return _mean.apply(x, axis=axis, keepdims=keep, **masked("mean", where, x))
 
 
 def _trace_rule(g: Any, out: Any, x: Any, *, offset: int, axis1: int, axis2: int) -> Any:
@@ -309,4 +309,4 @@ def trace(
     """
     no_out("trace", out)
     k, i, j = operator.index(offset), operator.index(axis1), operator.index(axis2)
-    return _trace(cast(a, dtype), offset=k, axis1=i, axis2=j)
+    return _trace.apply(cast(a, dtype), offset=k, axis1=i, axis2=j)

@@ -146,7 +146,7 @@ def where(condition: Any, x: Any = _MISSING, y: Any = _MISSING) -> Any:
         )
     if x is _MISSING:
         return np.nonzero(condition)
-    return _where(condition, x, y)
+    return _where.apply(condition, x, y)
 
 
 absolute = implements(np.absolute)(

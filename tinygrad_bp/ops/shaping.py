@@ -130,12 +130,12 @@ def ravel(a: Any, order: Any = "C") -> Any:
         There is no such order; there are 'C', 'F', 'A' and 'K'.
     """
     if order in ("C", "c"):
-        return _reshape(a, shape=(-1,))
+        return _reshape.apply(a, shape=(-1,))
     letter = _order("ravel", order, "CFAK", a)
     if letter == "K":  # the axes as they lie in memory, the one with the longest steps first
         steps = np.asarray(a._data).strides
         a = transpose(a, sorted(range(a.ndim), key=lambda i: -abs(steps[i])))
-    return _reshape(transpose(a) if letter == "F" else a, shape=(-1,))
+    return _reshape.apply(transpose(a) if letter == "F" else a, shape=(-1,))
 
 
 @implements(np.transpose, np.permute_dims)
@@ -148,7 +148,9 @@ def transpose(a: Any, axes: Any = None) -> Any:
     >>> np.transpose(tg.Tensor(np.zeros((2, 3, 4))), (2, 0, 1)).shape
     (4, 2, 3)
     """
-    return _transpose(a, axes=None if axes is None else tuple(operator.index(i) for i in axes))
+    return _transpose.apply(
+        a, axes=None if axes is None else tuple(operator.index(i) for i in axes)
+    )
 
 
 @implements(np.swapaxes)
@@ -157,7 +159,7 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
     order = list(range(a.ndim))
     i, j = normalized_axes("swapaxes", (axis1,), a)[0], normalized_axes("swapaxes", (axis2,), a)[0]
     order[i], order[j] = j, i
-    return _transpose(a, axes=tuple(order))
+    return _transpose.apply(a, axes=tuple(order))
 
 
 @implements(np.matrix_transpose)
@@ -179,7 +181,7 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     order = [i for i in range(a.ndim) if i not in origin]
     for place, axis in sorted(zip(target, origin, strict=True)):
         order.insert(place, axis)
-    return _transpose(a, axes=tuple(order))
+    return _transpose.apply(a, axes=tuple(order))
 
 
 @implements(np.rollaxis)
@@ -199,7 +201,7 @@ def expand_dims(a: Any, axis: Any) -> Any:
     places = normalized_axes("expand_dims", axes, a, a.ndim + len(axes))
     lengths = iter(a.shape)
     n = a.ndim + len(places)
-    return _reshape(a, shape=tuple(1 if i in places else next(lengths) for i in range(n)))
+    return _reshape.apply(a, shape=tuple(1 if i in places else next(lengths) for i in range(n)))
 
 
 @implements(np.squeeze)
@@ -212,7 +214,7 @@ def squeeze(a: Any, axis: Any = None) -> Any:
         A given axis is longer than 1.
     """
     if axis is None:
-        return _reshape(a, shape=tuple(n for n in a.shape if n != 1))
+        return _reshape.apply(a, shape=tuple(n for n in a.shape if n != 1))
     drop = normalized_axes("squeeze", axis, a)
     for i in drop:
         if a.shape[i] != 1:
@@ -220,7 +222,7 @@ def squeeze(a: Any, axis: Any = None) -> Any:
                 f"np.squeeze cannot drop axis {i} of length {a.shape[i]} of shape {a.shape} "
                 f"(at {user_line()}).\nFix: name axes of length 1."
             )
-    return _reshape(a, shape=tuple(n for i, n in enumerate(a.shape) if i not in drop))
+    return _reshape.apply(a, shape=tuple(n for i, n in enumerate(a.shape) if i not in drop))
 
 
 @implements(np.broadcast_to)
@@ -235,7 +237,7 @@ def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
     >>> x.grad
     Tensor([3., 3.])
     """
-    return _broadcast_to(array, shape=_lengths(shape))
+    return _broadcast_to.apply(array, shape=_lengths(shape))
 
 
 @implements(np.broadcast_arrays)
@@ -315,7 +317,7 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     Tensor([3., 1., 2.])
     """
     if axis is None:
-        return _reshape(roll(_reshape(a, shape=(-1,)), shift, 0), shape=a.shape)
+        return _reshape.apply(roll(_reshape(a, shape=(-1,)), shift, 0), shape=a.shape)
     shifts, places = np.broadcast_arrays(shift, axis)
     for n, i in zip(shifts.ravel().tolist(), places.ravel().tolist(), strict=True):
         k = normalized_axes("roll", (i,), a)[0]

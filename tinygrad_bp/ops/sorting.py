@@ -108,7 +108,7 @@ def sort(
             f"np.sort got kind= and stable= (at {user_line()}).\nFix: name one of them."
         )
     a, place = _along("sort", a, axis, order)
-    return _sort(a, axis=place, kind="stable" if stable else kind)
+    return _sort.apply(a, axis=place, kind="stable" if stable else kind)
 
 
 @implements(np.partition)
@@ -137,7 +137,7 @@ def partition(
             f"np.partition: kth={kth} is no place on an axis of length {n} (at {user_line()}).\n"
             f"Fix: whole numbers from {-n} to {n - 1}."
         )
-    return _partition(a, axis=place, kth=places if places.ndim else int(places), kind=kind)
+    return _partition.apply(a, axis=place, kth=places if places.ndim else int(places), kind=kind)
 
 
 def _along(name: str, a: Any, axis: int | None, order: Any) -> tuple[Any, int]:

@@ -1,6 +1,6 @@
 """The tables of docs/operations.md and docs/conventions.md, made from the registry.
 
-``python -m tinygrad_bp.operations_table docs`` writes both; the folder's ``neighbours.toml`` holds
+``python -m tinygrad_bp.tables docs`` writes both; the folder's ``neighbours.toml`` holds
 what other libraries differentiate.
 """
 
@@ -13,13 +13,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tinygrad_bp.conventions import table as conventions_table
 from tinygrad_bp.core import PRIMITIVES, Primitive
 from tinygrad_bp.errors import DataNotFoundError
 from tinygrad_bp.files import write_atomically
-from tinygrad_bp.operations import Operation, example_of, inputs, operations, recorded_by
+from tinygrad_bp.tables.conventions import table as conventions_table
+from tinygrad_bp.tables.operations import Operation, example_of, inputs, operations, recorded_by
 
-COMMAND = "python -m tinygrad_bp.operations_table docs"
+COMMAND = "python -m tinygrad_bp.tables docs"
 _BETWEEN = re.compile(r"(<!-- table: [^>]*-->\n).*?(<!-- end -->)", re.DOTALL)
 
 _INTRODUCTION = f"""# Operations
@@ -261,7 +261,3 @@ def main(arguments: Sequence[str] | None = None) -> None:
     renewed = conventions_page((folder / "conventions.md").read_text())
     write_atomically(folder / "operations.md", page)
     write_atomically(folder / "conventions.md", renewed)
-
-
-if __name__ == "__main__":
-    main()

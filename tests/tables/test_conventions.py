@@ -11,11 +11,11 @@ import pytest
 from scipy import special
 
 import tinygrad_bp as tg
-from tinygrad_bp.conventions import Convention, conventions, table
 from tinygrad_bp.core import PRIMITIVES
 from tinygrad_bp.nn import functional
+from tinygrad_bp.tables.conventions import Convention, conventions, table
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "conventions.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "conventions.md"
 
 tg.ops.special.load()
 WITH_POINT = [c for c in conventions() if c.at]
@@ -47,8 +47,8 @@ def test_the_gradient_at_the_point_is_what_the_convention_says(convention):
 def test_every_kink_of_a_primitive_is_among_the_conventions():
     """Asked of a fresh interpreter, since other tests register primitives of their own."""
     program = (
-        "import scipy.special, tinygrad_bp as tg; from tinygrad_bp.conventions import conventions;"
-        "tg.ops.special.load(); told = {c.primitive for c in conventions()};"
+        "import scipy.special, tinygrad_bp as tg;"
+        "tg.ops.special.load(); told = {c.primitive for c in tg.conventions()};"
         "print({n for n, p in tg.core.PRIMITIVES.items() if p.kinks} - told)"
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
@@ -84,4 +84,4 @@ def test_what_is_said_of_ties_and_zeros_in_words_agrees_with_the_numbers():
 def test_the_page_shows_every_convention():
     page = PAGE.read_text()
     for line in table().splitlines():
-        assert line in page, f"{line}\nFix: python -m tinygrad_bp.operations_table docs"
+        assert line in page, f"{line}\nFix: python -m tinygrad_bp.tables docs"

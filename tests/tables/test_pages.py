@@ -18,7 +18,7 @@ import pytest
 import tinygrad_bp as tg
 from tinygrad_bp.core import PRIMITIVES
 from tinygrad_bp.errors import ArgumentError, DataNotFoundError
-from tinygrad_bp.operations import (
+from tinygrad_bp.tables.operations import (
     NAMESPACES,
     dispatches,
     example_of,
@@ -27,9 +27,9 @@ from tinygrad_bp.operations import (
     public_functions,
     recorded_by,
 )
-from tinygrad_bp.operations_table import COMMAND, DOMAINS, main, neighbours
+from tinygrad_bp.tables.pages import COMMAND, DOMAINS, main, neighbours
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 KNOWN = neighbours(DOCS)
 ENTRIES = [
     (family, name, *entry)
@@ -68,7 +68,7 @@ def test_both_pages_are_up_to_date(tmp_path):
 def test_every_function_of_numpy_that_asks_tensors_is_answered():
     """In one of three ways; asked of a fresh interpreter, which has nothing but what ships."""
     program = (
-        "import json; from tinygrad_bp.operations import NAMESPACES, operations;"
+        "import json; from tinygrad_bp.tables.operations import NAMESPACES, operations;"
         "names = [n for n in NAMESPACES if n.startswith('np')];"
         "print(json.dumps([(row.name, row.kind) for row in operations(names)]))"
     )
