@@ -104,6 +104,13 @@ def test_gradients_of_what_is_linear_are_zero_and_nobody_is_warned():
     assert value(grad(grad(lambda x: np.maximum(x, 0.0)))(2.0)) == 0.0
 
 
+def test_a_derivative_that_is_constant_says_why():
+    x = tg.Tensor(2.0, requires_grad=True)
+    words = "Closest: grad of '<lambda>', which is the same everywhere"
+    with pytest.raises(errors.NoGradPathError, match=words):
+        grad(lambda x: 3 * x)(x).backward()
+
+
 def test_inside_no_grad_a_gradient_is_computed_but_is_constant():
     w = tg.Tensor(2.0, requires_grad=True)
     with tg.no_grad():

@@ -33,11 +33,11 @@ def test_forward_and_backward_are_adjoint_and_agree_with_differences(seed, steps
     x, y, v, w = (rng.uniform(-1, 1, shape) for _ in range(4))
     functions = [
         lambda x, y: (np.sin(x) * y, x),
-        lambda x, y: (x + y, np.exp(x) * 0.5),
-        lambda x, y: (np.tanh(y), x * y),
+        lambda x, y: (x + y, np.exp(-x * x)),
+        lambda x, y: (np.tanh(y), np.sin(x * y)),
         lambda x, y: (x / (2 + y * y), y),
-        lambda x, y: (np.sum(x) * y, x - np.mean(y)),
-        lambda x, y: (np.sqrt(1 + x * x), y * y),
+        lambda x, y: (np.mean(x) * y, x - np.mean(y)),
+        lambda x, y: (np.sqrt(1 + x * x), np.cos(y * y)),
         lambda x, y: (y, x),
         lambda x, y: (np.logaddexp(x, y), x[..., ::-1] if np.ndim(x) else x),
     ]
@@ -62,7 +62,8 @@ def test_forward_and_backward_are_adjoint_and_agree_with_differences(seed, steps
         return np.sum(out["x"] * cotangent["x"]) + np.sum(out["y"][0] * cotangent["y"][0])
 
     for g, numerical in zip(back, five_point(projected, [x, y]), strict=True):
-        np.testing.assert_allclose(g, numerical, rtol=1e-6, atol=1e-7)
+        scale = max(1.0, np.max(np.abs(numerical)))
+        np.testing.assert_allclose(g, numerical, rtol=0, atol=1e-6 * scale)
 
 
 def test_a_pullback_may_be_called_often_and_keeps_its_values():

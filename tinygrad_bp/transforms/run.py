@@ -340,7 +340,7 @@ class Run:
         if not self.recording:
             return f"a derivative was cut off by no_grad() around {self.who} of {self.name!r}"
         source = variable.node.x if variable.node is not None else None
-        if isinstance(source, Tensor) and source.requires_grad:
+        if id(source) in self.variables.own:
             return constant(0.0, (source,), f"{self.who}, which takes modules as plain values")._cut
         return None
 
