@@ -7,7 +7,6 @@ parameters as leaves; with other leaves in their place it is a dict from name to
 from __future__ import annotations
 
 import copy
-import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -120,10 +119,10 @@ class Tree:
             kind = list if isinstance(value, list) else tuple
             steps = [f"[{i}]" for i in range(len(value))]
             return self._container(list(value), steps, path, kind)
-        if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            names = [
-                field.name for field in dataclasses.fields(value) if hasattr(value, field.name)
-            ]
+        if hasattr(type(value), "__dataclass_fields__"):
+            import dataclasses  # here, so that importing the package stays quick
+
+            names = [f.name for f in dataclasses.fields(value) if hasattr(value, f.name)]
             items, steps = [getattr(value, n) for n in names], [f".{n}" for n in names]
             return self._container(items, steps, path, _dataclass_builder(value, names))
         self.leaves.append(Leaf(path, value, False))
