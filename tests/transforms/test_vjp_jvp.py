@@ -99,6 +99,14 @@ def test_a_pullback_is_differentiable_by_its_cotangent():
     np.testing.assert_allclose(u.grad.data, 2 * np.cos(X))
 
 
+@pytest.mark.parametrize("change", [lambda t: t, lambda t: t * 1.0])
+def test_a_cotangent_that_came_beside_the_value_keeps_its_graph(change):
+    w = tg.Tensor(2.0, requires_grad=True)
+    _, pullback, aux = vjp(lambda x: (x**2, x * w), X, has_aux=True)
+    np.sum(pullback(change(aux))[0]).backward()  # sum of 2x · xw
+    assert w.grad.item() == pytest.approx(2 * np.sum(X**2))
+
+
 def test_a_pullback_made_without_recording_gives_constants_and_says_so():
     u = tg.Tensor(X, requires_grad=True)
     with tg.no_grad():

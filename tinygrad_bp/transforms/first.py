@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from tinygrad_bp.core import Tensor
+from tinygrad_bp.core.graph import clock
 from tinygrad_bp.core.tensor import wrap
 from tinygrad_bp.errors import ArgumentError, user_line
 from tinygrad_bp.transforms.checks import fitting, name_of, values_of
@@ -208,10 +209,10 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[
             fitting(value, root, "the cotangent given to a pullback")
             for value, root in zip(real, run.roots, strict=True)
         ]
-        asked = run.asked(*given)
+        asked, since = run.asked(*given), next(clock)
         parts = run.linear.pull(given if asked.record else values_of(given), asked.record)
         if asked.record and not run.beyond:
-            run.variables.cut_off(parts)
+            run.variables.cut_off(parts, since, given)
         return run.structured(run.finished(parts, asked))
 
     out = run.outputs()

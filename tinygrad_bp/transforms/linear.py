@@ -92,11 +92,12 @@ class Variables:
         """
         if root.node is None:
             return bool(root.requires_grad and id(root) not in self.own)
-        seen: set[int] = set() if known is None else set(known)
+        seen: set[int] = set()
+        known = seen if known is None else known
         todo: list[Node] = [root.node]
         while todo:
             node = todo.pop()
-            if node.number in seen:
+            if node.number in seen or node.number in known:
                 continue
             if node.number < self.start:
                 return True
@@ -106,26 +107,38 @@ class Variables:
                     todo.append(x)
                 elif isinstance(x, Tensor) and x.requires_grad and id(x) not in self.own:
                     return True
-        if known is not None:
-            known |= seen
+        known |= seen
         return False
 
-    def cut_off(self, roots: Sequence[Any]) -> None:
-        """Let derivatives, recorded just now, hold values of the function as constants.
+    def cut_off(self, results: Sequence[Any], since: int, cotangents: Sequence[Any]) -> None:
+        """Let derivatives hold values of the function as constants.
 
-        For derivatives that depend on something outside by way of their cotangents alone.
+        For derivatives, recorded by a pass, that depend on something outside by way of their
+        cotangents alone.
+
+        Parameters
+        ----------
+        results : sequence
+            What the pass found.
+        since : int
+            When it began. No one else knows the nodes that were recorded later.
+        cotangents : sequence
+            What it began with, which is left alone.
         """
-        todo = [root.node for root in roots if isinstance(root, Tensor) and root.node is not None]
+        given = {id(x.node) for x in cotangents if isinstance(x, Tensor)}
+        todo = [x.node for x in results if isinstance(x, Tensor) and x.node is not None]
         seen: set[int] = set()
         while todo:
             node = todo.pop()
-            if node.number in seen or node.number <= self.end:
+            if node.number in seen or node.number <= since:
                 continue
             seen.add(node.number)
             for slot, x in enumerate(node.sources):
-                if type(x) is Node and self.start < x.number <= self.end:
+                if type(x) is not Node or id(x) in given:
+                    continue
+                if self.start < x.number <= self.end:
                     replace_source(node, slot, x.out)
-                elif type(x) is Node:
+                else:
                     todo.append(x)
 
     def reached_from(self, roots: Sequence[Tensor]) -> set[int]:
