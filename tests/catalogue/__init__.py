@@ -8,9 +8,16 @@ import pkgutil
 from catalogue.case import Case
 
 
-def cases() -> list[Case]:
-    """Every row of every module of this folder, in the order of the module names."""
-    rows: list[Case] = []
+def families() -> dict[str, list[Case]]:
+    """The rows of each module of this folder that has any, by the module's name."""
+    rows = {}
     for module in sorted(info.name for info in pkgutil.iter_modules(__path__)):
-        rows += getattr(importlib.import_module(f"catalogue.{module}"), "CASES", [])
+        found = getattr(importlib.import_module(f"catalogue.{module}"), "CASES", [])
+        if found:
+            rows[module] = found
     return rows
+
+
+def cases() -> list[Case]:
+    """The rows of all modules."""
+    return [case for rows in families().values() for case in rows]

@@ -30,7 +30,7 @@ CASES = [
     _weighed("average, axes", (((2, 3, 2), (2, 2)),), axis=(2, 0), keepdims=True),
     _weighed("average, axes in order", (((2, 3, 4), (3, 4)),), axis=(1, 2)),
     Case(
-        "broadcast_to",
+        "add",
         lambda x, w: np.average(x, axis=1, weights=w, returned=True)[1] + 0 * x[:, 0],
         (((2, 3), (3,)),),
         domains=_POSITIVE,

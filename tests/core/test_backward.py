@@ -456,13 +456,10 @@ def test_a_pass_wrt_some_variables_goes_back_no_further_than_to_them():
     assert second is other
     np.testing.assert_array_equal(g, [30, 60])
     np.testing.assert_array_equal(k, [9, 36])
-    assert found.beyond
     assert {n.primitive.name for n in found.visited} == {"sum", "add", "multiply"}
     found = backward_pass(loss, np.float64(1.0), wrt=[h])
     assert all(node.number >= h.node.number for node in found.visited)
-    assert found.beyond
     alone = (h * 2.0).sum()
-    assert not backward_pass(alone, np.float64(1.0), wrt=[h]).beyond
     assert backward_pass(alone, np.float64(1.0), wrt=[other]).leaves == []
     assert w.grad is None
     loss.backward()  # nothing was freed

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from catalogue import cases
+from catalogue import cases, families
 from catalogue.case import Case
 from catalogue.numerical import complex_step, five_point
 from hypothesis import given, settings
@@ -31,7 +31,17 @@ EXAMPLES = max(4, settings().max_examples // 5)
 DTYPES = ((np.float64,), (np.float32,), (np.float32, np.float64), (np.float64, np.float32))
 LAYOUTS = ("C", "F", "reversed", "strided")
 
-each_case = pytest.mark.parametrize("case", CASES, ids=str)
+CHECKS = []
+
+
+def check(max_examples: int):
+    """Let a function of a case and a draw be a test of every case."""
+
+    def register(function):
+        CHECKS.append((function, max_examples))
+        return function
+
+    return register
 
 
 @dataclass(frozen=True)
@@ -181,10 +191,8 @@ def names_in_graph(out) -> set[str]:
     return names
 
 
-@each_case
-@settings(max_examples=EXAMPLES)
-@given(draw=draws)
-def test_forward_equals_the_reference_in_value_shape_and_dtype(case, draw):
+@check(max_examples=EXAMPLES)
+def forward_equals_the_reference_in_value_shape_and_dtype(case, draw):
     for shapes in case.shapes:
         setting = Setting(case, shapes, draw)
         out = case.call(*setting.inputs)
@@ -197,10 +205,8 @@ def test_forward_equals_the_reference_in_value_shape_and_dtype(case, draw):
         setting.assert_unchanged()
 
 
-@each_case
-@settings(max_examples=EXAMPLES)
-@given(draw=draws)
-def test_gradients_are_the_derivatives_and_belong_to_their_inputs(case, draw):
+@check(max_examples=EXAMPLES)
+def gradients_are_the_derivatives_and_belong_to_their_inputs(case, draw):
     for shapes in case.shapes:
         setting = Setting(case, shapes, draw)
         out = case.call(*setting.inputs)
@@ -242,10 +248,8 @@ def assert_no_aliasing(setting: Setting, out, v) -> None:
             assert not np.shares_memory(g, other), f"{setting}: gradient {i} shares its memory"
 
 
-@each_case
-@settings(max_examples=4)
-@given(draw=draws)
-def test_gradients_add_up_over_uses_and_over_passes(case, draw):
+@check(max_examples=4)
+def gradients_add_up_over_uses_and_over_passes(case, draw):
     shapes = case.shapes[draw.seed % len(case.shapes)]
     setting = Setting(case, shapes, draw)
     out = case.call(*setting.inputs)
@@ -262,10 +266,8 @@ def test_gradients_add_up_over_uses_and_over_passes(case, draw):
     setting.assert_unchanged()
 
 
-@each_case
-@settings(max_examples=EXAMPLES)
-@given(draw=draws)
-def test_second_derivatives_are_the_derivatives_of_the_gradients(case, draw):
+@check(max_examples=EXAMPLES)
+def second_derivatives_are_the_derivatives_of_the_gradients(case, draw):
     """With <gradient, w> as the function: of the inputs, and of the cotangent, linear in it."""
     for shapes in case.shapes:
         setting = Setting(case, shapes, Draw(**{**vars(draw), "dtypes": (np.float64,)}))
@@ -299,10 +301,8 @@ def test_second_derivatives_are_the_derivatives_of_the_gradients(case, draw):
         setting.assert_unchanged()
 
 
-@each_case
-@settings(max_examples=4)
-@given(draw=draws)
-def test_the_backward_pass_is_the_adjoint_of_the_forward_derivative(case, draw):
+@check(max_examples=4)
+def the_backward_pass_is_the_adjoint_of_the_forward_derivative(case, draw):
     """<Jv, u> = <v, J'u>, where no numerical derivative has a part."""
     for shapes in case.shapes:
         setting = Setting(case, shapes, Draw(**{**vars(draw), "dtypes": (np.float64,)}))
@@ -320,10 +320,32 @@ def test_the_backward_pass_is_the_adjoint_of_the_forward_derivative(case, draw):
         assert_close(backward, np.sum(np.asarray(forward) * u), 1e-11, f"{setting}: <v, J'u>")
 
 
+def _method(function, max_examples: int, cases: list[Case]):
+    """The method of a class of tests; Hypothesis and pytest mark it, so each class has its own."""
+
+    def method(self, case, draw):
+        function(case, draw)
+
+    method.__name__ = f"test_{function.__name__}"
+    method.__doc__ = function.__doc__
+    marked = settings(max_examples=max_examples)(given(draw=draws)(method))
+    return pytest.mark.parametrize("case", cases, ids=str)(marked)
+
+
+# A class of tests for each family. One function for all cases would not do: Hypothesis wraps its
+# settings once more for each of them, and looks through all wrappings for each.
+for _family, _cases in families().items():
+    _name = "Test" + "".join(part.capitalize() for part in _family.split("_"))
+    globals()[_name] = type(
+        _name, (), {f"test_{f.__name__}": _method(f, n, _cases) for f, n in CHECKS}
+    )
+
+
 def test_every_primitive_has_a_case_and_every_case_a_primitive():
     """Asked of a fresh interpreter, since other tests register primitives of their own."""
     program = (
-        "import scipy.special, tinygrad_bp as tg; tg.ops.special.load(); print(*tg.core.PRIMITIVES)"
+        "import scipy.special, tinygrad_bp as tg; tg.core.registry.load_late(); tg.transforms;"
+        "print(*tg.core.PRIMITIVES)"
     )
     run = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True

@@ -8,7 +8,7 @@ import numpy as np
 
 from tinygrad_bp.core.messages import named
 from tinygrad_bp.core.methods import Operators
-from tinygrad_bp.core.registry import FUNCTIONS
+from tinygrad_bp.core.registry import answer_for
 from tinygrad_bp.errors import InplaceError, user_line
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ class ArrayMethods(Operators):
     __slots__ = ()
 
     def _numpy(self, function: Any, *args: Any, **kwargs: Any) -> Tensor:
-        result: Tensor = FUNCTIONS[function](self, *args, **kwargs)
+        answer: Any = answer_for(function)
+        result: Tensor = answer(self, *args, **kwargs)
         return result
 
     def sum(self, axis: Axis = None, dtype: Any = None, out: None = None, **kwargs: Any) -> Tensor:
@@ -115,9 +116,9 @@ class ArrayMethods(Operators):
         """Rounded elements, a constant; see `numpy.round`."""
         return self._numpy(np.round, decimals)
 
-    def clip(self, min: Any = None, max: Any = None) -> Tensor:
+    def clip(self, min: Any = None, max: Any = None, out: None = None, **kwargs: Any) -> Tensor:
         """Limit the elements to ``[min, max]``; see `numpy.clip`."""
-        return self._numpy(np.clip, min, max)
+        return self._numpy(np.clip, min, max, out=out, **kwargs)
 
     def conj(self) -> Tensor:
         """The complex conjugate; see `numpy.conj`."""
@@ -161,16 +162,18 @@ class ArrayMethods(Operators):
 
     def compress(self, condition: Any, axis: int | None = None, out: None = None) -> Tensor:
         """The slices for which a condition holds; see `numpy.compress`."""
-        result: Tensor = FUNCTIONS[np.compress](condition, self, axis=axis, out=out)
+        answer: Any = answer_for(np.compress)
+        result: Tensor = answer(condition, self, axis=axis, out=out)
         return result
 
     def choose(self, choices: Any, out: None = None, mode: str = "raise") -> Tensor:
         """Elements of the choices that the values number; see `numpy.choose`."""
         return self._numpy(np.choose, choices, out=out, mode=mode)
 
-    def reshape(self, *shape: Any, order: str = "C") -> Tensor:
+    def reshape(self, *shape: Any, order: str = "C", copy: bool | None = None) -> Tensor:
         """Another shape for the same elements; see `numpy.reshape`."""
-        return self._numpy(np.reshape, shape[0] if len(shape) == 1 else shape, order=order)
+        target = shape[0] if len(shape) == 1 else shape
+        return self._numpy(np.reshape, target, order=order, copy=copy)
 
     def flatten(self, order: str = "C") -> Tensor:
         """One axis for all elements."""

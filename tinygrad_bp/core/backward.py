@@ -43,14 +43,11 @@ class Gradients(NamedTuple):
         The nodes in the order of the pass.
     hooked : list of Node
         Those of them that have hooks.
-    beyond : bool
-        Whether a pass `wrt` some variables met others that require a gradient.
     """
 
     leaves: list[tuple[Any, Any, int]]
     visited: list[Node]
     hooked: list[Node]
-    beyond: bool = False
 
 
 def backward_pass(
@@ -181,7 +178,7 @@ def backward_pass(
             tape.add(leaf, g)
     if wanted is None:
         return Gradients(list(leaves.values()), visited, hooked)
-    return Gradients(wanted.found(leaves), visited, hooked, wanted.beyond)
+    return Gradients(wanted.found(leaves), visited, hooked)
 
 
 class _Wanted:
@@ -192,13 +189,10 @@ class _Wanted:
         self.leaves = {id(x) for x in wrt if x.node is None}
         self.nodes: dict[int, Any] = {x.node.number: None for x in wrt if x.node is not None}
         self.oldest = 0 if self.leaves else min(self.nodes, default=0)
-        self.beyond = False
 
     def is_beyond(self, x: Any) -> bool:
         """Whether an input that requires a gradient is none that leads to what is wanted."""
-        here = x.number >= self.oldest if type(x) is Node else id(x) in self.leaves
-        self.beyond = self.beyond or not here
-        return not here
+        return x.number < self.oldest if type(x) is Node else id(x) not in self.leaves
 
     def found(self, leaves: dict[int, tuple[Any, Any, int]]) -> list[tuple[Any, Any, int]]:
         """Those that were reached, in their order, with their gradients."""

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from tinygrad_bp.core.messages import explain
-from tinygrad_bp.core.registry import FUNCTIONS
+from tinygrad_bp.core.registry import FUNCTIONS, load_late
 from tinygrad_bp.core.tensor import Tensor, constant
 from tinygrad_bp.errors import OperationError, user_line
 
 
 def without_derivative(functions: Mapping[Any, str]) -> None:
     """Register NumPy functions whose results are constants, each with the reason why."""
+    load_late()
     for function, why in functions.items():
         FUNCTIONS[function] = Constant(function, why)
 

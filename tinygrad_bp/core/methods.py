@@ -16,7 +16,7 @@ import numpy as np
 
 from tinygrad_bp.core.graph import Variable
 from tinygrad_bp.core.messages import named, unknown
-from tinygrad_bp.core.registry import FUNCTIONS, LATE, UFUNC_METHODS
+from tinygrad_bp.core.registry import FUNCTIONS, UFUNC_METHODS, answer_for
 from tinygrad_bp.errors import ConversionError, InplaceError, ShapeError, user_line
 
 if TYPE_CHECKING:
@@ -127,7 +127,8 @@ class Operators:
         >>> tg.Tensor([1.0, 2.0, 3.0]).at[-1].set(0.0)
         Tensor([1., 2., 0.])
         """
-        return FUNCTIONS["at"](self)
+        indexer: Any = answer_for("at")
+        return indexer(self)
 
     def item(self) -> Any:
         """The only element, as a Python number."""
@@ -229,7 +230,7 @@ class Operators:
         if len(inputs) == 1 and function is not None and not kwargs and method == "__call__":
             return function(inputs[0])
         out = kwargs.pop("out", None) or ()
-        for x in (*inputs, *out):
+        for x in (*inputs, *(a for a in out if a is not None)):
             if not isinstance(x, _OPERANDS):
                 return NotImplemented
             if isinstance(x, np.ndarray) and x.dtype == object:
@@ -240,10 +241,7 @@ class Operators:
                 f"of a tensor into an array (at {user_line()}). Nothing was changed.\n"
                 "Fix: x = x + t in place of x += t."
             )
-        if function is None:
-            for load in LATE:
-                load()
-            function = FUNCTIONS.get(ufunc)
+        function = function or answer_for(ufunc)
         if function is None:
             raise unknown(ufunc, "it has no rule")
         if hasattr(function, "method"):  # it gives a constant
@@ -257,7 +255,7 @@ class Operators:
     ) -> Any:
         if not all(issubclass(t, (Variable, np.ndarray)) for t in types):
             return NotImplemented
-        ours = FUNCTIONS.get(function)
+        ours = answer_for(function)
         if ours is None:
             raise unknown(function, "it has no rule")
         return ours(*args, **kwargs)

@@ -19,7 +19,7 @@ from tinygrad_bp.core.cotangents import Joint, sum_to_shape
 from tinygrad_bp.core.graph import NO_PARAMS, NOTHING, Node, clock
 from tinygrad_bp.core.messages import explain
 from tinygrad_bp.core.mode import MODE
-from tinygrad_bp.core.registry import FUNCTIONS, PRIMITIVES
+from tinygrad_bp.core.registry import FUNCTIONS, PRIMITIVES, load_late
 from tinygrad_bp.core.tensor import Tensor, constant, recorded, share_memory
 from tinygrad_bp.errors import (
     INSIDE,
@@ -122,6 +122,7 @@ class Primitive:
         joint: bool = False,
         once: bool = False,
     ) -> None:
+        load_late()
         if name in PRIMITIVES:
             raise ArgumentError(f"there is a primitive named {name!r} already.\nFix: another name.")
         self.name = name
@@ -247,6 +248,7 @@ class Primitive:
 
 def implements(*functions: Any) -> Callable[[F], F]:
     """Register a function of tensors as what answers for NumPy functions of the same signature."""
+    load_late()  # what the user registers comes after, and so in place of, what ships
 
     def register(function: F) -> F:
         # A bound method is called without a detour through C, which a callable instance takes.

@@ -182,13 +182,13 @@ class Tensor(Values, ArrayMethods):
                 start = as_tensor(cotangent)
                 if start.dtype != self.dtype:
                     start = start.astype(self.dtype)
-                leaves, _, hooked, _ = backward_pass(self, start, recorded)
+                leaves, _, hooked = backward_pass(self, start, recorded)
                 self._accumulate(leaves)
                 keep_gradients(hooked)
             return
         if isinstance(cotangent, Tensor):
             cotangent = cotangent._data.astype(self.dtype, copy=False)
-        leaves, visited, hooked, _ = backward_pass(self, cotangent)
+        leaves, visited, hooked = backward_pass(self, cotangent)
         self._accumulate(leaves)
         keep_gradients(hooked)
         if not retain_graph:

@@ -16,7 +16,6 @@ _JUMPS = "the derivative is 0, at the jumps too"
 
 without_derivative(
     {
-        np.nextafter: "the distance to the next number is no function of a real number",
         np.spacing: "the distance to the next number is no function of a real number",
         np.fix: "piecewise constant: the derivative is zero wherever there is one",
     }

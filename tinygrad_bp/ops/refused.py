@@ -124,3 +124,8 @@ refuse_gradients(
     "no rule is written for the edges, which follow the smallest and largest element",
     "np.linspace(np.min(t), np.max(t), n + 1), or call it on t.data",
 )
+refuse_gradients(
+    (np.nextafter,),
+    "the next number is no smooth function, though it lies next to one whose derivative is 1",
+    "use x itself, or call it on t.data",
+)

@@ -16,7 +16,7 @@ from tinygrad_bp.core import FUNCTIONS, PRIMITIVES
 from tinygrad_bp.core.messages import unknown
 from tinygrad_bp.core.registry import UFUNC_METHODS
 from tinygrad_bp.errors import ArgumentError, AxisError, DTypeError, OperationError, user_line
-from tinygrad_bp.ops import scans, softmax
+from tinygrad_bp.ops import softmax
 
 _MISSING = np._NoValue
 _REDUCTIONS: dict[Any, Any] = {
@@ -24,13 +24,6 @@ _REDUCTIONS: dict[Any, Any] = {
     np.multiply: np.prod,
     np.maximum: np.max,
     np.minimum: np.min,
-}
-_SCANS: dict[Any, Callable[..., Any]] = {
-    np.add: FUNCTIONS[np.cumsum],
-    np.multiply: FUNCTIONS[np.cumprod],
-    np.maximum: scans.accumulate_max,
-    np.minimum: scans.accumulate_min,
-    np.logaddexp: scans.logcumsumexp,
 }
 # They choose the memory order and the class of the result, which are always a plain array's here.
 _IGNORED = {"order", "subok"}
@@ -197,8 +190,17 @@ def accumulate(
     Tensor([10.,  8.,  5.])
     """
     a = _values(array) if dtype is None else _values(array).astype(dtype)
-    if ufunc in _SCANS:
-        return _SCANS[ufunc](a, axis=axis)
+    from tinygrad_bp.ops import scans  # here, as it is not needed for a quick import
+
+    shipped: dict[Any, Callable[..., Any]] = {
+        np.add: scans.cumsum,
+        np.multiply: scans.cumprod,
+        np.maximum: scans.accumulate_max,
+        np.minimum: scans.accumulate_min,
+        np.logaddexp: scans.logcumsumexp,
+    }
+    if ufunc in shipped:
+        return shipped[ufunc](a, axis=axis)
     axis = normalize_axis_index(axis, a.ndim)
     if not a.size:
         return np.copy(a)
