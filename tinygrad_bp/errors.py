@@ -167,13 +167,13 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"did you mean {close[0]!r}?" if close else "known: " + ", ".join(names)
 
 
-#: A line of the user's code: file, line, and what was called there. A plain tuple, because one is
-#: made in every step of a training loop; `in_words` says it when a message needs it.
-Place = tuple[str, int, str]
+#: A line of the user's code, as code object, instruction, and what was called there. A plain tuple,
+#: because one is made in every step of a training loop; `in_words` says it when a message needs it.
+Place = tuple[CodeType | None, int, str]
 
 
 def user_place(by: str = "") -> Place:
-    """The line of the innermost frame that is neither ours nor NumPy's or SciPy's.
+    """Where the innermost frame stands that is neither ours nor NumPy's or SciPy's.
 
     Parameters
     ----------
@@ -182,19 +182,11 @@ def user_place(by: str = "") -> Place:
     """
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        path = frame.f_code.co_filename
-        if not INSIDE[path]:
-            return path, frame.f_lineno, by
+        code = frame.f_code
+        if not INSIDE[code.co_filename]:
+            return code, frame.f_lasti, by
         frame = frame.f_back
-    return "an unknown file", 0, by
-
-
-def place_of(code: CodeType, instruction: int) -> Place:
-    """The line of an instruction, where code and instruction are all that was kept."""
-    for start, end, line in code.co_lines():
-        if start <= instruction < end:
-            return code.co_filename, line or 0, ""
-    return code.co_filename, code.co_firstlineno, ""
+    return None, 0, by
 
 
 def in_words(place: Place | None) -> str:
@@ -202,11 +194,17 @@ def in_words(place: Place | None) -> str:
 
     Examples
     --------
-    >>> in_words(("/home/me/train.py", 41, "SGD.step()"))
-    'SGD.step() in train.py:41'
+    >>> code = compile("", "/home/me/train.py", "exec")
+    >>> in_words((code, 0, "SGD.step()"))
+    'SGD.step() in train.py:1'
     """
-    file, line, by = place or ("an unknown file", 0, "")
-    return f"{by}{' in ' if by else ''}{os.path.basename(file)}:{line}"  # noqa: PTH119
+    code, instruction, by = place or (None, 0, "")
+    file, line = "an unknown file", 0
+    if code is not None:
+        file = os.path.basename(code.co_filename)  # noqa: PTH119
+        lines = [n for start, end, n in code.co_lines() if n and start <= instruction < end]
+        line = lines[0] if lines else code.co_firstlineno
+    return f"{by}{' in ' if by else ''}{file}:{line}"
 
 
 def user_line() -> str:

@@ -24,7 +24,6 @@ from tinygrad_bp.core.cotangents import (
     Sparse,
     apply_hooks,
     conform,
-    is_new,
 )
 from tinygrad_bp.core.graph import NOTHING, Node, Variable
 from tinygrad_bp.core.mode import MODE, TAPE
@@ -157,7 +156,10 @@ def backward_pass(
                     if type(part) is Sparse:
                         leaves[key] = (x, part.dense(), OWNED)
                     else:
-                        new = is_new(part, [g, node.out, node.saved, *arrays])
+                        # A new array of the rule's own is kept as it is; any other is copied.
+                        new = getattr(part, "base", part) is None
+                        for a in (g, node.out, node.saved, *arrays):
+                            new = new and part is not a
                         leaves[key] = (x, part, FRESH if new else BORROWED)
                     continue
             _, total, held = arrived[key]
@@ -222,56 +224,59 @@ def _parts(
     """
     x, y, rest = node.x, node.y, node.rest
     sources = (x,) if y is NOTHING else (x, y, *rest) if rest else (x, y)
-    arrays = []
-    for x in sources:
+    arrays: list[Any] = []
+    places = []
+    for i, x in enumerate(sources):
         if type(x) is Node:
             if x.freed_at is not None:
                 raise _freed(x)
             arrays.append(x.out)
-        else:
-            arrays.append(x._data if isinstance(x, Variable) else x)
-    values: Any = arrays
-    out = node.out
-    once = record is not None and node.primitive.once
-    if record is not None and not once:
-        values, out = node.inputs, record(out, node)
-    start = g
-    if once:
-        g = g._data
-    vjps = node.primitive.vjps
-    params = node.params if node.saved is None else node.rule_params()
-    joint = vjps.all_of(g, out, *values, **params) if type(vjps) is Joint else None
-    parts = []
-    for i, x in enumerate(sources):
-        if type(x) is not Node:
-            if not isinstance(x, Variable):
-                continue
+        elif isinstance(x, Variable):
             if x.version is not None and x.version.changed > node.number:
                 raise _changed(node, x)
+            arrays.append(x._data)
             if not x.requires_grad:
                 continue
-        if wanted is not None and wanted.is_beyond(x):
-            continue
-        try:
-            rule = vjps[i] if joint is None else None
-        except IndexError:
-            raise _no_rule(node, i) from None
-        # The same call three times: unpacking arguments costs 0.3 microseconds.
-        if rule is None:
-            if joint is None:
-                continue
-            part = joint[i]
-        elif params:
-            part = rule(g, out, *values, **params)
-        elif len(values) == 2:
-            part = rule(g, out, values[0], values[1])
         else:
-            part = rule(g, out, *values)
-        if once and part is not None:
-            part = conform(part, arrays[i], node, i, False)
-            part = part.dense() if type(part) is Sparse else part
-            part = node.primitive.tied(part, start, *node.inputs)
-        parts.append((i, x, part))
+            arrays.append(x)
+            continue
+        if wanted is None or not wanted.is_beyond(x):
+            places.append(i)
+    values: Any = arrays
+    out, start = node.out, g
+    once = record is not None and node.primitive.once
+    if once:
+        g = g._data
+    elif record is not None:
+        values, out = node.inputs, record(out, node)
+    params = node.params if node.saved is None else node.rule_params()
+    vjps = node.primitive.vjps
+    if type(vjps) is Joint:
+        together = vjps.all_of(g, out, *values, **params)
+        parts = [(i, sources[i], together[i]) for i in places]
+    else:
+        parts = []
+        for i in places:
+            try:
+                rule = vjps[i]
+            except IndexError:
+                raise _no_rule(node, i) from None
+            if rule is None:
+                continue
+            # The same call three times: unpacking arguments costs 0.3 microseconds.
+            if params:
+                part = rule(g, out, *values, **params)
+            elif len(values) == 2:
+                part = rule(g, out, values[0], values[1])
+            else:
+                part = rule(g, out, *values)
+            parts.append((i, sources[i], part))
+    if once:
+        for k, (i, x, part) in enumerate(parts):
+            if part is not None:
+                part = conform(part, arrays[i], node, i, False)
+                part = part.dense() if type(part) is Sparse else part
+                parts[k] = (i, x, node.primitive.tied(part, start, *node.inputs))
     return parts, arrays
 
 

@@ -123,11 +123,6 @@ def apply_hooks(hooks: list[Callable[[Any], Any]], g: Any) -> Any:
     return g
 
 
-def is_new(part: Any, arguments: list[Any]) -> bool:
-    """Whether a rule made the array itself, so that a leaf may keep it; any other is copied."""
-    return getattr(part, "base", part) is None and id(part) not in map(id, arguments)
-
-
 def sum_to_shape(g: Any, shape: tuple[int, ...]) -> Any:
     """Sum over the axes along which `shape` was broadcast: the transpose of broadcasting.
 

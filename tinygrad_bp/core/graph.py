@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from tinygrad_bp.errors import Place, in_words, place_of
+from tinygrad_bp.errors import Place, in_words
 
 if TYPE_CHECKING:
     from types import CodeType
@@ -186,11 +186,7 @@ class Node:
     def where(self) -> str:
         """The module path and the user's line, for messages."""
         path = self.mode.path()
-        return f"{f' in {path}' if path else ''} at {in_words(self.place())}"
-
-    def place(self) -> Place:
-        """The user's line that applied the primitive."""
-        return place_of(self.code, self.instruction)
+        return f"{f' in {path}' if path else ''} at {in_words((self.code, self.instruction, ''))}"
 
     def __repr__(self) -> str:
         state = "freed" if self.freed_at else f"{getattr(self.out, 'shape', ())}"

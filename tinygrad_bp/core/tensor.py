@@ -190,7 +190,8 @@ class Tensor(Values, ArrayMethods):
             cotangent = cotangent._data.astype(self.dtype, copy=False)
         leaves, visited, hooked = backward_pass(self, cotangent)
         self._accumulate(leaves)
-        keep_gradients(hooked)
+        if hooked:
+            keep_gradients(hooked)
         if not retain_graph:
             release(visited, user_place())
 
