@@ -8,30 +8,16 @@ from __future__ import annotations
 
 import builtins
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from told import here, told
 
 import tinygrad_bp as tg
 from tinygrad_bp import errors, nn, optim
 from tinygrad_bp.core import FUNCTIONS, PRIMITIVES
 from tinygrad_bp.testing import check_gradients
-
-
-def told(caught: pytest.ExceptionInfo[BaseException], *facts: str, fix: str) -> None:
-    """Whether an error is one of ours, and says all of it, the fix after ``Fix:``."""
-    assert isinstance(caught.value, errors.TgError)
-    before, after = str(caught.value).split("Fix: ")
-    for fact in facts:
-        assert fact in before
-    assert fix in after
-
-
-def here(below: int = 0) -> str:
-    """This line, or one so many lines below it, as messages name it."""
-    return f"{Path(__file__).name}:{sys._getframe(1).f_lineno + below}"
 
 
 @pytest.fixture

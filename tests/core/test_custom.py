@@ -160,3 +160,64 @@ def test_a_cell_of_a_notebook_may_run_again_but_a_taken_name_stays_taken():
     assert again(np.float64(1.0)).item() == 3.0
     with pytest.raises(errors.ArgumentError, match="named 'add' already"):
         tg.primitive(None, name="add")(lambda x: x)
+
+
+def test_a_rule_that_takes_too_few_or_too_many_arguments_is_refused_before_it_is_used():
+    for rule, takes in ((lambda g, out: g, 2), (lambda g, out, x, y: g, 4)):
+        with pytest.raises(errors.ArgumentError, match=f"'miscounted' .* takes {takes} .* given 3"):
+
+            @tg.primitive(rule)
+            def miscounted(x):
+                return x + 0
+
+    assert "miscounted" not in PRIMITIVES
+
+    @tg.primitive(lambda *arguments: arguments[0])
+    def open_ended(x):
+        return x + 0
+
+    assert tg.grad(open_ended)(1.0) == 1.0
+
+
+def test_rules_get_the_defaults_of_the_function():
+    @tg.primitive(lambda g, out, x, offset, *, k: g * k, None)
+    def scaled(x, offset, *, k=3.0):
+        return x * k + offset
+
+    assert tg.grad(scaled)(1.0, 0.0) == 3.0
+    assert tg.grad(scaled)(1.0, 0.0, k=5.0) == 5.0
+
+    @tg.primitive(lambda g, out, x, **keywords: g * keywords["k"])
+    def scaled_too(x, *, k=2.0, unused=None):
+        return x * k
+
+    assert tg.grad(scaled_too)(1.0) == 2.0
+
+    @tg.primitive(lambda g, out, x, k: g * k)  # as a keyword, without a * before it
+    def scaled_again(x, *, k=4.0):
+        return x * k
+
+    assert tg.grad(scaled_again)(1.0) == 4.0
+
+    @tg.primitive(lambda g, out, x: g * 2)
+    def doubled(x, *, verbose=False):
+        return x * 2
+
+    assert tg.grad(doubled)(1.0) == 2.0
+
+
+def test_a_ufunc_has_as_many_inputs_as_numpy_says():
+    own = tg.primitive(lambda g, out, x: g * 2 * x, name="own_square")(np.square)
+    try:
+        assert tg.grad(own)(3.0) == 6.0
+    finally:
+        del PRIMITIVES["own_square"]
+
+
+def test_a_rule_that_returns_no_array_is_named_with_the_line_of_its_operation():
+    @tg.primitive(lambda g, out, x: [g])
+    def listed(x):
+        return x + 0
+
+    with pytest.raises(errors.VJPError, match=r"a list, not an array at test_custom\.py:\d+"):
+        listed(tg.Tensor(1.0, requires_grad=True)).backward()

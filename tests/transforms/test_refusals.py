@@ -145,3 +145,10 @@ def test_a_rule_that_is_right_only_once_has_a_gradient_and_no_second_one():
                 second(2.0)
     finally:
         PRIMITIVES.pop("test_once_cube")
+
+
+def test_without_a_positional_argument_there_is_nothing_to_differentiate_by():
+    with pytest.raises(errors.ArgumentError, match=r"no positional argument(.|\n)*as in vjp\(f, x"):
+        tg.vjp(np.sin)
+    with pytest.raises(errors.ArgumentError, match="keyword arguments are not differentiated"):
+        tg.grad(lambda x: x * x)(x=1.0)

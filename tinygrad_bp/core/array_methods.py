@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from tinygrad_bp.core.messages import named
+from tinygrad_bp.core.messages import full_name, named
 from tinygrad_bp.core.methods import Operators
 from tinygrad_bp.core.registry import answer_for
-from tinygrad_bp.errors import InplaceError, user_line
+from tinygrad_bp.errors import InplaceError, OperationError, user_line
 
 if TYPE_CHECKING:
     from tinygrad_bp.core.tensor import Tensor
@@ -37,7 +37,18 @@ class ArrayMethods(Operators):
 
     def _numpy(self, function: Any, *args: Any, **kwargs: Any) -> Tensor:
         answer: Any = answer_for(function)
-        result: Tensor = answer(self, *args, **kwargs)
+        try:
+            result: Tensor = answer(self, *args, **kwargs)
+        except TypeError as error:
+            rest = str(error).partition(" got an unexpected keyword argument '")[2]
+            keyword = rest.partition("'")[0]
+            if keyword not in kwargs:
+                raise
+            raise OperationError(
+                f"t.{function.__name__}() has no argument {keyword!r} (at {user_line()}).\n"
+                f"Fix: pass what {full_name(function)} takes; NumPy says axis= and keepdims=, "
+                "never dim=."
+            ) from error
         return result
 
     def sum(self, axis: Axis = None, dtype: Any = None, out: None = None, **kwargs: Any) -> Tensor:

@@ -7,15 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_bp.core.messages import explain
+from tinygrad_bp.core.messages import explain, full_name
 from tinygrad_bp.core.registry import FUNCTIONS, load_late
 from tinygrad_bp.core.tensor import Tensor, constant
-from tinygrad_bp.errors import OperationError, user_line
+from tinygrad_bp.errors import ArgumentError, OperationError, user_line
 
 
 def without_derivative(functions: Mapping[Any, str]) -> None:
     """Register NumPy functions whose results are constants, each with the reason why."""
     load_late()
+    if not isinstance(functions, Mapping):
+        raise ArgumentError(
+            f"without_derivative takes functions with the reason of each, not "
+            f"{type(functions).__name__} (at {user_line()}).\n"
+            'Fix: without_derivative({function: "its graph is made of steps"}).'
+        )
     for function, why in functions.items():
         FUNCTIONS[function] = Constant(function, why)
 
@@ -46,7 +52,8 @@ class Constant:
     def _apply(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if kwargs.get("out") is not None:
             raise OperationError(
-                f"{self.function.__name__} with out= is not available on tensors.\n"
+                f"{full_name(self.function)} with out= is not available on tensors (at "
+                f"{user_line()}).\n"
                 "Fix: leave out= away and use what is returned."
             )
         values = [_arrays(x) for x in args]

@@ -154,8 +154,8 @@ def conform(part: Any, data: Any, node: Node, i: int, recording: bool) -> Any:
         if not isinstance(part, (int, float)):
             raise VJPError(
                 f"the rule of {node.primitive.name!r} for input {i} returned a "
-                f"{type(part).__name__}, not an array.\nFix: return an array of shape "
-                f"{data.shape}, or None for a gradient of zero."
+                f"{type(part).__name__}, not an array{node.where()}.\nFix: return an array of "
+                f"shape {data.shape}, or None for a gradient of zero."
             )
         part = np.asarray(part, data.dtype)
     shape, target = part.shape, data.shape

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinygrad_bp.core.graph import NO_PARAMS
 from tinygrad_bp.core.primitive import Primitive, Rule
 from tinygrad_bp.core.registry import PRIMITIVES
 from tinygrad_bp.errors import ArgumentError, DTypeError, InplaceError, user_line
@@ -56,12 +57,14 @@ def primitive(
     -------
     decorator
         Makes a `Primitive` of the function, to be called with tensors, arrays and numbers. Keyword
-        arguments of the function are passed to the rules too; they are not differentiated.
+        arguments of the function are passed to the rules too, also those that are left at the
+        defaults of the function; they are not differentiated.
 
     Raises
     ------
     ArgumentError
-        When decorating: the number of rules is not that of the inputs, or the name is taken.
+        When decorating: the number of rules is not that of the inputs, a rule takes another number
+        of arguments than it is given, or the name is taken.
     InplaceError
         When called: the function or a rule writes into an input.
 
@@ -85,12 +88,19 @@ def primitive(
                 "Fix: @primitive(rule_of_x, rule_of_y), with one rule per input."
             )
         title = name or function.__name__
-        _check_rules(title, function, vjps)
+        taken = _taken_by(function)
+        _check_rules(title, taken, len(vjps))
         home = f"{function.__module__}.{function.__qualname__}"
         if title in PRIMITIVES and _HOMES.get(title) == home:
             del PRIMITIVES[title]
         guarded = [
-            None if rule is None else _guarded(rule, f"the rule of {title!r} for input {i}")
+            None
+            if rule is None
+            else _guarded(
+                rule,
+                f"the rule of {title!r} for input {i}",
+                _defaults(title, i, rule, taken, len(vjps)),
+            )
             for i, rule in enumerate(vjps)
         ]
         made = Primitive(
@@ -110,28 +120,89 @@ def primitive(
     return decorate
 
 
-def _check_rules(title: str, function: Callable[..., Any], vjps: Sequence[Any]) -> None:
-    """Refuse a number of rules that is not the number of inputs."""
+class _Taken(NamedTuple):
+    """What a function takes."""
+
+    inputs: int
+    more: bool  # whether it takes any number of inputs
+    keywords: dict[str, Any]
+    others: bool  # whether it takes any keyword
+
+
+def _taken_by(function: Callable[..., Any]) -> _Taken:
+    """The inputs of a function, and the defaults of its keywords; NotImplemented for none."""
     import inspect  # here, because importing it takes a quarter of the package's import time
 
-    kinds = [p.kind for p in inspect.signature(function).parameters.values()]
-    inputs = sum(
-        k in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        for k in kinds
-    )
-    if inspect.Parameter.VAR_POSITIONAL in kinds or inputs == len(vjps):
-        return
-    raise ArgumentError(
-        f"@primitive: {title!r} has {inputs} inputs and {len(vjps)} rules (at {user_line()}).\n"
-        "Fix: one rule per input, None for an input that has no derivative; what is no input is a "
-        "keyword, after * in the signature."
+    if isinstance(function, np.ufunc):
+        return _Taken(function.nin, False, {}, True)
+    parameters = inspect.signature(function).parameters.values()
+    kinds = [p.kind for p in parameters]
+    return _Taken(
+        sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters),
+        inspect.Parameter.VAR_POSITIONAL in kinds,
+        {
+            p.name: NotImplemented if p.default is p.empty else p.default
+            for p in parameters
+            if p.kind is p.KEYWORD_ONLY
+        },
+        inspect.Parameter.VAR_KEYWORD in kinds,
     )
 
 
-def _guarded(function: Callable[..., Any], who: str) -> Callable[..., Any]:
-    """The function with its arrays locked while it runs."""
+def _check_rules(title: str, taken: _Taken, count: int) -> None:
+    """Refuse a number of rules that is not the number of inputs."""
+    if not taken.more and taken.inputs != count:
+        raise ArgumentError(
+            f"@primitive: {title!r} has {taken.inputs} inputs and {count} rules (at "
+            f"{user_line()}).\n"
+            "Fix: one rule per input, None for an input that has no derivative; what is no input "
+            "is a keyword, after * in the signature."
+        )
+
+
+def _defaults(title: str, i: int, rule: Rule, taken: _Taken, count: int) -> dict[str, Any]:
+    """Those defaults of the function that a rule takes too; refuse a rule that cannot be called.
+
+    A rule may name a keyword of the function after the inputs, with no ``*`` before it.
+    """
+    import inspect
+
+    try:
+        parameters = inspect.signature(rule).parameters.values()
+    except (TypeError, ValueError):  # a builtin does not always have a signature
+        return {}
+    given = 2 + count
+    places = [
+        p
+        for p in parameters
+        if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) and p.name not in taken.keywords
+    ]
+    too_few = len(places) < given and all(p.kind is not p.VAR_POSITIONAL for p in parameters)
+    too_many = sum(p.default is p.empty for p in places) > given and not taken.others
+    if too_few or too_many:
+        raise ArgumentError(
+            f"@primitive: the rule of {title!r} for input {i} takes {len(places)} arguments, but "
+            f"is given {given} (at {user_line()}).\n"
+            "Fix: a rule takes the cotangent g, the output, and every input, as in "
+            "lambda g, out, x, y: g * y."
+        )
+    anything = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    names = {p.name for p in parameters}
+    return {
+        name: default
+        for name, default in taken.keywords.items()
+        if default is not NotImplemented and (anything or name in names)
+    }
+
+
+def _guarded(
+    function: Callable[..., Any], who: str, defaults: Mapping[str, Any] = NO_PARAMS
+) -> Callable[..., Any]:
+    """The function with its arrays locked while it runs, and with these keywords by default."""
 
     def call(*arguments: Any, **keywords: Any) -> Any:
+        if defaults:
+            keywords = {**defaults, **keywords}
         try:
             return function(*[_locked(a) for a in arguments], **keywords)
         except ValueError as error:

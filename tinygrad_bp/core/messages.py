@@ -48,6 +48,15 @@ def numbers(data: Any) -> Any:
     return array
 
 
+def no_array(error: ValueError) -> TgError:
+    """The error for data of which NumPy can make no array."""
+    kind = ShapeError if "inhomogeneous" in str(error) else ArgumentError
+    return kind(
+        f"no tensor can be made of this (at {user_line()}): {error}\n"
+        "Fix: pass numbers in a shape that is not ragged; to join tensors, use np.stack."
+    )
+
+
 def no_path(tensor: Any) -> NoGradPathError:
     """The error for a gradient asked of a value that depends on nothing that requires one."""
     return NoGradPathError(
@@ -96,8 +105,14 @@ def explain(error: Exception, name: str, values: Sequence[Any]) -> Exception:
         kind, fix = AxisError, "name an axis that the array has."
     elif isinstance(error, IndexError):
         kind, fix = IndexingError, "stay within the shape."
+    elif "as an integer" in str(error):
+        kind, fix = DTypeError, "pass an integer where NumPy takes one, as for axis=."
     elif isinstance(error, TypeError):
         kind, fix = DTypeError, "pass numbers, or arrays of numbers, of a dtype that fits."
+    elif "cannot reshape" in str(error):
+        fix = "ask for as many elements as there are; -1 stands for the length that is left."
+    elif "einstein" in str(error):
+        fix = "write the subscripts as in np.einsum('ij,jk->ik', a, b)."
     elif "zero-size" in str(error):
         kind, fix = ArgumentError, "pass at least one element."
     elif "integer powers" in str(error):

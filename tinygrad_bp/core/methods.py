@@ -134,7 +134,8 @@ class Operators:
         """The only element, as a Python number."""
         if self._data.size != 1:
             raise ShapeError(
-                f"a tensor{named(self)} of shape {self.shape} has no single element.\n"
+                f"a tensor{named(self)} of shape {self.shape} has no single element (at "
+                f"{user_line()}).\n"
                 "Fix: reduce it first, as with .sum() or .mean(), or index it."
             )
         return self._data.item()
@@ -239,7 +240,7 @@ class Operators:
             raise InplaceError(
                 f"np.{ufunc.__name__} with out=, or an operator like +=, cannot write the result "
                 f"of a tensor into an array (at {user_line()}). Nothing was changed.\n"
-                "Fix: x = x + t in place of x += t."
+                "Fix: x = x + t in place of x += t; without out=, use what is returned."
             )
         function = function or answer_for(ufunc)
         if function is None:

@@ -249,6 +249,12 @@ class Primitive:
 def implements(*functions: Any) -> Callable[[F], F]:
     """Register a function of tensors as what answers for NumPy functions of the same signature."""
     load_late()  # what the user registers comes after, and so in place of, what ships
+    for asked in functions:
+        if not callable(asked):
+            raise ArgumentError(
+                f"implements takes functions of NumPy, not {asked!r} (at {user_line()}).\n"
+                "Fix: the function itself, as in implements(np.sin)."
+            )
 
     def register(function: F) -> F:
         # A bound method is called without a detour through C, which a callable instance takes.

@@ -13,18 +13,12 @@ from tinygrad_bp.core.backward import backward_pass
 from tinygrad_bp.core.cotangents import apply_hooks, starting_cotangent
 from tinygrad_bp.core.graph import Node, Version, release
 from tinygrad_bp.core.hooks import Hook, HookHandle, KeepGradient, keep_gradients, retains
-from tinygrad_bp.core.messages import named, no_path, numbers, require_float
+from tinygrad_bp.core.messages import named, no_array, no_path, numbers, require_float
 from tinygrad_bp.core.methods import _COMMON
 from tinygrad_bp.core.mode import enable_grad, is_grad_enabled
 from tinygrad_bp.core.registry import PRIMITIVES
 from tinygrad_bp.core.values import Values
-from tinygrad_bp.errors import (
-    GradientNotKeptError,
-    GraphError,
-    ShapeError,
-    user_line,
-    user_place,
-)
+from tinygrad_bp.errors import GraphError, user_line, user_place
 
 Array = npt.NDArray[Any]
 
@@ -63,6 +57,8 @@ class Tensor(Values, ArrayMethods):
     ------
     DTypeError
         A gradient was asked of numbers that are not real floating-point numbers.
+    ShapeError
+        The data is ragged: some of its rows are longer than others.
 
     Examples
     --------
@@ -87,7 +83,10 @@ class Tensor(Values, ArrayMethods):
     ) -> None:
         if isinstance(data, Tensor):
             data = data.numpy()
-        array = numbers(np.array(data, dtype=dtype))
+        try:
+            array = numbers(np.array(data, dtype=dtype))
+        except ValueError as error:
+            raise no_array(error) from error
         require_float(requires_grad, array.dtype, name)
         self._data = array
         self.requires_grad = requires_grad
@@ -102,32 +101,6 @@ class Tensor(Values, ArrayMethods):
     def is_leaf(self) -> bool:
         """Whether no recorded operation made this tensor."""
         return self.node is None
-
-    @property
-    def grad(self) -> Tensor | None:
-        """The gradient: None before a backward pass has reached this tensor.
-
-        Raises
-        ------
-        GradientNotKeptError
-            The tensor is an intermediate value, and `retain_grad` was not called on it.
-        """
-        if self._grad is None and self.node is not None and not retains(self.node):
-            raise GradientNotKeptError(
-                f"the gradient of an intermediate tensor{named(self)} {self.shape} (made by "
-                f"{self.node.primitive.name!r}{self.node.where()}) is not kept.\n"
-                "Fix: call retain_grad() on it before backward(), or read the gradient of a leaf."
-            )
-        return self._grad
-
-    @grad.setter
-    def grad(self, value: Tensor | None) -> None:
-        if value is not None and (value.shape != self.shape or value.dtype != self.dtype):
-            raise ShapeError(
-                f"a gradient of shape {value.shape} and dtype {value.dtype} does not belong to a "
-                f"tensor{named(self)} of shape {self.shape} and dtype {self.dtype}."
-            )
-        self._grad = value
 
     def backward(
         self,

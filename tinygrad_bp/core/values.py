@@ -1,4 +1,4 @@
-"""`Values`: what a tensor holds, and the two doors through which it is changed."""
+"""`Values`: what a tensor holds, the two doors through which it is changed, and its gradient."""
 
 from __future__ import annotations
 
@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinygrad_bp.core.graph import Variable, Version
+from tinygrad_bp.core.hooks import retains
 from tinygrad_bp.core.messages import named, numbers, require_float
-from tinygrad_bp.errors import DTypeError, InplaceError, ShapeError, user_line, user_place
+from tinygrad_bp.errors import (
+    DTypeError,
+    GradientNotKeptError,
+    InplaceError,
+    ShapeError,
+    user_line,
+    user_place,
+)
 
 if TYPE_CHECKING:
     from typing import Self
@@ -77,6 +85,43 @@ class Values(Variable):
         self.version.advance(user_place())
         self._data = array
 
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient: None before a backward pass has reached this tensor.
+
+        Raises
+        ------
+        GradientNotKeptError
+            The tensor is an intermediate value, and `retain_grad` was not called on it.
+        DTypeError
+            When it is set: to something that is neither a tensor nor None.
+        ShapeError
+            When it is set: the gradient has another shape or dtype than the values.
+        """
+        if self._grad is None and self.node is not None and not retains(self.node):
+            raise GradientNotKeptError(
+                f"the gradient of an intermediate tensor{named(self)} {self.shape} (made by "
+                f"{self.node.primitive.name!r}{self.node.where()}) is not kept.\n"
+                "Fix: call retain_grad() on it before backward(), or read the gradient of a leaf."
+            )
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None and not isinstance(value, Variable):
+            raise DTypeError(
+                f"the gradient of a tensor{named(self)} {self.shape} is a tensor or None, not of "
+                f"type {type(value).__name__} (at {user_line()}).\n"
+                "Fix: t.grad = None to begin anew, or t.grad = Tensor(values)."
+            )
+        if value is not None and (value.shape != self.shape or value.dtype != self.dtype):
+            raise ShapeError(
+                f"a gradient of shape {value.shape} and dtype {value.dtype} does not belong to a "
+                f"tensor{named(self)} of shape {self.shape} and dtype {self.dtype} (at "
+                f"{user_line()}).\nFix: give it that shape and dtype, as with astype()."
+            )
+        self._grad = value
+
     def assign(self, values: Any) -> Self:
         """Write new values into this leaf, in place: the one door for changing a tensor.
 
@@ -108,13 +153,17 @@ class Values(Variable):
             )
         array = np.asarray(values._data if isinstance(values, Variable) else values)
         if array.dtype.kind == "c" and self.dtype.kind != "c":
-            raise DTypeError(f"complex values cannot be assigned to {self.dtype}{named(self)}.")
+            raise DTypeError(
+                f"complex values cannot be assigned to a tensor{named(self)} of dtype {self.dtype} "
+                f"(at {user_line()}). Nothing was changed.\nFix: pass their real part."
+            )
         try:
             array = np.broadcast_to(array, self.shape)
         except ValueError as error:
             raise ShapeError(
                 f"values of shape {array.shape} cannot be assigned to a tensor{named(self)} of "
-                f"shape {self.shape} (at {user_line()}). Nothing was changed."
+                f"shape {self.shape} (at {user_line()}). Nothing was changed.\n"
+                "Fix: pass values that broadcast to that shape; t.data = values takes any shape."
             ) from error
         if isinstance(self._data, np.ndarray) and self._data.flags.writeable:
             np.copyto(self._data, array, casting="unsafe")

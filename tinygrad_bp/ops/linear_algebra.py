@@ -143,7 +143,10 @@ def dot(a: Any, b: Any, out: None = None) -> Any:
     11.0
     """
     if out is not None:
-        raise OperationError("np.dot with out= is not available on tensors.\nFix: leave out= away.")
+        raise OperationError(
+            f"np.dot with out= is not available on tensors (at {user_line()}).\n"
+            "Fix: leave out= away and use what is returned."
+        )
     a, b = _operand(a), _operand(b)
     if a.ndim == 0 or b.ndim == 0:
         return a * b
@@ -209,7 +212,8 @@ def outer(a: Any, b: Any, out: None = None) -> Any:
     """Every element of `a` times every element of `b`; see `numpy.outer`."""
     if out is not None:
         raise OperationError(
-            "np.outer with out= is not available on tensors.\nFix: leave out= away."
+            f"np.outer with out= is not available on tensors (at {user_line()}).\n"
+            "Fix: leave out= away and use what is returned."
         )
     return np.reshape(a, (-1, 1)) * np.reshape(b, (1, -1))
 

@@ -111,6 +111,13 @@ class Run:
             self.variables.close()
 
     def _positions(self, argnums: Argnums, count: int) -> list[int]:
+        if not count:
+            example = ", as in vjp(f, x)" if self.who == "vjp" else ""
+            raise ArgumentError(
+                f"{self.who} of {self.name!r} got no positional argument to differentiate by (at "
+                f"{user_line()}).\nFix: pass what to differentiate by without its name{example}; "
+                "keyword arguments are not differentiated by."
+            )
         asked: list[Any] = list(argnums) if isinstance(argnums, Sequence) else [argnums]
         wrong = [
             i for i in asked if not isinstance(i, (int, np.integer)) or not -count <= i < count
