@@ -166,3 +166,13 @@ def test_sigmoid_of_many_numbers_neither_overflows_nor_hides_nan(kind):
     np.testing.assert_allclose(many, np.tile(special.expit(few), 200), rtol=1e-6, atol=1e-37)
     fine = activations.sigmoid(tg.Tensor(np.tile(few[2:-3], 200))).data  # none is too large
     np.testing.assert_allclose(fine, np.tile(special.expit(few[2:-3]), 200), rtol=1e-6, atol=1e-37)
+
+
+@pytest.mark.parametrize("kind", [">f4", ">f8", "<f8"])
+def test_sigmoid_of_numbers_in_the_byte_order_of_a_file(kind):
+    x = tg.Tensor(np.array([0.0, 2.0], kind), requires_grad=True)
+    z = activations.sigmoid(x)
+    z.sum().backward()
+    np.testing.assert_allclose(z.data, special.expit([0.0, 2.0]), rtol=1e-6)
+    np.testing.assert_allclose(x.grad.data, z.data * (1 - z.data), rtol=1e-6)
+    assert activations.sigmoid(x[1]).item() == pytest.approx(special.expit(2.0), rel=1e-6)

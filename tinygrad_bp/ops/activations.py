@@ -40,7 +40,9 @@ def _sigmoid(x: Any) -> Any:
     return np.divide(one, e, out=e)
 
 
-_sigmoid_of_any = on_float_arrays(_sigmoid)
+@on_float_arrays
+def _sigmoid_of_any(x: Any) -> Any:
+    return _sigmoid(x.astype(x.dtype.newbyteorder("="), copy=False))
 
 
 def _sigmoid_vjp(g: Any, out: Any, x: Any) -> Any:
