@@ -139,6 +139,13 @@ def test_erfcx_and_dawsn_keep_their_digits_far_out():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_gradient_of_log_ndtr_at_what_is_not_a_number_is_not_one(dtype):
+    x = tg.Tensor([np.nan, 0.0], requires_grad=True, dtype=dtype)
+    special.log_ndtr(x).sum().backward()
+    assert np.isnan(x.grad.data).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_log_ndtr_is_right_to_second_order_from_end_to_end(dtype):
     x = tg.Tensor([-1e4, -40.0, 0.0, 12.0, 40.0, 1e4], requires_grad=True, dtype=dtype)
     special.log_ndtr(x).sum().backward(create_graph=True)

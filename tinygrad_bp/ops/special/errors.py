@@ -112,13 +112,13 @@ def _mills(x: Any) -> Any:
 
     Where the density is below 1e-297, it is taken at 37, since its reciprocal would overflow.
     """
-    x = np.where(x < 37, x, 37)
+    x = np.where(x > 37, 37, x)
     return math.sqrt(math.pi / 2) * special.erfcx(x * -math.sqrt(0.5))
 
 
 def _log_ndtr_vjp(g: Any, out: Any, x: Any) -> Any:
     limit = 37 if x.dtype == np.float64 else 13  # below the overflow of float32
-    return g / _mills(np.where(x < limit, x, limit))
+    return g / _mills(np.where(x > limit, limit, x))
 
 
 log_ndtr = differentiable(
