@@ -154,3 +154,10 @@ def test_out_and_axes_that_are_not_there_are_refused(function):
         function(leaf([1.0]), out=np.zeros(1))
     with pytest.raises(tg.errors.AxisError, match=r"there is no axis 1"):
         function(leaf([1.0]), axis=1)
+
+
+@pytest.mark.parametrize("at", [1e5, -1e5, 1e20])
+def test_shares_of_running_log_sums_add_up_where_they_are_rounded(at):
+    x = tg.Tensor([at, at], requires_grad=True, dtype=np.float32)
+    scans.logcumsumexp(x).backward(np.array([1.0, 2.0]))
+    assert x.grad.data.tolist() == [2.0, 1.0]

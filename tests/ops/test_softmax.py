@@ -53,3 +53,20 @@ def test_logsumexp_of_infinities():
     assert y.item() == np.inf
     y.backward()
     assert x.grad.data.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("at", [1e5, -1e5, 1e20])
+def test_shares_of_a_log_sum_add_up_where_it_is_rounded(at):
+    x = tg.Tensor([at, at, at, -np.inf], requires_grad=True, dtype=np.float32)
+    softmax.logsumexp(x, axis=0, keepdims=False).backward()
+    np.testing.assert_allclose(x.grad.data, [1 / 3, 1 / 3, 1 / 3, 0], rtol=1e-6)
+
+
+def test_a_log_sum_that_is_not_a_number_has_no_gradient_that_is_one():
+    x = tg.Tensor([1000.0, np.nan], requires_grad=True)
+    softmax.logsumexp(x, axis=0, keepdims=False).backward()
+    assert np.isnan(x.grad.data).all()
+
+
+def test_a_log_sum_with_an_infinite_element_is_infinite_without_a_warning():
+    assert softmax.logsumexp(np.array([1000.0, np.inf]), axis=0, keepdims=False).item() == np.inf

@@ -83,14 +83,16 @@ log1p = implements(np.log1p)(
 )
 
 
-def _share(exponential: Any, g: Any, out: Any, x: Any) -> Any:
+def share_of_sum(add: Any, exponential: Any, g: Any, x: Any, y: Any) -> Any:
     """How much x has in ``log(exp(x) + exp(y))``: at most 1, so that nothing overflows.
 
-    Where the sum is infinite, an infinite x has all of it; where it is 0, nothing has a share.
+    The difference of x and y is exact where they are close, and that of x and the sum is not: far
+    from 0 the sum is rounded by more than the logarithm of 2. Where both are infinite, an infinite
+    x has all of it; where both are -inf, nothing has a share.
     """
-    endless = np.isinf(out)
-    part = exponential(np.where(endless, 0, x) - np.where(endless, 0, out))
-    return g * np.where(endless, x == np.inf, part)
+    alike = np.isinf(x) & (x == y)
+    part = exponential(-add(0, np.where(alike, 0, y) - np.where(alike, 0, x)))
+    return g * np.where(alike, x == np.inf, part)
 
 
 _ENDLESS = "at x = y = -inf both derivatives are 0"
@@ -100,8 +102,8 @@ logaddexp = implements(np.logaddexp)(
         "logaddexp",
         np.logaddexp,
         [
-            lambda g, out, x, y: _share(np.exp, g, out, x),
-            lambda g, out, x, y: _share(np.exp, g, out, y),
+            lambda g, out, x, y: share_of_sum(np.logaddexp, np.exp, g, x, y),
+            lambda g, out, x, y: share_of_sum(np.logaddexp, np.exp, g, y, x),
         ],
         formula=r"\ln(e^x + e^y)",
         vjp_formulas=[r"\bar{z} \, e^{x-z}", r"\bar{z} \, e^{y-z}"],
@@ -115,8 +117,8 @@ logaddexp2 = implements(np.logaddexp2)(
         "logaddexp2",
         np.logaddexp2,
         [
-            lambda g, out, x, y: _share(np.exp2, g, out, x),
-            lambda g, out, x, y: _share(np.exp2, g, out, y),
+            lambda g, out, x, y: share_of_sum(np.logaddexp2, np.exp2, g, x, y),
+            lambda g, out, x, y: share_of_sum(np.logaddexp2, np.exp2, g, y, x),
         ],
         formula=r"\log_2(2^x + 2^y)",
         vjp_formulas=[r"\bar{z} \, 2^{x-z}", r"\bar{z} \, 2^{y-z}"],

@@ -10,6 +10,7 @@ import numpy as np
 
 from tinygrad_bp.core import Primitive, as_tensor, implements
 from tinygrad_bp.errors import ArgumentError, user_line
+from tinygrad_bp.ops.exponential import share_of_sum
 from tinygrad_bp.ops.helpers import apply
 from tinygrad_bp.ops.reductions import cast, no_out
 from tinygrad_bp.ops.shaping import normalized_axes
@@ -153,14 +154,9 @@ _cummin = _running(np.minimum, "min", "smallest")
 
 def _logcumsumexp_rule(g: Any, out: Any, x: Any, *, axis: int) -> Any:
     """Each z_k is reached from x_k by way of the z before it; no exponent is above 0."""
-    after = _shifted(out, axis, 1, np.inf)
-    finite = np.isfinite(out)
-    both = finite & np.isfinite(after)
-    step = np.where(both, out, 0) - np.where(both, after, 0)
-    factors = np.where(both, np.exp(step), out == after)
+    factors = share_of_sum(np.logaddexp, np.exp, 1, out, _shifted(x, axis, 1, np.inf))
     reached = apply(_recurrence, factors, g, axis=axis, reverse=True)
-    share = np.exp(np.where(finite, x, 0) - np.where(finite, out, 0))
-    return np.where(finite, share, x == np.inf) * reached
+    return share_of_sum(np.logaddexp, np.exp, reached, x, _shifted(out, axis, -1, -np.inf))
 
 
 _logcumsumexp = Primitive(

@@ -77,8 +77,9 @@ log_softmax = Primitive(
 @on_float_arrays
 def _logsumexp(x: Any, *, axis: Any, keepdims: bool) -> Any:
     top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
-    top = np.where(np.isfinite(top), top, x.dtype.type(0))  # inf - inf has no value
-    with np.errstate(divide="ignore"):  # the logarithm of 0, where all elements are -inf
+    top = np.where(np.isinf(top), x.dtype.type(0), top)  # inf - inf has no value
+    # The logarithm of 0, where all elements are -inf; large elements beside one that is infinite.
+    with np.errstate(divide="ignore", over="ignore"):
         out = np.log(np.exp(x - top).sum(axis=axis, keepdims=True)) + top
     return out if keepdims else out.squeeze(axis)[()]
 
@@ -90,7 +91,9 @@ def _logsumexp_vjp(g: Any, out: Any, x: Any, *, axis: Any, keepdims: bool) -> An
     infinite = np.isposinf(out)
     if np.any(infinite):  # all that counts there is which elements are infinite
         x = np.where(infinite, np.where(np.isposinf(x), 0, -np.inf), x)
-    return g * np.exp(x - np.where(np.isfinite(out), out, 0))
+    share = np.exp(x - np.where(np.isinf(out), 0, out))
+    # Far from 0, out is rounded by more than the shares may be, but by the same for all of them.
+    return g * share / np.where(np.isinf(out), 1, np.sum(share, axis=axis, keepdims=True))
 
 
 logsumexp = Primitive(
