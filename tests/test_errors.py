@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 
+import numpy as np
 import pytest
 
+import tinygrad_bp as tg
 from tinygrad_bp import errors
 
 
@@ -41,3 +44,24 @@ def test_a_missing_extra_names_the_command():
     error = errors.missing_extra("scipy", "train", "minimize_scipy")
     assert isinstance(error, ImportError)
     assert "pip install 'tinygrad-bp[train]'" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("warn", "words"),
+    [
+        (lambda x: np.nanmax(x, axis=1), "All-NaN slice"),
+        (lambda x: np.nanmedian(x, axis=1), "All-NaN slice"),
+        (lambda x: np.cov(x[1:, :1]), "Degrees of freedom"),
+        (lambda x: np.polyfit(0.0 * x[1] + 1.0, x[1], 1), "poorly conditioned"),
+        (lambda x: np.linalg.eigh(np.eye(2) + 0.0 * x[1])[1].sum().backward(), "values are equal"),
+        (lambda x: tg.grad(lambda y: 3.0)(1.0), "does not depend"),
+    ],
+    ids=["nanmax", "nanmedian", "cov", "polyfit", "eigh", "grad"],
+)
+def test_a_warning_stands_at_the_line_of_the_user(warn, words):
+    x = tg.Tensor([[np.nan, np.nan], [1.0, 2.0]], requires_grad=True)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warn(x)
+    (ours,) = [w for w in caught if words in str(w.message)]
+    assert (ours.filename, ours.lineno) == (__file__, warn.__code__.co_firstlineno)

@@ -207,6 +207,14 @@ def in_words(place: Place | None) -> str:
     return f"{by}{' in ' if by else ''}{file}:{line}"
 
 
+def user_depth() -> int:
+    """The `stacklevel` with which a warning names the user's line, seen from the caller of this."""
+    frame, depth = sys._getframe(1), 1
+    while frame.f_back is not None and INSIDE[frame.f_code.co_filename]:
+        frame, depth = frame.f_back, depth + 1
+    return depth
+
+
 def user_line() -> str:
     """The user's line in words, as ``file.py:41``."""
     return in_words(user_place())

@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 
 import tinygrad_bp as tg
-from tinygrad_bp.transforms.joint import Joint, Packed
+from tinygrad_bp.transforms.joint import Call, Packed
 
 
-class Product(Joint):
+class Product(Call):
     """Cotangents of x · y, and how often they were computed."""
 
     count = 0

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_bp.core import Primitive, implements
-from tinygrad_bp.errors import OperationError, user_line
+from tinygrad_bp.errors import OperationError, user_depth, user_line
 from tinygrad_bp.ops.helpers import apply
 from tinygrad_bp.ops.matrices import (
     FINITE,
@@ -230,7 +230,7 @@ def warn_of_ties(name: str, w: Any, *turns: Any) -> None:
                 "values are equal: it is right for functions of the space that these vectors "
                 "span, as a projection on it, and incomplete for others, as V @ diag(f(w)) @ V.T.",
                 RuntimeWarning,
-                stacklevel=2,
+                stacklevel=user_depth(),
             )
             return
 

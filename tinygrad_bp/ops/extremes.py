@@ -13,6 +13,11 @@ from tinygrad_bp.errors import ArgumentError, user_line
 from tinygrad_bp.ops.reductions import MISSING, Axis, kept, masked, no_out, start_of
 
 
+def same(x: Any, y: Any) -> Any:
+    """Where elements are equal, or both NaN."""
+    return (x == y) | ((x != x) & (y != y))
+
+
 def _extreme_ties(
     g: Any, out: Any, x: Any, initial: Any, axis: Axis, keepdims: bool, where: Any
 ) -> tuple[Any, Any]:
@@ -29,7 +34,7 @@ def _extreme_ties(
             chosen = chosen & where
         ties = np.sum(chosen, axis=axis, keepdims=keepdims, dtype=g.dtype)
         if initial is not None:
-            ties = ties + ((initial == out) | ((initial != initial) & (out != out)))
+            ties = ties + same(initial, out)
         ties = np.where(ties == 0, 1, ties)
     return chosen, g / ties
 
@@ -52,7 +57,7 @@ def _initial_rule(
     g: Any, out: Any, x: Any, initial: Any, *, axis: Axis, keepdims: bool, where: Any = None
 ) -> Any:
     _, share = _extreme_ties(g, out, x, initial, axis, keepdims, where)
-    return share * ((initial == out) | ((initial != initial) & (out != out)))
+    return share * same(initial, out)
 
 
 def _extreme_forward(ufunc: Any, worst: float) -> Callable[..., Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_bp.core import PRIMITIVES, as_tensor, implements
+from tinygrad_bp.errors import user_depth
 from tinygrad_bp.ops.deviations import std, var
 from tinygrad_bp.ops.extremes import max_, min_
 from tinygrad_bp.ops.reductions import MISSING, Axis, masked, mean, no_out, prod, sum_
@@ -145,7 +146,7 @@ def _extreme_of(function: Any, plain: Any, primitive: str) -> Any:
         empty = ~left.any(axis=axis, keepdims=keep)
         if not empty.any():
             return z
-        warnings.warn("All-NaN slice encountered", RuntimeWarning, stacklevel=2)
+        warnings.warn("All-NaN slice encountered", RuntimeWarning, stacklevel=user_depth())
         return np.where(empty, z.dtype.type(np.nan), z)
 
     extreme.__name__ = name

@@ -10,7 +10,7 @@ import numpy as np
 
 from tinygrad_bp.core import FUNCTIONS, Primitive, as_tensor, implements
 from tinygrad_bp.core.graph import Variable
-from tinygrad_bp.errors import ArgumentError, OperationError, ShapeError, user_line
+from tinygrad_bp.errors import ArgumentError, OperationError, ShapeError, user_depth, user_line
 from tinygrad_bp.ops.joining import concatenate, stack
 from tinygrad_bp.ops.shaping import atleast_1d
 
@@ -307,7 +307,9 @@ def polyfit(
     rcond = x.shape[0] * np.finfo(x.dtype).eps if rcond is None else rcond
     solution, _, rank, _ = np.linalg.lstsq(powers / scale, y, rcond)
     if rank != count:
-        warnings.warn("Polyfit may be poorly conditioned", np.exceptions.RankWarning, stacklevel=3)
+        warnings.warn(
+            "Polyfit may be poorly conditioned", np.exceptions.RankWarning, stacklevel=user_depth()
+        )
     return np.transpose(np.transpose(solution) / scale)
 
 

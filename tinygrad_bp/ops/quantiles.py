@@ -11,7 +11,7 @@ import numpy as np
 from tinygrad_bp.core import Primitive, as_tensor, implements
 from tinygrad_bp.core.constant import Constant
 from tinygrad_bp.core.graph import Variable
-from tinygrad_bp.errors import ArgumentError, OperationError, nearest, user_line
+from tinygrad_bp.errors import ArgumentError, OperationError, nearest, user_depth, user_line
 from tinygrad_bp.ops.reductions import MISSING, Axis, no_out
 from tinygrad_bp.ops.shaping import normalized_axes
 
@@ -89,7 +89,7 @@ def _counted(lines: Any, skip_nan: bool) -> tuple[Any, Any]:
         return lines.shape[-1], bad
     counts = np.sum(~nan, axis=-1, keepdims=True)
     if not counts.all():
-        warnings.warn("All-NaN slice encountered", RuntimeWarning, stacklevel=4)
+        warnings.warn("All-NaN slice encountered", RuntimeWarning, stacklevel=user_depth())
     return counts, counts == 0
 
 

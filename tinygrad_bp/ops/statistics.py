@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_bp.core import as_tensor, implements
-from tinygrad_bp.errors import ArgumentError, ShapeError, user_line
+from tinygrad_bp.errors import ArgumentError, ShapeError, user_depth, user_line
 from tinygrad_bp.ops.reductions import MISSING, Axis, cast
 from tinygrad_bp.ops.shaping import normalized_axes
 
@@ -176,7 +176,7 @@ def _freedom(x: Any, w: Any, aweights: Any, total: Any, ddof: int) -> Any:
     else:
         free = total - ddof * np.sum(w * aweights) / total
     if free <= 0:
-        warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=3)
+        warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=user_depth())
         return np.float64(0)
     return free
 

@@ -16,7 +16,7 @@ from tinygrad_bp.core.tensor import recorded, wrap
 from tinygrad_bp.errors import GraphError, in_words, user_line
 from tinygrad_bp.transforms.checks import name_of
 from tinygrad_bp.transforms.exchange import ACTIVE, exchanged
-from tinygrad_bp.transforms.joint import Joint, Packed, pulled, rule
+from tinygrad_bp.transforms.joint import Call, Packed, pulled, rule
 from tinygrad_bp.transforms.linear import Variables, replace_source
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -60,7 +60,7 @@ def checkpoint(fun: F) -> F:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         if not is_grad_enabled():
             return fun(*args, **kwargs)
-        call = _Call(fun, args, kwargs)
+        call = _Recomputed(fun, args, kwargs)
         first = call.packed
         tensors = call.tensors()
         if not tensors:
@@ -71,7 +71,7 @@ def checkpoint(fun: F) -> F:
     return cast(F, wrapper)
 
 
-class _Call(Joint):
+class _Recomputed(Call):
     """One evaluation of a function, and how to repeat it.
 
     Attributes
@@ -224,7 +224,7 @@ def _generators(fun: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list
     return found
 
 
-def _forward(*values: Any, call: _Call) -> Any:
+def _forward(*values: Any, call: _Recomputed) -> Any:
     """What the function returned; evaluated again where somebody asks once more."""
     value, call.value = call.value, None
     if value is None:

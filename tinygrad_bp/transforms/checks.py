@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from tinygrad_bp.core import Tensor
-from tinygrad_bp.errors import INSIDE, DTypeError, ShapeError, user_line
+from tinygrad_bp.errors import DTypeError, ShapeError, user_line
 from tinygrad_bp.transforms.linear import zeros
 from tinygrad_bp.transforms.trees import kind_of
 
@@ -39,14 +38,6 @@ def fitting(value: Any, variable: Tensor, what: str) -> Any:
 def name_of(fun: Any) -> str:
     """What a function is called in messages."""
     return str(getattr(fun, "__name__", None) or type(fun).__name__)
-
-
-def depth() -> int:
-    """The stack level, as `warnings` counts, of the user's line."""
-    frame, depth = sys._getframe(1), 1
-    while frame.f_back is not None and INSIDE[frame.f_code.co_filename]:
-        frame, depth = frame.f_back, depth + 1
-    return depth
 
 
 def values_of(parts: Sequence[Any]) -> list[Any]:

@@ -13,7 +13,7 @@ from tinygrad_bp.core.tensor import wrap
 from tinygrad_bp.errors import ArgumentError, GraphError, VJPError, user_line
 from tinygrad_bp.transforms.checks import name_of
 from tinygrad_bp.transforms.exchange import Pair, exchanged, turn
-from tinygrad_bp.transforms.joint import Joint, Packed, rule
+from tinygrad_bp.transforms.joint import Call, Packed, rule
 from tinygrad_bp.transforms.linear import Variables
 from tinygrad_bp.transforms.run import as_exchanged
 from tinygrad_bp.transforms.trees import Leaf, Tree, kind_of
@@ -92,7 +92,7 @@ class custom_vjp:  # noqa: N801 - named as the field names it
         if not is_grad_enabled() or self in _EVALUATING.get():
             return self.fun(*args)
         with turn():
-            call = _Call(self, args)
+            call = _ByHand(self, args)
             if not call.inputs:
                 return self.fun(*args)
             tensors = [leaf.value for leaf in call.inputs]
@@ -100,7 +100,7 @@ class custom_vjp:  # noqa: N801 - named as the field names it
         return call.packed.build(self._primitive(*tensors, call=call))
 
 
-class _Call(Joint):
+class _ByHand(Call):
     """One application of a function with a derivative of its own."""
 
     packed: Packed

@@ -110,7 +110,7 @@ def elementwise_grad(fun: Callable[..., Any], argnums: Argnums = 0) -> Callable[
     Parameters
     ----------
     fun : callable
-        Returns one tensor of any shape.
+        Returns one array of any shape.
     argnums : int or tuple of int, default 0
         Which arguments to differentiate by.
 
@@ -173,7 +173,7 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[
     Parameters
     ----------
     fun : callable
-        Returns a tensor, or a container of tensors.
+        Returns an array, or a container of arrays.
     *primals : numbers, arrays, tensors, modules or containers
         The arguments; all are differentiated by. Arrays are copied.
     has_aux : bool, default False
@@ -181,8 +181,8 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[
 
     Returns
     -------
-    out : Tensor or container
-        The value.
+    out : array, Tensor or container
+        The value: arrays where arrays went in, as for `grad`.
     pullback : callable
         ``pullback(cotangent)`` is :math:`J^\top` times a cotangent of the structure of `out`: a
         tuple with one cotangent for each argument. It may be called any number of times.
@@ -228,7 +228,7 @@ def jvp(fun: Callable[..., Any], primals: Any, tangents: Any) -> tuple[Any, Any]
     Parameters
     ----------
     fun : callable
-        Returns a tensor, or a container of tensors.
+        Returns an array, or a container of arrays.
     primals : tuple
         The arguments; a single one that is no tuple may be given as it is.
     tangents : tuple
@@ -236,8 +236,8 @@ def jvp(fun: Callable[..., Any], primals: Any, tangents: Any) -> tuple[Any, Any]
 
     Returns
     -------
-    out, tangent : Tensor or container
-        The value, and its tangent of the same structure.
+    out, tangent : array, Tensor or container
+        The value, and its tangent of the same structure: arrays where arrays went in.
 
     Examples
     --------

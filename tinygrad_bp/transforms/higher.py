@@ -25,7 +25,7 @@ def jacobian(
     Parameters
     ----------
     fun : callable
-        Returns a tensor, or a container of tensors.
+        Returns an array, or a container of arrays.
     argnums : int or tuple of int, default 0
         Which arguments to differentiate by. Of a tuple, there is a tuple of Jacobians.
     mode : {"reverse", "forward"}, optional
@@ -35,7 +35,7 @@ def jacobian(
     Returns
     -------
     callable
-        Of the same arguments; of an array it returns a tensor of shape ``out.shape + in.shape``.
+        Of the same arguments; for an array it returns the shape ``out.shape + in.shape``.
         Of containers it returns the containers of the output, in which those of the input lie.
 
     Raises
@@ -76,7 +76,7 @@ def hessian(fun: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]
     Returns
     -------
     callable
-        Of the same arguments; of an array it returns a tensor of shape ``in.shape + in.shape``.
+        Of the same arguments; for an array it returns the shape ``in.shape + in.shape``.
         Of containers it returns containers in containers.
 
     Examples

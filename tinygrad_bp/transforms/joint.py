@@ -14,7 +14,7 @@ from tinygrad_bp.transforms.trees import Tree, is_real
 _TAKEN = object()
 
 
-class Joint:
+class Call:
     """One application: computes the cotangents of all inputs at once, and hands them out singly.
 
     The backward pass asks rule by rule. What the first question of a pass computes answers the
@@ -57,7 +57,7 @@ def _same(before: Any, g: Any) -> bool:
     return before is None or np.array_equal(before, g, equal_nan=True)
 
 
-def rule(i: int, g: Any, out: Any, *inputs: Any, call: Joint) -> Any:
+def rule(i: int, g: Any, out: Any, *inputs: Any, call: Call) -> Any:
     """The rule of input i of a joint primitive."""
     return call.part(i, g, out, inputs)
 

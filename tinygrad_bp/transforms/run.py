@@ -10,8 +10,8 @@ import numpy as np
 
 from tinygrad_bp.core import Tensor, as_tensor, enable_grad, is_grad_enabled
 from tinygrad_bp.core.tensor import constant, recorded, wrap
-from tinygrad_bp.errors import ArgumentError, DTypeError, ShapeError, user_line
-from tinygrad_bp.transforms.checks import IndependentWarning, depth, fitting, name_of
+from tinygrad_bp.errors import ArgumentError, DTypeError, ShapeError, user_depth, user_line
+from tinygrad_bp.transforms.checks import IndependentWarning, fitting, name_of
 from tinygrad_bp.transforms.exchange import Pair, exchanged, turn
 from tinygrad_bp.transforms.linear import Exact, Linear, Variables, zeros
 from tinygrad_bp.transforms.trees import Tree, is_real, kind_of
@@ -276,7 +276,7 @@ class Run:
             "Fix: compute with NumPy's functions on the arguments, without float(), .data, "
             ".detach() or no_grad(); or leave out what is not used.",
             IndependentWarning,
-            stacklevel=depth(),
+            stacklevel=user_depth(),
         )
 
     def gradients(self, parts: Sequence[Any], asked: Asked) -> Any:
