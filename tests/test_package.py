@@ -27,3 +27,10 @@ def test_every_public_name_is_there(name):
 def test_a_misspelt_name_suggests_the_right_one():
     with pytest.raises(AttributeError, match="did you mean 'Tensor'"):
         tg.tensor  # noqa: B018
+
+
+def test_a_function_of_numpy_is_looked_for_where_it_is():
+    with pytest.raises(AttributeError, match=r"did you mean np\.sin\? NumPy's own functions"):
+        tg.sin  # noqa: B018
+    with pytest.raises(AttributeError, match="did you mean 'hessian'"):
+        tg.hesian  # noqa: B018

@@ -107,11 +107,14 @@ def __getattr__(name: str) -> Any:
     if name in _TRANSFORMS or name == "conventions":
         room = "transforms" if name in _TRANSFORMS else "tables"
         return getattr(importlib.import_module(f"tinygrad_bp.{room}"), name)
+    import numpy as np
+
     from tinygrad_bp.errors import nearest
 
-    raise AttributeError(
-        f"module 'tinygrad_bp' has no attribute {name!r}; {nearest(name, (*__all__, *_ROOMS))}"
-    )
+    hint = nearest(name, {*__all__, *_ROOMS})
+    if not name.startswith("_") and name in np.__all__:
+        hint = f"did you mean np.{name}? NumPy's own functions work on tensors"
+    raise AttributeError(f"module 'tinygrad_bp' has no attribute {name!r}; {hint}")
 
 
 def __dir__() -> list[str]:

@@ -100,3 +100,28 @@ def test_registering_something_else_than_a_function_is_refused():
     with pytest.raises(ValueError) as caught:
         tg.without_derivative(np.sin)
     told(caught, "not ufunc", here(-1), fix="without_derivative({")
+
+
+def test_an_update_that_made_a_constant_of_the_parameter_names_the_one_that_does_not(w):
+    def step():
+        nonlocal w
+        with tg.no_grad():
+            w -= 0.1
+
+    mine = w
+    step()
+    with pytest.raises(RuntimeError) as caught:
+        w.sum().backward()
+    told(caught, "'w' was cut off by no_grad() around subtract", fix="w.assign(w - step)")
+    mine.assign(mine - 0.1)
+    mine.sum().backward()
+    assert np.array_equal(mine.grad.data, np.ones((3, 2)))
+
+
+def test_a_step_on_data_by_a_tensor_names_its_data(w):
+    w.sum().backward()
+    with pytest.raises(RuntimeError) as caught:
+        w.data -= w.grad
+    told(caught, "np.subtract", here(-1), fix="x += t.data")
+    w.data -= w.grad.data
+    assert not w.data.any()

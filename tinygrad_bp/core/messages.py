@@ -59,12 +59,15 @@ def no_array(error: ValueError) -> TgError:
 
 def no_path(tensor: Any) -> NoGradPathError:
     """The error for a gradient asked of a value that depends on nothing that requires one."""
+    cut = tensor._cut or ""
+    step = " A step is w.assign(w - step); w -= step makes another tensor, here a constant."
     return NoGradPathError(
         f"a tensor{named(tensor)} {tensor.shape} {tensor.dtype} does not depend on any tensor "
         f"that requires a gradient (at {user_line()}).\n"
-        + (f"Closest: {tensor._cut}.\n" if tensor._cut else "")
+        + (f"Closest: {cut}.\n" if cut else "")
         + "Fix: create the inputs with requires_grad=True, and compute with NumPy's functions on "
         "tensors, outside of no_grad() and without detach() or .data."
+        + (step if "no_grad() around subtract" in cut else "")
     )
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from tinygrad_bp.core.graph import Variable
-from tinygrad_bp.core.messages import named, unknown
+from tinygrad_bp.core.messages import full_name, named, unknown
 from tinygrad_bp.core.registry import FUNCTIONS, UFUNC_METHODS, answer_for
 from tinygrad_bp.errors import ConversionError, InplaceError, ShapeError, user_line
 
@@ -238,9 +238,10 @@ class Operators:
                 raise unknown(ufunc, "an array of objects is among its arguments")
         if any(x is not None for x in out):
             raise InplaceError(
-                f"np.{ufunc.__name__} with out=, or an operator like +=, cannot write the result "
+                f"{full_name(ufunc)} with out=, or an operator like +=, cannot write the result "
                 f"of a tensor into an array (at {user_line()}). Nothing was changed.\n"
-                "Fix: x = x + t in place of x += t; without out=, use what is returned."
+                "Fix: x = x + t in place of x += t, or x += t.data where no gradient is wanted; "
+                "without out=, use what is returned."
             )
         function = function or answer_for(ufunc)
         if function is None:

@@ -11,6 +11,7 @@ import numpy as np
 from tinygrad_bp.core import Primitive, as_tensor, implements
 from tinygrad_bp.errors import ArgumentError, user_line
 from tinygrad_bp.ops.exponential import share_of_sum
+from tinygrad_bp.ops.extremes import same
 from tinygrad_bp.ops.helpers import apply
 from tinygrad_bp.ops.reductions import cast, no_out
 from tinygrad_bp.ops.shaping import normalized_axes
@@ -120,15 +121,10 @@ _cumprod = Primitive(
 )
 
 
-def _same(x: Any, y: Any) -> Any:
-    """Where elements are equal, or both NaN."""
-    return (x == y) | ((x != x) & (y != y))
-
-
 def _accumulated_extreme(g: Any, out: Any, x: Any, *, axis: int) -> Any:
     """Each place of the result is shared by those of the elements so far that equal it."""
-    holds = _same(x, out).astype(x.dtype)
-    on = _same(_shifted(out, axis, 1, 0), out).astype(x.dtype)
+    holds = same(x, out).astype(x.dtype)
+    on = same(_shifted(out, axis, 1, 0), out).astype(x.dtype)
     ties = apply(_recurrence, _shifted(on, axis, -1, 0), holds, axis=axis, reverse=False)
     return holds * apply(_recurrence, on, g / ties, axis=axis, reverse=True)
 
