@@ -138,3 +138,9 @@ def test_scatter_keeps_the_dtype():
     out = PRIMITIVES["scatter"](np.ones(2, np.float32), index=[0, 0], shape=(2,))
     assert out.dtype == np.float32
     np.testing.assert_array_equal(out.data, [2, 0])
+
+
+def test_take_along_an_axis_that_is_not_there_says_where():
+    x = tg.Tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(IndexingError, match=r"test_indexing\.py:\d+\)\.\nFix: name"):
+        np.take(x, 0, axis=1)

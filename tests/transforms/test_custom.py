@@ -265,3 +265,30 @@ def test_a_closed_over_tensor_would_lose_its_gradient_which_is_an_error():
     f = make(lambda x: x, lambda x: (x * 1.0, w * 2.0), lambda r, g: (g * r,))
     with pytest.raises(errors.GraphError, match="none of its arguments"):
         f(tg.Tensor(X, requires_grad=True))
+
+
+def test_keywords_reach_the_function_and_defaults_count_as_arguments():
+    @custom_vjp
+    def scaled(x, y=2.0, *, k=1.0):
+        return x * y * k
+
+    scaled.defvjp(
+        lambda x, y, *, k=1.0: (x * y * k, (x, y, k)),
+        lambda kept, g: (g * kept[1] * kept[2], g * kept[0] * kept[2]),
+    )
+    assert scaled(5.0, k=3.0) == 30.0
+    x = tg.Tensor(5.0, requires_grad=True)
+    for keywords, value, slope in (
+        ({}, 10.0, 2.0),
+        ({"k": 3.0}, 30.0, 6.0),
+        ({"y": 4.0}, 20.0, 4.0),
+        ({"k": 3.0, "y": 4.0}, 60.0, 12.0),
+    ):
+        x.grad = None
+        out = scaled(x, **keywords)
+        out.backward()
+        assert (out.item(), x.grad.item()) == (value, slope)
+        with tg.no_grad():
+            assert scaled(x, **keywords).item() == value
+    with pytest.raises(errors.GraphError, match="none of its arguments"):
+        scaled(x, k=tg.Tensor(3.0, requires_grad=True))

@@ -30,7 +30,9 @@ class custom_vjp:  # noqa: N801 - named as the field names it
     cotangent for each argument, of its structure, shape and real dtype, or None for zero. Written
     with NumPy's functions on tensors, they are differentiated again for higher orders.
 
-    Keyword arguments are passed to both by position.
+    Arguments come to ``forward`` by position, those that were given by name or left at their
+    defaults too, and each has a cotangent. What stands after ``*`` in the signature of `fun` comes
+    to ``forward`` by its name, if it was given, and has none.
 
     Parameters
     ----------
@@ -83,18 +85,19 @@ class custom_vjp:  # noqa: N801 - named as the field names it
                 f"{name_of(self.fun)!r} has no derivative yet (at {user_line()}).\n"
                 f"Fix: {name_of(self.fun)}.defvjp(forward, backward), after its definition."
             )
-        if kwargs:
+        if kwargs or getattr(self.fun, "__defaults__", None):
             import inspect  # rarely needed, and not quick to import
 
             bound = inspect.signature(self.fun).bind(*args, **kwargs)
             bound.apply_defaults()
             args = bound.args
+            kwargs = {name: kwargs[name] for name in bound.kwargs if name in kwargs}
         if not is_grad_enabled() or self in _EVALUATING.get():
-            return self.fun(*args)
+            return self.fun(*args, **kwargs)
         with turn():
-            call = _ByHand(self, args)
+            call = _ByHand(self, args, kwargs)
             if not call.inputs:
-                return self.fun(*args)
+                return self.fun(*args, **kwargs)
             tensors = [leaf.value for leaf in call.inputs]
             call.evaluate()
         return call.packed.build(self._primitive(*tensors, call=call))
@@ -107,9 +110,11 @@ class _ByHand(Call):
     residuals: Any
     value: Any
 
-    def __init__(self, function: custom_vjp, args: tuple[Any, ...]) -> None:
+    def __init__(
+        self, function: custom_vjp, args: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> None:
         super().__init__(name_of(function.fun))
-        self.function = function
+        self.function, self.keywords = function, keywords
         self.trees = [Tree(arg, f"argument {i}") for i, arg in enumerate(args)]
         self.inputs = [
             leaf
@@ -183,7 +188,7 @@ class _ByHand(Call):
     def _forward(self, args: Sequence[Any]) -> tuple[Any, Any]:
         """The pair that the forward function returns."""
         forward: Any = self.function.forward
-        result = forward(*args)
+        result = forward(*args, **self.keywords)
         if not isinstance(result, tuple) or len(result) != 2:
             raise VJPError(
                 f"the forward function of {self.name!r} returned {kind_of(result)} (at "
