@@ -73,6 +73,27 @@ def test_gradients_of_different_leaves_share_no_memory():
     assert not np.shares_memory(x.grad.data, cotangent)
 
 
+@pytest.mark.parametrize("given", [np.ones(2), tg.Tensor([1.0, 1.0])])
+def test_recorded_gradients_share_no_memory_either(given):
+    x, y = (tg.Tensor([1.0, 2.0], requires_grad=True) for _ in range(2))
+    z = x + y
+    z.retain_grad()
+    z.backward(given, create_graph=True)
+    x.grad.assign(5.0)
+    assert y.grad.data.tolist() == z.grad.data.tolist() == [1.0, 1.0]
+    assert np.asarray(given).tolist() == [1.0, 1.0]
+
+
+def test_a_recorded_gradient_stays_recorded_when_a_plain_one_is_added():
+    x = tg.Tensor(2.0, requires_grad=True)
+    (x**3).backward(create_graph=True)
+    (x * 5).backward()
+    slope, x.grad = x.grad, None
+    assert slope.item() == 17.0
+    slope.backward()
+    assert x.grad.item() == 12.0
+
+
 def test_a_backward_pass_from_a_leaf_gives_the_cotangent():
     x = tg.Tensor([1.0, 2.0], requires_grad=True)
     cotangent = np.array([3.0, 4.0])

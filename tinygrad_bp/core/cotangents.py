@@ -123,6 +123,14 @@ def apply_hooks(hooks: list[Callable[[Any], Any]], g: Any) -> Any:
     return g
 
 
+def not_shared(g: Any) -> Any:
+    """A recorded cotangent that no other variable holds: of a leaf or constant, a copy.
+
+    Those can be assigned to, and a rule may have returned the same one for several inputs.
+    """
+    return g if g.node is not None else PRIMITIVES["astype"](g, dtype=g.dtype)
+
+
 def sum_to_shape(g: Any, shape: tuple[int, ...]) -> Any:
     """Sum over the axes along which `shape` was broadcast: the transpose of broadcasting.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tinygrad_bp.core.cotangents import not_shared
 from tinygrad_bp.core.graph import Node, Variable
 from tinygrad_bp.errors import ShapeError
 
@@ -68,7 +69,7 @@ class KeepGradient:
         """Hand the gradient over, once the whole backward pass has gone well."""
         tensor, g, self.seen = self.tensor(), self.seen, None
         if tensor is not None and g is not None:
-            g = self.as_tensor(g if isinstance(g, Variable) else np.array(g))
+            g = not_shared(g) if isinstance(g, Variable) else self.as_tensor(np.array(g))
             tensor._grad = g if tensor._grad is None else tensor._grad + g
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from tinygrad_bp.core.array_methods import ArrayMethods
 from tinygrad_bp.core.backward import backward_pass
-from tinygrad_bp.core.cotangents import apply_hooks, starting_cotangent
+from tinygrad_bp.core.cotangents import apply_hooks, not_shared, starting_cotangent
 from tinygrad_bp.core.graph import Node, Version, release
 from tinygrad_bp.core.hooks import Hook, HookHandle, KeepGradient, keep_gradients, retains
 from tinygrad_bp.core.messages import named, no_array, no_path, numbers, require_float
@@ -177,9 +177,12 @@ class Tensor(Values, ArrayMethods):
         for leaf, g, own in leaves:
             before = leaf._grad
             if isinstance(g, Tensor):
-                leaf._grad = g if before is None else before + g
+                leaf._grad = not_shared(g) if before is None else before + g
             elif before is None:
                 leaf._grad = recorded(g if own else np.array(g), None)
+            elif before.requires_grad:  # it was recorded, and stays so
+                with enable_grad():
+                    leaf._grad = before + recorded(g, None)
             else:
                 leaf._grad = recorded(before._data + g, None)
 
