@@ -221,3 +221,23 @@ def test_a_rule_that_returns_no_array_is_named_with_the_line_of_its_operation():
 
     with pytest.raises(errors.VJPError, match=r"a list, not an array at test_custom\.py:\d+"):
         listed(tg.Tensor(1.0, requires_grad=True)).backward()
+
+
+def test_a_call_that_does_not_fit_is_told_from_numbers_that_do_not():
+    @tg.primitive(lambda g, out, x, y, *, k: g * y * k, lambda g, out, x, y, *, k: g * x * k)
+    def product(x, y, *, k=1.0):
+        return x * y * k
+
+    x = tg.Tensor(3.0, requires_grad=True)
+    for arguments, keywords, words in (
+        ((x,), {}, "missing 1 required positional argument: 'y'"),
+        ((x, 2.0), {"order": 1}, "unexpected keyword argument 'order'"),
+        ((x, 2.0, 1.0), {}, "takes 2 positional arguments but 3 were given"),
+    ):
+        with pytest.raises(errors.OperationError, match=f"{words}\nFix: .* by position"):
+            product(*arguments, **keywords)
+    with pytest.raises(errors.OperationError, match="'product' got a tensor as y="):
+        product(2.0, y=x)
+    with pytest.raises(errors.OperationError, match=r"as k=(.|\n)*Fix: .* as t.data"):
+        product(2.0, 3.0, k=x)
+    assert tg.grad(product)(2.0, 3.0, k=x.data) == 9.0

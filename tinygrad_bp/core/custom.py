@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_bp.core.graph import NO_PARAMS
+from tinygrad_bp.core.graph import NO_PARAMS, Variable
 from tinygrad_bp.core.primitive import Primitive, Rule
 from tinygrad_bp.core.registry import PRIMITIVES
-from tinygrad_bp.errors import ArgumentError, DTypeError, InplaceError, user_line
+from tinygrad_bp.errors import ArgumentError, DTypeError, InplaceError, OperationError, user_line
 
 # Where the decorated functions stand, so that running a notebook's cell again may replace one.
 _HOMES: dict[str, str] = {}
@@ -226,9 +226,16 @@ def _locked(a: Any) -> Any:
 
 
 def _checked(forward: Callable[..., Any], title: str) -> Callable[..., Any]:
-    """The forward function with its result in memory of its own."""
+    """The forward function with no tensors for options, and its result in memory of its own."""
 
     def call(*inputs: Any, **keywords: Any) -> Any:
+        for word, value in keywords.items():
+            if isinstance(value, Variable):
+                raise OperationError(
+                    f"{title!r} got a tensor as {word}=, and what has a keyword is not "
+                    f"differentiated (at {user_line()}).\n"
+                    "Fix: pass an input by position, and an option as a number or as t.data."
+                )
         out = forward(*inputs, **keywords)
         if isinstance(out, (bool, int, float, complex)):
             return np.asarray(out)[()]

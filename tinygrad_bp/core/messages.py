@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -110,6 +111,8 @@ def explain(error: Exception, name: str, values: Sequence[Any]) -> Exception:
         kind, fix = IndexingError, "stay within the shape."
     elif "as an integer" in str(error):
         kind, fix = DTypeError, "pass an integer where NumPy takes one, as for axis=."
+    elif isinstance(error, TypeError) and re.search("(positional|keyword) arg", str(error)):
+        kind, fix = OperationError, "pass each input by position, and options by their names."
     elif isinstance(error, TypeError):
         kind, fix = DTypeError, "pass numbers, or arrays of numbers, of a dtype that fits."
     elif "cannot reshape" in str(error):

@@ -139,7 +139,7 @@ def take(
         return FUNCTIONS[operator.getitem](np.ravel(a), places)
     if not -a.ndim <= axis < a.ndim:
         raise IndexingError(
-            f"np.take: there is no axis {axis} for an array of shape {a.shape} (at "
-            f"{user_line()}).\nFix: name an axis that the array has."
+            f"np.take: there is no axis {axis} in shape {a.shape} (at {user_line()}).\n"
+            "Fix: name an axis that the array has."
         )
     return FUNCTIONS[operator.getitem](a, (slice(None),) * (axis % a.ndim) + (places,))
