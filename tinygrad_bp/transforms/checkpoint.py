@@ -16,7 +16,7 @@ from tinygrad_bp.core.tensor import recorded, wrap
 from tinygrad_bp.errors import GraphError, in_words, user_line
 from tinygrad_bp.transforms.checks import name_of
 from tinygrad_bp.transforms.exchange import ACTIVE, exchanged
-from tinygrad_bp.transforms.joint import Call, Packed, pulled, rule
+from tinygrad_bp.transforms.joint import Call, Packed, pulled, rule, without_graph
 from tinygrad_bp.transforms.linear import Variables, replace_source
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -64,7 +64,7 @@ def checkpoint(fun: F) -> F:
         first = call.packed
         tensors = call.tensors()
         if not tensors:
-            return first.tree.build([_constant(leaf.value) for leaf in first.tree.leaves])
+            return first.tree.build([without_graph(leaf.value) for leaf in first.tree.leaves])
         call.forget()
         return first.build(_CHECKPOINT(*tensors, call=call))
 
@@ -92,7 +92,7 @@ class _Recomputed(Call):
         self.sources: list[Any] = []
         for node, slots in _boundary(self.packed.roots, start):
             for slot in slots:
-                source = _source(node, slot)
+                source = node.sources[slot]
                 if not any(source is known for known in self.sources):
                     self.sources.append(source)
         self.value: Any = self.packed.value() if self.sources else None
@@ -112,7 +112,7 @@ class _Recomputed(Call):
         """Let go of the first evaluation; its shapes and dtypes are kept."""
         self.packed.roots = [wrap(root._data) for root in self.packed.roots]
         values = [x.value for x in self.packed.tree.leaves]
-        self.packed = Packed(self.packed.tree.build([_constant(x) for x in values]))
+        self.packed = Packed(self.packed.tree.build([without_graph(x) for x in values]))
 
     def pull(self, g: Any, out: Any, inputs: Sequence[Any]) -> list[Any]:
         """Evaluate again, on variables in place of what was read, and go back through that."""
@@ -127,7 +127,7 @@ class _Recomputed(Call):
         self._check_same(again, out)
         for node, slots in _boundary(again.roots, start):
             for slot in slots:
-                place = self._place(_source(node, slot))
+                place = self._place(node.sources[slot])
                 replace_source(node, slot, variables.all[place].node)
         with enable_grad():
             return pulled(again.roots, variables, again.split(g), record)
@@ -185,11 +185,6 @@ class _Recomputed(Call):
         )
 
 
-def _constant(value: Any) -> Any:
-    """A tensor without its graph."""
-    return wrap(value._data) if isinstance(value, Tensor) else value
-
-
 def _boundary(roots: Sequence[Tensor], start: int) -> Iterator[tuple[Node, list[int]]]:
     """Nodes recorded since `start`, and which inputs come from outside and need a gradient."""
     seen: set[int] = set()
@@ -207,10 +202,6 @@ def _boundary(roots: Sequence[Tensor], start: int) -> Iterator[tuple[Node, list[
                 slots.append(slot)
         if slots:
             yield node, slots
-
-
-def _source(node: Node, slot: int) -> Any:
-    return node.sources[slot]
 
 
 def _generators(fun: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:

@@ -13,7 +13,7 @@ from tinygrad_bp.core.tensor import wrap
 from tinygrad_bp.errors import ArgumentError, GraphError, VJPError, user_line
 from tinygrad_bp.transforms.checks import name_of
 from tinygrad_bp.transforms.exchange import Pair, exchanged, turn
-from tinygrad_bp.transforms.joint import Call, Packed, rule
+from tinygrad_bp.transforms.joint import Call, Packed, rule, without_graph
 from tinygrad_bp.transforms.linear import Variables
 from tinygrad_bp.transforms.run import as_exchanged
 from tinygrad_bp.transforms.trees import Leaf, Tree, kind_of
@@ -152,10 +152,12 @@ class _ByHand(Call):
                     f"arguments; backward returns no gradient for it (at {user_line()}).\n"
                     "Fix: pass it as an argument, or use its .detach() as a constant."
                 )
-        self.residuals = kept.build([_constant(leaf.value) for leaf in kept.leaves], modules=True)
+        self.residuals = kept.build(
+            [without_graph(leaf.value) for leaf in kept.leaves], modules=True
+        )
         self.value = self.packed.value()
         self.packed = Packed(
-            self.packed.tree.build([_constant(leaf.value) for leaf in self.packed.tree.leaves])
+            self.packed.tree.build([without_graph(leaf.value) for leaf in self.packed.tree.leaves])
         )
 
     def pull(self, g: Any, out: Any, inputs: Sequence[Any]) -> list[Any]:
@@ -237,10 +239,6 @@ class _ByHand(Call):
             f"the backward function of {self.name!r} {what} (at {user_line()}).\n"
             f"Fix: return {fix}; None stands for a cotangent of zero."
         )
-
-
-def _constant(value: Any) -> Any:
-    return wrap(value._data) if isinstance(value, Tensor) else value
 
 
 _CUSTOM = Primitive(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_bp.core import Tensor, as_tensor
+from tinygrad_bp.core.tensor import wrap
 from tinygrad_bp.transforms.linear import Linear
 from tinygrad_bp.transforms.trees import Tree, is_real
 
@@ -100,6 +101,11 @@ class Packed:
         return self.tree.build(
             [next(parts) if is_real(leaf.value) else leaf.value for leaf in self.tree.leaves]
         )
+
+
+def without_graph(value: Any) -> Any:
+    """A tensor as a constant; anything else as it is."""
+    return wrap(value._data) if isinstance(value, Tensor) else value
 
 
 def pulled(roots: Sequence[Tensor], variables: Any, cotangents: Any, record: bool) -> list[Any]:
