@@ -113,7 +113,7 @@ def backward_pass(
         if (
             (type(x) is Node and (y is NOTHING or type(y) is float) and plain)
             and x.number >= oldest
-            and (not node.params and node.saved is None)
+            and (not node.params and not node.rest and node.saved is None)
             and (vjps and vjps[0] is not None)
         ):
             if x.freed_at is not None:
