@@ -1,14 +1,45 @@
 """Evidence for gradients: numerical derivatives with an error bar, and checks against them."""
 
-from tinygrad_bp.errors import GradientError
-from tinygrad_bp.testing.gradients import GradientCheck, check_gradients
-from tinygrad_bp.testing.numerical import numerical_gradient, numerical_jacobian, numerical_vjp
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from tinygrad_bp.errors import GradientError, nearest
+
+if TYPE_CHECKING:
+    from tinygrad_bp.testing.equivalence import Grade, check_equivalent
+    from tinygrad_bp.testing.gradients import GradientCheck, check_gradients
+    from tinygrad_bp.testing.numerical import (
+        numerical_gradient,
+        numerical_jacobian,
+        numerical_vjp,
+    )
 
 __all__ = [
+    "Grade",
     "GradientCheck",
     "GradientError",
+    "check_equivalent",
     "check_gradients",
     "numerical_gradient",
     "numerical_jacobian",
     "numerical_vjp",
 ]
+
+# Where each name lives; its module is imported when it is asked for.
+_HOMES = {
+    "Grade": "equivalence",
+    "GradientCheck": "gradients",
+    "check_equivalent": "equivalence",
+    "check_gradients": "gradients",
+    "numerical_gradient": "numerical",
+    "numerical_jacobian": "numerical",
+    "numerical_vjp": "numerical",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for, so that checks with NumPy alone need no Hypothesis."""
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"tinygrad_bp.testing.{_HOMES[name]}"), name)
+    hint = nearest(name, __all__)
+    raise AttributeError(f"module 'tinygrad_bp.testing' has no attribute {name!r}; {hint}")
