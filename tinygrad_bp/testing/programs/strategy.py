@@ -1,0 +1,226 @@
+"""`programs`: random directed graphs over the registry, valid by construction.
+
+Every step is run as soon as it is drawn, so the next one is chosen with its values at hand. A value
+that an operation cannot take, since it is outside the domain, near a kink, or has a twin where no
+two may be equal, is brought there by a step of its own; nothing is drawn in vain.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+import tinygrad_bp as tg
+from tinygrad_bp.errors import ArgumentError
+from tinygrad_bp.testing.programs.catalogued import environment, operations
+from tinygrad_bp.testing.programs.operations import BASIC, MODERATE, Operation, Shape
+from tinygrad_bp.testing.programs.program import Program, Step, literal
+
+_SHAPES: tuple[Shape, ...] = ((), (2,), (3,), (2, 3), (2, 2), (2, 1), (1, 3), (3, 2), (2, 3, 2))
+_NUMBERS = (1.0, 0.5, -1.0, 2.0, -0.5, 1.5, 0.25, -1.5, 0.75, -2.0, -0.25, 0.0, 1.25, -0.75)
+_LARGEST = 36  # elements of a value that is computed with further
+_BOUND = 4.0
+
+
+def programs(
+    max_operations: int = 12, names: Collection[str] | None = None
+) -> st.SearchStrategy[Program]:
+    """A Hypothesis strategy of scalar functions: random graphs of operations on small arrays.
+
+    Values are used several times or once, broadcast, reduced, indexed and joined. They stay
+    bounded, inside the domain of each operation, and away from kinks as far as one can tell. A
+    failing program shrinks to few, simple operations on small arrays, and its `repr` is code that
+    runs.
+
+    Parameters
+    ----------
+    max_operations : int, default 12
+        The number of operations drawn, to which come those that keep values in domains.
+    names : collection of str, optional
+        Draw operations of these primitives alone; of the whole registry unless given.
+
+    Raises
+    ------
+    ArgumentError
+        No operation is left.
+
+    Examples
+    --------
+    >>> from hypothesis import given
+    >>> @given(programs(max_operations=3, names=["add", "sin"]))
+    ... def gradients_are_right(program):
+    ...     tg.testing.check_gradients(program.run, *program.inputs)
+    """
+    chosen = None if names is None else frozenset(names)
+    if max_operations < 1 or not any(_chosen(chosen)):
+        raise ArgumentError(
+            f"programs found no operations: max_operations is {max_operations}, and the names are "
+            f"{names!r}.\nFix: at least 1, and names that tinygrad_bp.core.PRIMITIVES has."
+        )
+    return _programs(max_operations, chosen)
+
+
+@functools.lru_cache
+def _chosen(
+    names: frozenset[str] | None,
+) -> tuple[tuple[Operation, ...], tuple[tuple[Operation, ...], ...]]:
+    basic = tuple(op for op in BASIC if names is None or op.primitive in names)
+    others = tuple(ops for name, ops in operations().items() if names is None or name in names)
+    return basic, others
+
+
+@st.composite
+def _programs(
+    draw: st.DrawFn,
+    most: int,
+    names: frozenset[str] | None,
+) -> Program:
+    basic, others = _chosen(names)
+    growing = _Growing(draw)
+    for n in range(most):
+        # A number and no length before: what Hypothesis takes out is then one operation, whole.
+        if n and not draw(st.integers(0, 9)):
+            break
+        if basic and (not others or not draw(st.integers(0, 2))):
+            growing.add(basic[draw(st.integers(0, len(basic) - 1))])
+        else:
+            ways = others[draw(st.integers(0, len(others) - 1))]
+            growing.add(ways[draw(st.integers(0, len(ways) - 1))])
+    return growing.program()
+
+
+class _Growing:
+    """A program that is being drawn, with the value of each of its names."""
+
+    def __init__(self, draw: st.DrawFn) -> None:
+        self.draw = draw
+        self.inputs: list[Any] = []
+        self.steps: list[Step] = []
+        self.values: dict[str, Any] = {}
+
+    def add(self, op: Operation) -> None:
+        """Append an operation, with the operands that it needs."""
+        operands = self._settled(op) if op.settled else self._free(op)
+        name = self._step(op.template.format(*operands), op.primitive, operands)
+        largest = float(np.max(np.abs(self.values[name]), initial=0.0))
+        if largest > _BOUND:
+            shrink = 10.0 ** -math.ceil(math.log10(largest / _BOUND))
+            self._step(f"{shrink!r} * {name}", "multiply", (name,))
+
+    def program(self) -> Program:
+        """All that is not used otherwise, summed with weights that tell elements apart."""
+        used = {name for step in self.steps for name in step.operands}
+        parts = []
+        for name, value in self.values.items():
+            if name not in used:
+                shape, n = value.shape, value.size
+                weights = f"np.linspace(0.5, 1.5, {n})"
+                if len(shape) > 1:
+                    weights += f".reshape({', '.join(map(str, shape))})"
+                parts.append(f"np.sum({name} * {weights})" if shape else name)
+        return Program(tuple(self.inputs), tuple(self.steps), " + ".join(parts))
+
+    def _step(self, code: str, primitive: str, operands: tuple[str, ...] | list[str]) -> str:
+        name = f"v{len(self.steps)}"
+        room = {operand: tg.as_tensor(self.values[operand]) for operand in operands}
+        self.values[name] = np.asarray(eval(code, environment(), room).data)
+        self.steps.append(Step(name, code, primitive, tuple(operands)))
+        return name
+
+    def _input(self, values: Any) -> str:
+        name = f"x{len(self.inputs)}"
+        self.inputs.append(values)
+        self.values[name] = values
+        return name
+
+    def _at_hand(self, fits: Any) -> list[str]:
+        """Values that may be used, the youngest first."""
+        found = [
+            name
+            for name, value in self.values.items()
+            if value.size <= _LARGEST and fits(value.shape)
+        ]
+        return found[::-1]
+
+    def _choose(self, fits: Any) -> str | None:
+        """A value at hand, or None for a new input, which is the simplest."""
+        at_hand = self._at_hand(fits)
+        place = self.draw(st.integers(0, len(at_hand)))
+        return at_hand[place - 1] if place else None
+
+    def _free(self, op: Operation) -> list[str]:
+        operands: list[str] = []
+        for i in range(op.arity):
+            before = tuple(self.values[name].shape for name in operands)
+            name = self._choose(lambda shape, before=before: op.fits(*before, shape))
+            if name is None:
+                name = self._input(self._new_values(op, i, before))
+            elif not op.takes(i, self.values[name]):
+                name = self._brought_in(op, i, name)
+            operands.append(name)
+        return operands
+
+    def _new_values(self, op: Operation, i: int, before: tuple[Shape, ...]) -> Any:
+        if op.shapes:
+            matching = [s[i] for s in op.shapes if s[:i] == before]
+        else:
+            tried = [*before[:1], *(s[-1:] for s in before[:1]), *_SHAPES]
+            matching = [s for s in tried if op.fits(*before, s)]
+        shape = self.draw(st.sampled_from(list(dict.fromkeys(matching))))
+        if op.domain(i) != MODERATE or (i < len(op.kinks) and op.kinks[i]):
+            return self._constants(op, [shape], i)[0]
+        n = math.prod(shape)
+        numbers = self.draw(st.lists(st.sampled_from(_NUMBERS), min_size=n, max_size=n))
+        return np.array(numbers).reshape(shape)
+
+    def _brought_in(self, op: Operation, i: int, name: str) -> str:
+        """A step that brings a value into the domain of an operand, and away from its kinks."""
+        if i < len(op.kinks) and op.kinks[i]:
+            constants = self._constants(op, [self.values[name].shape], i)[0]
+            return self._step(f"{literal(constants)} + 0.04 * np.sin({name})", "add", (name,))
+        low, high = op.domain(i)
+        middle, half = round((low + high) / 2, 6), round((high - low) / 2, 6)
+        code = f"{half!r} * np.sin({name})"
+        return self._step(f"{middle!r} + {code}" if middle else code, "sin", (name,))
+
+    def _settled(self, op: Operation) -> list[str]:
+        """Operands of constants drawn for the operation, each moved a little by a value at hand."""
+        if op.shapes:
+            shapes = op.shapes[self.draw(st.integers(0, len(op.shapes) - 1))]
+        else:
+            shapes = (self.draw(st.sampled_from(_SHAPES)),) * op.arity
+        operands = []
+        for values in self._constants(op, shapes):
+            name = self._choose(lambda shape, values=values: shape in ((), values.shape))
+            if name is None:
+                operands.append(self._input(values))
+            else:
+                code = f"{literal(values)} + 0.02 * np.sin({name})"
+                operands.append(self._step(code, "add", (name,)))
+        return operands
+
+    def _constants(self, op: Operation, shapes: Any, first: int = 0) -> list[Any]:
+        """Numbers inside the domains, away from kinks, and apart from each other where asked."""
+        rng = np.random.default_rng(self.draw(st.integers(0, 999)))
+        sizes = [math.prod(shape) for shape in shapes]
+        if op.distinct:
+            low, high = op.domain(0)
+            space = max((high - low) / sum(sizes), 0.07)
+            flat = (low + high) / 2 + space * (np.arange(sum(sizes)) - (sum(sizes) - 1) / 2)
+            flat += rng.uniform(-1, 1, sum(sizes)) * (space - 0.06) / 2
+            parts = np.split(rng.permutation(flat), np.cumsum(sizes)[:-1])
+        else:
+            parts = []
+            for i, n in enumerate(sizes, first):
+                low, high = op.domain(i)
+                parts.append(rng.uniform(low + 0.1 * (high - low), high - 0.1 * (high - low), n))
+        for i, part in enumerate(parts):
+            for kink in op.kinks[i + first] if i + first < len(op.kinks) else ():
+                near = np.abs(part - kink) < 0.1
+                part[near] = kink + np.copysign(0.1, part[near] - kink)
+        return [np.round(p, 4).reshape(s) for p, s in zip(parts, shapes, strict=True)]
