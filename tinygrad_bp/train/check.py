@@ -7,17 +7,16 @@ difference is told relative to the largest element of that parameter's gradient.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_bp.core import no_grad
 from tinygrad_bp.errors import ArgumentError, DataNotFoundError, MissingExtraError
 from tinygrad_bp.nn import NetworkSpec
-from tinygrad_bp.testing.numerical import numerical_gradient
+from tinygrad_bp.testing.equivalence import grade_answers
+from tinygrad_bp.testing.grading.truth import NUMERICAL_LIMIT, Difference, Truth, find_truth
 from tinygrad_bp.train.blame import wrong_rules
 from tinygrad_bp.train.by_hand import ByHand
 from tinygrad_bp.train.objective import Objective
@@ -27,32 +26,8 @@ from tinygrad_bp.train.samples import load_samples, streams
 Array = NDArray[np.float64]
 
 BY_HAND_LIMIT = 1e-12
-NUMERICAL_LIMIT = 1e-7
 _SAMPLES = 8
-_ELEMENTS = 12  # of each parameter, that are compared with a numerical derivative
-_DIRECTIONS = 4
 _CLASSES = 10
-# A large step has little rounding error, and a small one reaches over no kink of a ReLU: the one
-# with the smallest error bar counts.
-_STEPS = (2.0**-10, 2.0**-14, 2.0**-18)
-
-
-class Difference(NamedTuple):
-    """The largest relative difference of one parameter's gradient from a witness.
-
-    Attributes
-    ----------
-    value : float
-        Relative to the largest element of the gradient.
-    where : str
-        The index of the element, or ``"direction 3"``; empty where all agree exactly.
-    error : float
-        The error bar of the witness there, relative too; 0 for the equations by hand.
-    """
-
-    value: float
-    where: str
-    error: float = 0.0
 
 
 class ParameterCheck(NamedTuple):
@@ -117,33 +92,18 @@ def check_recipe(recipe: Recipe, data_dir: str | Path | None = None) -> RecipeCh
     model = recipe.network.build(streams(recipe.seed).network).eval()
     objective = Objective(recipe.loss, model, size)
     targets = objective.targets(labels, model(x).shape[-1], np.float64)
-    parameters = dict(model.named_parameters())
+    plain = Objective(recipe.loss.model_copy(update={"weight_penalty": 0.0}), model, size)
 
-    objective(model(x), targets).backward()
-    exact = {n: np.zeros(p.shape) if p.grad is None else p.grad.data for n, p in parameters.items()}
-    by_hand, notes = _by_hand(model, objective, x, targets)
-
-    def loss() -> float:
-        with no_grad():
-            value: float = objective(model(x), targets).item()
-        return value
-
-    rng = np.random.default_rng(0)
-    found = []
-    for name, parameter in parameters.items():
-        start = parameter.data
-
-        def at(values: Array, parameter: Any = parameter, shape: Any = start.shape) -> float:
-            parameter.data = values.reshape(shape)
-            return loss()
-
-        numerical = _numerical(at, start, exact[name], rng)
-        parameter.data = start
-        hand = None if by_hand is None else _largest(exact[name], by_hand[name])
-        found.append(ParameterCheck(name, start.shape, hand, numerical))
+    truth = find_truth(model, plain, (x, targets), objective.l2)
+    numerical = truth.confirm()
+    by_hand, notes = _by_hand(model, objective, x, targets, truth)
+    found = [
+        ParameterCheck(name, p.shape, by_hand.get(name), numerical[name])
+        for name, p in model.named_parameters()
+    ]
     result = RecipeCheck(found, data, notes)
     if not result.passed:
-        notes.extend(wrong_rules(objective(model(x), targets)))
+        notes.extend(wrong_rules(truth.root()))
     return result
 
 
@@ -168,56 +128,20 @@ def _some_samples(
 
 
 def _by_hand(
-    model: Any, objective: Objective, x: Array, targets: Any
-) -> tuple[dict[str, Array] | None, list[str]]:
-    """The gradients by hand, or why there are none."""
+    model: Any, objective: Objective, x: Array, targets: Any, truth: Truth
+) -> tuple[dict[str, Difference], list[str]]:
+    """What the gradients by hand differ by, and what is to be said of them or of their absence."""
     try:
         equations = ByHand(model, objective)
     except ArgumentError as error:
-        return None, [str(error).partition("\n")[0]]
+        return {}, [str(error).partition("\n")[0]]
     model.zero_grad()
     equations(x, targets)
-    return {name: p.grad.data for name, p in model.named_parameters()}, []
-
-
-def _largest(exact: Array, witness: Array) -> Difference:
-    difference = np.abs(exact - witness)
-    worst = np.unravel_index(int(np.argmax(difference)), exact.shape)
-    scale = float(np.max(np.abs(witness))) or 1.0
-    value = float(difference[worst]) / scale
-    where = str([int(i) for i in worst]) if value else ""
-    return Difference(value if np.isfinite(value) else np.inf, where)
-
-
-def _numerical(
-    f: Callable[[Array], float], start: Array, exact: Array, rng: np.random.Generator
-) -> Difference:
-    """The largest difference at some elements and along some directions."""
-    largest = int(np.argmax(np.abs(exact)))
-    others = rng.permutation(start.size)[: _ELEMENTS - 1]
-    elements = sorted({largest, *(int(i) for i in others)})
-    compared: list[tuple[float, float, float, str]] = []
-    gradient, error = _best(f, start, elements)
-    for i in elements:
-        index = str([int(k) for k in np.unravel_index(i, start.shape)])
-        compared.append((exact.flat[i], gradient.flat[i], error.flat[i], index))
-    for k in range(_DIRECTIONS):
-        direction = rng.normal(size=start.shape)
-        direction /= np.linalg.norm(direction)
-        slope, bar = _best(lambda t, d=direction: f(start + t[0] * d), np.zeros(1), [0])  # type: ignore[misc]  # d is bound
-        along = float(np.vdot(exact, direction))
-        compared.append((along, slope[0], bar[0], f"direction {k + 1}"))
-    scale = float(np.abs(exact).max()) or max(abs(c[1]) for c in compared) or 1.0
-    all_found = [
-        Difference(abs(a - n) / scale, at if a != n else "", e / scale) for a, n, e, at in compared
-    ]
-    return max(all_found, key=lambda d: d.value if np.isfinite(d.value) else np.inf)
-
-
-def _best(f: Callable[[Array], float], x: Array, elements: list[int]) -> tuple[Array, Array]:
-    """The numerical gradient, for each element with the step that has the smallest error bar."""
-    gradient, error = numerical_gradient(f, x, step=_STEPS[0], elements=elements)
-    for step in _STEPS[1:]:
-        other, bar = numerical_gradient(f, x, step=step, elements=elements)
-        gradient, error = np.where(bar < error, other, gradient), np.minimum(bar, error)
-    return gradient, error
+    given = {name: p.grad.data for name, p in model.named_parameters()}
+    grade = grade_answers(given, truth, BY_HAND_LIMIT)
+    found = {f.of: f.difference for f in grade if f.difference is not None}
+    first = grade.first
+    # Where autograd itself is in doubt, the formulas are not to blame.
+    if first is None or grade.doubts:
+        return found, []
+    return found, [f"the equations by hand: {first.of} is the first that is wrong: {first.cause}"]
