@@ -127,6 +127,17 @@ def test_a_first_gradient_check_tells_right_from_wrong(tmp_path):
     assert "wrong: the gradient of argument 0 (2, 4) is wrong at 8 of 8 elements" in out
 
 
+def test_homework_is_graded_formula_by_formula(tmp_path):
+    ada, ben, cem = run(EXAMPLES / "grade_homework.py", cwd=tmp_path).strip().split("\n\n")
+    assert "all 4 formulas are right" in ada
+    assert "Begin with delta1" in ben
+    assert "the derivative of Sigmoid is missing" in ben
+    assert ben.count("WRONG") == 1
+    assert re.search(r"b2 +WRONG +.*not divided by the number of samples, 8", cem)
+    assert re.search(r"W1 +WRONG +.*the penalty λW is missing", cem)
+    assert re.search(r"0.bias +MISSING", cem)
+
+
 def test_a_custom_operation_is_checked_and_resists_outliers(tmp_path):
     out = run(EXAMPLES / "custom_operation.py", cwd=tmp_path)
     assert numbers(out, "largest difference")[0] < 1e-9
