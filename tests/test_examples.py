@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from catalogue.numerical import complex_step, five_point
 from data.samples import NAMES, idx_bytes
 
 import tinygrad_bp as tg
 from tinygrad_bp.data import load_mnist
 from tinygrad_bp.errors import DataNotFoundError
 from tinygrad_bp.nn import NetworkSpec
+from tinygrad_bp.testing.several import complex_step, numerical_gradients
 from tinygrad_bp.train import load_recipe
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -236,7 +236,7 @@ def test_a_program_that_knows_no_tensors_is_differentiated_to_eight_digits(name)
     loss, inputs = PROGRAMS[name](own)
     value, gradients = tg.value_and_grad(loss, argnums=tuple(range(len(inputs))))(*inputs)
     assert value.item() == pytest.approx(loss(*inputs), rel=1e-14)
-    numeric = five_point(loss, inputs, h=1e-4)
+    numeric, _ = numerical_gradients(loss, inputs, step=2.0**-13)
     for found, expected in zip(gradients, numeric, strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-10)
 
