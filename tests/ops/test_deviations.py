@@ -77,3 +77,21 @@ def test_masked_deviation_of_equal_elements_is_flat():
     x = leaf([2.0, 2.0, 7.0])
     np.std(x, where=[True, True, False]).backward()
     np.testing.assert_array_equal(x.grad.data, 0)
+
+
+@pytest.mark.parametrize("options", [{}, {"ddof": 1}, {"where": [True, True, True, False]}])
+def test_elements_that_are_equal_have_no_gradient_where_their_mean_is_rounded(options):
+    x = leaf([0.1, 0.1, 0.1, 0.1])  # the mean of three of them is not 0.1
+    np.std(x, **options).backward()
+    np.testing.assert_allclose(x.grad.data, 0, atol=1e-12)
+    y = leaf(np.full(300, 0.3), np.float32)
+    np.std(y).backward()
+    np.testing.assert_allclose(y.grad.data, 0, atol=1e-6)
+
+
+def test_the_second_derivative_where_all_elements_are_equal_is_zero():
+    x = leaf([2.0, 2.0])
+    np.std(x).backward(create_graph=True)
+    slope, x.grad = x.grad[0], None
+    slope.backward()
+    assert x.grad.data.tolist() == [0.0, 0.0]

@@ -80,6 +80,15 @@ def test_hypot_at_the_origin_has_the_gradient_zero_by_convention():
     assert "0" in tg.core.PRIMITIVES["hypot"].kinks
 
 
+@pytest.mark.parametrize("function", [np.hypot, np.arctan2])
+def test_the_second_derivative_at_the_origin_is_zero_too(function):
+    x, y = (tg.Tensor(0.0, requires_grad=True) for _ in range(2))
+    function(x, y).backward(create_graph=True)
+    slope, x.grad, y.grad = x.grad + 2 * y.grad, None, None
+    slope.backward()
+    assert (x.grad.item(), y.grad.item()) == (0.0, 0.0)
+
+
 @pytest.mark.parametrize("function", [np.sqrt, np.cbrt])
 def test_roots_are_infinitely_steep_at_zero(function):
     with pytest.warns(RuntimeWarning, match="divide by zero"):

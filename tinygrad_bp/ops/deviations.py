@@ -67,8 +67,14 @@ def _std_rule(
     ddof: float,
     where: Any = None,
 ) -> Any:
-    g = g / np.where(out == 0, 1, out) / _freedom(x, out, axis, keepdims, ddof, where)
-    part = kept(g, x, axis, keepdims) * _deviation(x, mean, axis, where)
+    zero = out == 0
+    g = np.where(zero, 0, g / np.where(zero, 1, out)) / _freedom(
+        x, out, axis, keepdims, ddof, where
+    )
+    away = _deviation(x, mean, axis, where)
+    if mean is None:  # the mean of equal elements is rounded, and z may be no more than that
+        away = _deviation(away, None, axis, where)
+    part = kept(g, x, axis, keepdims) * away
     return part if where is None else np.where(where, part, 0)
 
 

@@ -153,7 +153,8 @@ cbrt = implements(np.cbrt)(
 
 def _leg(g: Any, out: Any, x: Any) -> Any:
     """The cotangent of one leg of a right triangle, 0 where both legs are 0."""
-    return g * (x / np.where(out == 0, 1, out))
+    zero = out == 0
+    return g * np.where(zero, 0, x / np.where(zero, 1, out))
 
 
 hypot = implements(np.hypot)(

@@ -82,8 +82,9 @@ arctan = implements(np.arctan)(
 def _around(g: Any, leg: Any, x: Any, y: Any) -> Any:
     """How fast the angle grows along one leg: ``leg / r**2``, and 0 at the origin."""
     r = np.hypot(x, y)  # its square is 0 or infinite for numbers that are not
-    r = np.where(r == 0, 1, r)
-    return g * (leg / r / r)
+    zero = r == 0
+    r = np.where(zero, 1, r)
+    return g * np.where(zero, 0, leg / r / r)
 
 
 arctan2 = implements(np.arctan2)(
