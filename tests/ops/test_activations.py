@@ -176,3 +176,12 @@ def test_sigmoid_of_numbers_in_the_byte_order_of_a_file(kind):
     np.testing.assert_allclose(z.data, special.expit([0.0, 2.0]), rtol=1e-6)
     np.testing.assert_allclose(x.grad.data, z.data * (1 - z.data), rtol=1e-6)
     assert activations.sigmoid(x[1]).item() == pytest.approx(special.expit(2.0), rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_silu_vanishes_far_below_zero(kind):
+    x = tg.Tensor([-np.inf, np.finfo(kind).min, -1e4], requires_grad=True, dtype=kind)
+    z = activations.silu(x)
+    z.sum().backward()
+    np.testing.assert_allclose(z.data, 0, atol=1e-36)
+    np.testing.assert_allclose(x.grad.data, 0, atol=1e-36)

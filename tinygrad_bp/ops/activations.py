@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_bp.core import Primitive, Tensor
+from tinygrad_bp.core import Primitive, Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError, nearest, user_line
 from tinygrad_bp.ops.helpers import apply, on_float_arrays
 
@@ -136,7 +136,10 @@ def silu(x: Any) -> Any:
     >>> silu(np.array([0.0, 1e4]))
     Tensor([    0., 10000.])
     """
-    return x * sigmoid(x)
+    x = as_tensor(x)
+    # Beyond, the sigmoid is the least that its exponential allows, and x times that is not small.
+    limit = _LARGEST_EXPONENT.get(x.dtype)
+    return (x if limit is None else np.maximum(x, -limit)) * sigmoid(x)
 
 
 def _leaky_relu_vjp(g: Any, out: Any, x: Any, *, slope: float) -> Any:
