@@ -88,6 +88,8 @@ def backward_pass(
     oldest = 0 if wanted is None else wanted.oldest
     if root.node is None:
         found = wanted is None or id(root) in wanted.leaves
+        if tape is not None and found:
+            tape.add(root, cotangent)
         return Gradients([(root, cotangent, BORROWED)] if found else [], visited, hooked)
     heap: list[int] = []
     pending: dict[int, tuple[Any, Any, int]] = {}
