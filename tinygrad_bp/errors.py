@@ -92,7 +92,15 @@ class NonFiniteError(TgError, FloatingPointError):
 
 
 class GradientError(TgError, AssertionError):
-    """A gradient is not the derivative of its function."""
+    """A gradient is not the derivative of its function.
+
+    Attributes
+    ----------
+    check : object
+        What raised it has found, as data: a `tinygrad_bp.testing.GradientCheck`, or None.
+    """
+
+    check: object = None
 
 
 class ArgumentError(TgError, ValueError):

@@ -5,9 +5,9 @@ import pytest
 
 import tinygrad_bp as tg
 from tinygrad_bp.core import PRIMITIVES
+from tinygrad_bp.testing.blame import wrong_rules
 from tinygrad_bp.testing.grading.truth import largest, numerical
 from tinygrad_bp.train import check_recipe, load_recipe, recipe_names
-from tinygrad_bp.train.blame import wrong_rules
 from tinygrad_bp.train.check import BY_HAND_LIMIT, NUMERICAL_LIMIT, Difference, ParameterCheck
 
 

@@ -6,34 +6,45 @@ from typing import TYPE_CHECKING, Any
 from tinygrad_bp.errors import GradientError, nearest
 
 if TYPE_CHECKING:
+    from tinygrad_bp.testing.check import check_gradients
     from tinygrad_bp.testing.equivalence import Grade, check_equivalent
-    from tinygrad_bp.testing.gradients import GradientCheck, check_gradients
     from tinygrad_bp.testing.numerical import (
         numerical_gradient,
         numerical_jacobian,
         numerical_vjp,
     )
+    from tinygrad_bp.testing.result import ArgumentCheck, GradientCheck
+    from tinygrad_bp.testing.taylor import TaylorTest, taylor_test
+    from tinygrad_bp.testing.verdicts import Verdict
 
 __all__ = [
+    "ArgumentCheck",
     "Grade",
     "GradientCheck",
     "GradientError",
+    "TaylorTest",
+    "Verdict",
     "check_equivalent",
     "check_gradients",
     "numerical_gradient",
     "numerical_jacobian",
     "numerical_vjp",
+    "taylor_test",
 ]
 
 # Where each name lives; its module is imported when it is asked for.
 _HOMES = {
+    "ArgumentCheck": "result",
     "Grade": "equivalence",
-    "GradientCheck": "gradients",
+    "GradientCheck": "result",
+    "TaylorTest": "taylor",
+    "Verdict": "verdicts",
     "check_equivalent": "equivalence",
-    "check_gradients": "gradients",
+    "check_gradients": "check",
     "numerical_gradient": "numerical",
     "numerical_jacobian": "numerical",
     "numerical_vjp": "numerical",
+    "taylor_test": "taylor",
 }
 
 

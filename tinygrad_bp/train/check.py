@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from tinygrad_bp.errors import ArgumentError, DataNotFoundError, MissingExtraError
 from tinygrad_bp.nn import NetworkSpec
+from tinygrad_bp.testing.blame import wrong_rules
 from tinygrad_bp.testing.equivalence import grade_answers
 from tinygrad_bp.testing.grading.truth import NUMERICAL_LIMIT, Difference, Truth, find_truth
-from tinygrad_bp.train.blame import wrong_rules
 from tinygrad_bp.train.by_hand import ByHand
 from tinygrad_bp.train.objective import Objective
 from tinygrad_bp.train.recipe import Recipe

@@ -1,0 +1,149 @@
+"""What a check may say of one element, and when it says so."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+import numpy as np
+
+from tinygrad_bp.testing.slopes import Array, Field, Slope, is_kink
+
+
+class Verdict(StrEnum):
+    """What a check found of one element of a gradient; `KINK` and `NOISY` never fail it.
+
+    Examples
+    --------
+    >>> Verdict.WRONG.failed, Verdict.NOISY.failed
+    (True, False)
+    """
+
+    OK = "OK"
+    WRONG = "WRONG"
+    KINK = "KINK"
+    NOISY = "NOISY"
+    NONDETERMINISTIC = "NONDETERMINISTIC"
+    DTYPE = "DTYPE"
+    NOT_CONNECTED = "NOT CONNECTED"
+
+    @property
+    def failed(self) -> bool:
+        """Whether a check with this verdict fails."""
+        return self not in (Verdict.OK, Verdict.KINK, Verdict.NOISY)
+
+
+class Finding(NamedTuple):
+    """The verdict on one derivative, with the number that it rests on."""
+
+    verdict: Verdict
+    numerical: float
+    error: float
+
+
+def judge(
+    field: Field, along: int | Array, exact: Array, rtol: float, scale: Array
+) -> list[Finding]:
+    """Verdicts on the derivatives of all outputs along one line.
+
+    Parameters
+    ----------
+    field : Field
+        The function and the point.
+    along : int or ndarray
+        A coordinate, or the signs of a direction.
+    exact : ndarray
+        What the gradient to be checked says, one number for each output.
+    rtol : float
+        Relative tolerance.
+    scale : ndarray
+        For each output, the size of the largest derivative: what is below `rtol` of it is known
+        well enough.
+    """
+    tried: list[Slope] = []
+    settled: list[Finding | None] = [None] * len(exact)
+    for slope in field.slopes(along):
+        if tried and tried[-1].step == slope.step:  # the same, with a better error bar
+            tried.pop()
+        tried.append(slope)
+        agrees = np.abs(exact - slope.value) <= np.maximum(
+            rtol * np.maximum(np.abs(exact), np.abs(slope.value)), slope.error
+        )
+        tight = slope.error <= rtol * np.maximum(scale, np.abs(slope.value))
+        for k in np.flatnonzero(agrees & tight):
+            settled[k] = settled[k] or Finding(
+                Verdict.OK, float(slope.value[k]), float(slope.error[k])
+            )
+        if all(settled):
+            break
+    return [
+        found or _verdict(tried, k, float(exact[k]), rtol, float(scale[k]))
+        for k, found in enumerate(settled)
+    ]
+
+
+def _verdict(tried: list[Slope], k: int, exact: float, rtol: float, scale: float) -> Finding:
+    """The verdict where no step says both clearly and exactly that the gradient is right."""
+    known = [s for s in tried if np.isfinite(s.error[k])]
+    # Where float32 is inside, values stand still under a small step, and would tell a slope of 0.
+    moving = max((s.step for s in known if s.moved[k]), default=0.0)
+    known = [s for s in known if s.moved[k] or s.step > moving]
+    if not known:
+        # A vertical tangent is told by an infinite derivative, but never by one that is no number.
+        return Finding(Verdict.WRONG if np.isnan(exact) else Verdict.NOISY, np.nan, np.inf)
+    best = min(known, key=lambda s: float(s.error[k]))
+    value, error = float(best.value[k]), float(best.error[k])
+    if not np.isfinite(exact):
+        kink = np.isinf(exact) and is_kink(known, k, rtol * scale)
+        return Finding(Verdict.KINK if kink else Verdict.WRONG, value, error)
+    if is_kink(known, k, rtol * max(scale, abs(exact))):
+        return Finding(Verdict.KINK, value, error)
+    trusted = _trusted(known, k)
+    if trusted is None:
+        return Finding(Verdict.NOISY, value, error)
+    value, error = float(trusted.value[k]), float(trusted.error[k])
+    difference, size = abs(exact - value), max(abs(exact), abs(value))
+    if difference <= max(rtol * size, 3 * error):
+        return Finding(Verdict.NOISY, value, error)
+    # An error bar is a guess itself, and may be too short by chance, most of all that of a small
+    # step where values are rounded: other steps must tell the same.
+    seconds = sum(
+        s is not trusted
+        and _consistent(s, trusted, k)
+        and abs(exact - float(s.value[k])) > 3 * float(s.error[k])
+        for s in known
+    )
+    large = trusted.step >= 2.0**-12 * max(s.step for s in tried)
+    sure = seconds >= 1 if large else seconds >= 2 and not _speaks_for(known, trusted, k, exact)
+    return Finding(Verdict.WRONG if sure else Verdict.NOISY, value, error)
+
+
+def _speaks_for(known: list[Slope], trusted: Slope, k: int, exact: float) -> bool:
+    """Whether a larger step, of which rounding takes less, finds the gradient to be right."""
+    return any(
+        s.step > trusted.step
+        and s.error[k] <= 0.01 * abs(s.value[k])
+        and abs(exact - s.value[k]) <= 3 * s.error[k]
+        for s in known
+    )
+
+
+def _trusted(known: list[Slope], k: int) -> Slope | None:
+    """The step with the smallest error bar that no smaller step contradicts.
+
+    Of a sine at 1e8, large steps find a small slope, and find it surely. Smaller steps know better.
+    """
+    for s in sorted(known, key=lambda s: float(s.error[k])):
+        size = abs(float(s.value[k]))
+        smaller = [
+            t
+            for t in known
+            if t.step < s.step and t.error[k] <= 0.3 * max(size, abs(float(t.value[k])))
+        ]
+        if all(_consistent(s, t, k) for t in smaller):
+            return s
+    return None
+
+
+def _consistent(s: Slope, t: Slope, k: int) -> bool:
+    return bool(abs(s.value[k] - t.value[k]) <= 3 * (s.error[k] + t.error[k]))
