@@ -385,6 +385,29 @@ def test_a_loss_that_is_unknown_or_no_number_is_refused():
         graded(student(), loss=lambda out, y: out)
 
 
+def test_sums_that_cancel_are_held_to_their_terms():
+    # Logits of 0 and as many labels of each class: the biases' gradient is 0 but for rounding.
+    model = nn.Sequential(nn.Linear(4, 3, weight_init="zeros", bias_init="zeros"))
+    x, y = np.random.default_rng(0).normal(size=(9, 4)), np.arange(9) % 3
+
+    def formulas(p, x, y, off=0.0):
+        delta = (np.full((9, 3), 1 / 3) - np.eye(3)[y]) / 9
+        bias = [sum(float(d) for d in row) for row in delta.T[:, ::-1]]
+        return {"W1": delta.T @ x, "b1": np.array(bias) + 3e-17 + off}
+
+    assert check_equivalent(formulas, model, "cross_entropy", (x, y)).passed
+    grade = check_equivalent(
+        lambda p, x, y: formulas(p, x, y, 1e-12), model, "cross_entropy", (x, y)
+    )
+    assert grade.first.name == "b1"
+
+
+def test_a_delta_that_is_not_finite_is_the_only_one_to_blame():
+    grade = graded(student(d2=lambda e: np.full_like(e["a2"], np.nan)))
+    assert grade.first.cause == "it is nan at [0, 0]"
+    assert [f.mark for f in grade if f.of[0] in "02"] == [Mark.FOLLOWS] * 4
+
+
 def test_names_are_understood_as_they_are_written():
     names = {"W2": "weight 2", "dL_dW2": "", "b_1": "bias 1", "δ3": "delta 3", "x1": "", "": ""}
     assert {name: meaning(name) for name in names} == names

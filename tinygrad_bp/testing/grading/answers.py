@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_bp.core import Tensor
 from tinygrad_bp.errors import ArgumentError
 
 #: What a name means apart from its number.
@@ -106,9 +107,8 @@ def _fields(returned: Any) -> Iterator[tuple[str, Any]]:
 
 def as_numbers(value: Any) -> np.ndarray[Any, Any] | None:
     """An answer as an array of real numbers, or None where it is none."""
-    value = getattr(value, "data", value) if not isinstance(value, np.ndarray) else value
     try:
-        array = np.asarray(value)
+        array = np.asarray(value.data if isinstance(value, Tensor) else value)
     except (ValueError, TypeError):
         return None
     return array if array.dtype.kind in "fiub" else None

@@ -19,6 +19,8 @@ from tinygrad_bp.testing.grading.truth import Truth
 Array = NDArray[np.float64]
 Mistakes = Iterator[tuple[str, Array]]
 
+_ROUNDING = 64 * float(np.finfo(np.float64).eps)
+
 #: Derivatives as they are written down for the output a = f(z), and easily put elsewhere.
 _IN_OUTPUTS: dict[str, tuple[str, Callable[[Array], Array]]] = {
     "Sigmoid": ("a (1 - a)", lambda a: a * (1 - a)),
@@ -55,6 +57,20 @@ class Equations(NamedTuple):
         """The gradient of the biases of layer i."""
         found: Array = delta.sum(axis=0)
         return found
+
+    def rounding(self, kind: str, i: int) -> float:
+        """What rounding may make of a formula of layer i whose terms cancel."""
+        delta = np.abs(self.truth.deltas[i])
+        if kind == "weight":
+            terms = delta.T @ np.abs(self.net.inputs[i])
+        elif kind == "bias":
+            terms = delta.sum(axis=0)
+        elif i + 1 < len(self.net.layers):
+            later = np.abs(self.truth.deltas[i + 1])
+            terms = later @ np.abs(self.net.layers[i + 1].linear.weight.data)
+        else:
+            terms = np.abs(self.truth.slope)
+        return _ROUNDING * float(np.max(terms, initial=0.0))
 
     def wrong_deltas(self, i: int, later: Array | None) -> Mistakes:
         """What can go wrong in the δ of layer i, given that of the next layer."""
