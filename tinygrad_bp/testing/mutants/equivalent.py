@@ -1,0 +1,27 @@
+"""Mutants that no check can or should kill, by name, each with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tinygrad_bp.testing.mutants.run import Outcome
+
+#: By reason, the names of the mutants that it holds for.
+BY_REASON: dict[str, tuple[str, ...]] = {}
+
+#: By name, the reason.
+EQUIVALENT = {name: reason for reason, names in BY_REASON.items() for name in names}
+
+
+def wrongly_listed(found: Iterable[Outcome]) -> list[str]:
+    """The names that stand in the table, but were killed, or change nothing at all.
+
+    Examples
+    --------
+    >>> from tinygrad_bp.testing.mutants.run import Outcome
+    >>> wrongly_listed([Outcome("sin[0]: sign turned", "sin", "sign turned", "first order")])
+    []
+    """
+    return [o.mutant for o in found if o.mutant in EQUIVALENT and o.killed_by != "survived"]

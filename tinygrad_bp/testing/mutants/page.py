@@ -1,0 +1,122 @@
+"""The kill matrix as a page."""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from tinygrad_bp.testing.mutants.equivalent import EQUIVALENT
+from tinygrad_bp.testing.mutants.peers import PEERS
+from tinygrad_bp.testing.mutants.run import Outcome
+
+KIT = "tinygrad_bp.testing"
+
+_INTRODUCTION = """\
+# Mutants: a tester that is tested
+
+Checks of gradients are worth what they notice. So every rule of the registry is broken on purpose,
+in every classic way that applies, and put to `tinygrad_bp.testing`, and to the gradient checkers of
+autograd, JAX and PyTorch. This page is the result. It is written by
+
+```sh
+python -m tinygrad_bp.testing.mutants docs/mutants.md
+```
+
+A *mutant* is one rule of one primitive with one mistake. Some are made around the rule (its result
+turned in sign, halved, transposed, not summed over broadcast axes; old values given to it); others
+in its text (a term or a factor dropped, `*` for `/`, another function, branches swapped), and some
+in the backward pass. A mutant is *killed* when a check fails that the right rule passes.
+
+Mutants whose gradients of first and second order equal the right ones on every row, at large and
+small inputs, at ties and in both precisions *have no effect*, and are not counted: a rule that has
+nothing to broadcast cannot forget to sum. The comparison uses inputs of its own and no check.
+
+The checkers of others get a random sample of the same mutants, in float64, on the same rows of the
+catalogue, each at its defaults: autograd's of order 2, JAX's of order 1 with 64 bits enabled, and
+PyTorch's `gradcheck`, in reverse mode, since there is only a rule for that. They do not choose
+inputs: that they are given large and small ones as well is a courtesy of this comparison. Nothing
+in float32 and no tie can reach them, for they accept neither.
+"""
+
+
+def _share(killed: int, total: int) -> str:
+    return f"{killed} of {total} ({100 * killed / total:.1f} %)" if total else ""
+
+
+def _killed(outcome: Outcome) -> bool:
+    return outcome.killed_by != "survived"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    lines += ["| " + " | ".join(map(str, row)) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _by_peer(found: Sequence[Outcome]) -> list[str]:
+    """The share of each checker of others among those outcomes that it was asked for."""
+    cells = []
+    for peer in PEERS:
+        asked = [o.peers[peer.name] for o in found if peer.name in o.peers]
+        cells.append(_share(sum(asked), len(asked)))
+    return cells
+
+
+def _list(names: Sequence[str], reason: Callable[[str], str]) -> str:
+    return "".join(f"- `{name}`{reason(name)}\n" for name in names) or "None.\n"
+
+
+def page(found: Sequence[Outcome], seconds: float) -> str:
+    """The page for the outcomes of a run."""
+    effective = [o for o in found if o.killed_by != "no effect" and o.mutant not in EQUIVALENT]
+    asked = [o for o in effective if o.peers]
+    survivors = sorted(o.mutant for o in effective if not _killed(o))
+    equivalent = sorted(o.mutant for o in found if o.mutant in EQUIVALENT)
+    everywhere = _share(sum(map(_killed, effective)), len(effective))
+    versions = ", ".join(f"{p.package} {p.version}" for p in PEERS if p.version)
+    parts = [
+        _INTRODUCTION,
+        f"\nMade with Python {platform.python_version()}, NumPy {np.__version__}"
+        f"{', ' if versions else ''}{versions}, in {seconds / 60:.0f} minutes of one core.\n",
+        "\n## Who notices how many\n\n",
+        _table(
+            ["checker", "all mutants", "of the sample that all were given"],
+            [
+                [f"`{KIT}`", everywhere, _share(sum(map(_killed, asked)), len(asked))],
+                *(
+                    [f"`{p.name}`", "", cell]
+                    for p, cell in zip(PEERS, _by_peer(asked), strict=True)
+                ),
+            ],
+        ),
+        f"\nBeside these, {sum(o.killed_by == 'no effect' for o in found)} mutants have no effect, "
+        f"and {len(equivalent)} are listed below as equivalent.\n",
+        "\n## By the kind of mistake\n\n",
+        _by_operator(effective),
+        "\n## By the check that noticed first\n\n",
+        _table(
+            ["check", "mutants"],
+            Counter(o.killed_by for o in effective if _killed(o)).most_common(),
+        ),
+        "\n## Survivors\n\n",
+        _list(survivors, lambda _: ""),
+        "\n## Equivalent mutants\n\n",
+        _list(equivalent, lambda name: f": {EQUIVALENT[name]}"),
+    ]
+    return "".join(parts)
+
+
+def _by_operator(effective: Sequence[Outcome]) -> str:
+    kinds: dict[str, list[Outcome]] = {}
+    for outcome in effective:
+        kinds.setdefault(outcome.operator, []).append(outcome)
+    rows = []
+    for kind in sorted(kinds):
+        group = kinds[kind]
+        killed = sum(map(_killed, group))
+        rows.append([kind, len(group), killed, len(group) - killed, *_by_peer(group)])
+    head = ["mistake", "mutants", "killed", "survived", *(p.package for p in PEERS)]
+    return _table(head, rows)
