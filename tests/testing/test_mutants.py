@@ -94,9 +94,7 @@ def test_every_mutant_of_the_registry_can_be_told_apart_by_its_name():
 
 
 def test_every_primitive_is_broken_in_its_text_too():
-    in_text = {
-        m.primitive for m in every_mutant() if m.operator in ("factor dropped", "term dropped")
-    }
+    in_text = {m.primitive for m in registry() if m.operator in ("factor dropped", "term dropped")}
     assert len(in_text) > 180
 
 
