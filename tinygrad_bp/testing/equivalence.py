@@ -64,10 +64,10 @@ class Grade:
         return iter(self.formulas)
 
     def raise_if_wrong(self) -> None:
-        """Raise a `GradientError` with the report, and the grade as its attribute ``grade``."""
+        """Raise a `GradientError` with the report, and the grade as its attribute ``check``."""
         if not self.passed:
             error = GradientError(f"{self}\nFix: {self._fix()}")
-            error.grade = self  # type: ignore[attr-defined]  # for those who catch it
+            error.check = self
             raise error
 
     def _fix(self) -> str:

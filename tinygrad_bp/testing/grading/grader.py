@@ -200,8 +200,8 @@ class Grader:
                 scaled = c * delta
                 if not self._explains(equations, i, scaled, all):
                     continue
-                if i and self._explains(equations, i - 1, equations.delta(i - 1, own), any):
-                    return own  # the layer before was made from the right one
+                if i and self._prefers(equations, i, own, scaled):
+                    return own
                 said = "; ".join(part for part in (cause, words) if part)
                 shape = own.shape
                 difference = largest(scaled, self.truth.deltas[i])
@@ -218,6 +218,14 @@ class Grader:
                 )
                 return scaled
         return own
+
+    def _prefers(self, equations: Equations, i: int, one: Array, other: Array) -> bool:
+        """Whether the layer before was made from the one δ of layer i, and not from the other."""
+        first, second = (
+            self._explains(equations, i - 1, equations.delta(i - 1, delta), any)
+            for delta in (one, other)
+        )
+        return first and not second
 
     def _explains(
         self, equations: Equations, i: int, delta: Array, which: Callable[[Iterable[bool]], bool]
