@@ -13,7 +13,9 @@ if TYPE_CHECKING:
         numerical_jacobian,
         numerical_vjp,
     )
+    from tinygrad_bp.testing.properties import check_primitive, gradient_property
     from tinygrad_bp.testing.result import ArgumentCheck, GradientCheck
+    from tinygrad_bp.testing.several import complex_step, numerical_gradients
     from tinygrad_bp.testing.taylor import TaylorTest, taylor_test
     from tinygrad_bp.testing.verdicts import Verdict
 
@@ -26,7 +28,11 @@ __all__ = [
     "Verdict",
     "check_equivalent",
     "check_gradients",
+    "check_primitive",
+    "complex_step",
+    "gradient_property",
     "numerical_gradient",
+    "numerical_gradients",
     "numerical_jacobian",
     "numerical_vjp",
     "taylor_test",
@@ -41,7 +47,11 @@ _HOMES = {
     "Verdict": "verdicts",
     "check_equivalent": "equivalence",
     "check_gradients": "check",
+    "check_primitive": "properties",
+    "complex_step": "several",
+    "gradient_property": "properties",
     "numerical_gradient": "numerical",
+    "numerical_gradients": "several",
     "numerical_jacobian": "numerical",
     "numerical_vjp": "numerical",
     "taylor_test": "taylor",

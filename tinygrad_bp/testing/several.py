@@ -39,7 +39,7 @@ def numerical_gradients(
     --------
     >>> (x, y), _ = numerical_gradients(lambda x, y: np.sum(x * y), [[1.0, 2.0], 3.0])
     >>> np.round(x, 9), np.round(y, 9)
-    (array([3., 3.]), array(3.))
+    (array([3., 3.]), np.float64(3.0))
     """
     flat, parts = _joined(inputs)
     gradient, error = numerical_gradient(lambda x: f(*parts(x)), flat, step=step)

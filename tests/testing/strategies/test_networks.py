@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import find, given
+
+from tinygrad_bp.nn import NetworkSpec
+from tinygrad_bp.nn.registry import LAYERS
+from tinygrad_bp.testing import check_gradients
+from tinygrad_bp.testing.strategies import networks
+from tinygrad_bp.testing.strategies.networks import _OTHERS, ACTIVATIONS, LOSSES
+
+
+@given(networks())
+def test_data_and_loss_fit_and_gradients_are_right(example):
+    assert example.objective(example.model).shape == ()
+    check_gradients(example.objective, example.model, example.x, order=1)
+
+
+@given(networks(max_layers=2, max_width=2, dtype="float32"))
+def test_networks_keep_within_their_limits(example):
+    assert NetworkSpec.from_module(example.model, example.x.shape[1:]) == example.spec
+    assert {p.dtype for p in example.model.parameters()} == {np.dtype("float32")}
+    assert not example.model.training
+    assert max(p.size for p in example.model.parameters()) <= 8
+    assert example.loss.__name__ in repr(example)
+
+
+def test_every_layer_that_ships_may_come():
+    shipped = {k for k, kind in LAYERS.items() if kind.cls.__module__.startswith("tinygrad_bp.")}
+    known = {layer["type"] for layer in (*ACTIVATIONS, *_OTHERS)}
+    assert shipped == known | {"Linear", "Flatten"}
+
+
+def test_networks_shrink_to_one_layer():
+    example = find(networks(), lambda example: True)
+    assert example.spec.layers[0]["type"] == "Linear"
+    assert len(example.model) == 1
+    assert example.x.shape == (1, 1)
+    assert example.loss.__name__ == LOSSES[0]
