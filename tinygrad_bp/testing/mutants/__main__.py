@@ -45,8 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
     from tinygrad_bp.testing.mutants.equivalent import wrongly_listed
 
     start = time.process_time()
-    mutants = sample_of(all_mutants(chosen.only), chosen.sample)
-    for_peers = {str(m) for m in sample_of(mutants, chosen.peers, seed=1)}
+    everything = all_mutants(chosen.only)
+    mutants = sample_of(everything, chosen.sample)
+    for_peers = {str(mutant) for mutant in sample_of(everything, chosen.peers)}
     file: Path | None = chosen.results
     known = read_results(file) if file else {}
     note = (lambda outcome: append_result(file, outcome)) if file else None

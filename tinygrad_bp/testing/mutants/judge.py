@@ -73,7 +73,9 @@ CHECKS: tuple[tuple[str, Callable[[Any, Draw], None], Draw], ...] = (
     ("first order", _first, Draw(12, needs=1)),
     ("second order", _second, Draw(13, needs=2, rounded=True)),
     *(("first order", _first, Draw(seed, rounded=seed % 2 == 0)) for seed in range(30, 36)),
-    ("second order", _second, Draw(40)),
+    *(("second order", _second, Draw(seed, rounded=seed > 40)) for seed in range(40, 45)),
+    *(("large inputs", large_inputs, Draw(seed)) for seed in range(60, 64)),
+    *(("small inputs", small_inputs, Draw(seed)) for seed in range(64, 68)),
     *(("accumulation", _accumulation, Draw(seed)) for seed in range(50, 54)),
 )
 

@@ -42,6 +42,9 @@ TIES = [
     _row("sort", lambda x: np.sort(x) * np.array([1.0, 3.0]), ([1.0, 1.0], [2.0, 2.0])),
     _row("cummax", np.maximum.accumulate, ([1.0, 1.0], [1.5, 0.5])),
     _row("cummin", np.minimum.accumulate, ([1.0, 1.0], [1.5, 0.5])),
+    _row("power", lambda x: x ** np.array([0.0, 1.0, 2.0]), ([0.0] * 3, [0.0, 1.0, 0.0])),
+    _row("power", np.power, ([0.0], [0.0]), ([2.0], [0.0])),
+    _row("float_power", np.float_power, ([0.0], [0.0]), ([2.0], [0.0])),
     _row("relu", lambda x: PRIMITIVES["relu"](x), ([0.0, 2.0], [0.0, 1.0])),
 ]
 
