@@ -85,7 +85,8 @@ def blame(nodes: Sequence[Node]) -> Blame:
                 if f.verdict is Verdict.WRONG
             ]
             if wrong:
-                scale = max(abs(f.numerical) for f in findings if np.isfinite(f.numerical)) or 1.0
+                sizes = [abs(f.numerical) for f in findings if np.isfinite(f.numerical)]
+                scale = max(sizes, default=0.0) or 1.0
                 off = f"by {max(wrong) / scale:.1e}, relatively" if np.isfinite(wrong).all() else ""
                 rules[name, i] = (
                     f"the rule of the primitive {name!r} for its input {i} is wrong{node.where()}: "

@@ -87,11 +87,12 @@ class Field:
         self._own = _power_of_two(np.where(size > 0, np.minimum(1.0, size), 1.0))
         self._spacing = np.spacing(np.maximum(size, 2.0**-60))
 
-    def slopes(self, along: int | Array) -> Iterator[Slope]:
+    def slopes(self, along: int | Array, wanted: Array | float = 0.0) -> Iterator[Slope]:
         """The slope along a coordinate or a direction, by one step after the other.
 
         A direction is one of signs, or zero, for each element; each element then moves in
-        proportion to its own size.
+        proportion to its own size. Where an error bar is larger than what is wanted, the same step
+        comes a second time, with the noise along this line alone.
         """
         scales: tuple[float, ...]
         if isinstance(along, (int, np.integer)):
@@ -108,7 +109,7 @@ class Field:
                 h = scale * 2.0**-exponent
                 if h in tried or h < smallest:
                     continue
-                yield from self._at(unit, h, first=not tried)
+                yield from self._at(unit, h, wanted)
                 tried.add(h)
 
     def moves(self, signs: Array) -> Array:
@@ -140,22 +141,23 @@ class Field:
                 sides.append(np.sqrt(np.mean(squares, axis=0)))
                 self._all_single = self._all_single & _are_single(values, self.center)
             quiet, loud = np.fmin(*sides), np.fmax(*sides)
-            noise = np.where(loud > 100 * quiet, quiet, loud)
+            steady: Array = np.where(loud > 100 * quiet, quiet, loud)
             single = np.where(self._all_single, np.abs(self.center), 0.0)
             rounding = np.maximum(self._rounding, 2 * np.finfo(np.float32).eps * single)
-            found: Array = rounding + _SAFETY * noise
+            found: Array = rounding + _SAFETY * steady
         return found
 
-    def _at(self, unit: Array, h: float, first: bool) -> Iterator[Slope]:
+    def _at(self, unit: Array, h: float, wanted: Array | float) -> Iterator[Slope]:
         """The slope by one step; at first with the noise of all elements, which costs nothing."""
         # A step may leave the domain of f; what comes of it is in the error bar, not in a warning.
         with np.errstate(all="ignore"):
             right, left = (
                 [self.f(self.x + sign * k * h * unit) for k in (1, 2, 4)] for sign in (1, -1)
             )
-        if first:
-            yield self._slope(h, right, left, self.noise)
-        yield self._slope(h, right, left, self._noise_along(unit * (h / 4)))
+        slope = self._slope(h, right, left, self.noise)
+        yield slope
+        if not np.all(slope.error <= wanted):
+            yield self._slope(h, right, left, self._noise_along(unit * (h / 4)))
 
     def _slope(self, h: float, right: list[Array], left: list[Array], noise: Array) -> Slope:
         with np.errstate(all="ignore"):
@@ -180,15 +182,20 @@ class Field:
 def is_kink(slopes: list[Slope], k: int, tolerance: float) -> bool:
     """Whether the one-sided derivatives of output k differ by more than a tolerance.
 
-    They must do so at two steps at least, and not less at the smaller one: the sides of a smooth
-    function come together with the step.
+    They must do so at two steps at least, and at the smallest that can tell, not less than at
+    larger ones: the sides of a smooth function come together with the step.
     """
     told = sorted(
         (s.step, float(s.jump[k]))
         for s in slopes
         if np.isfinite(s.jump[k]) and s.jump[k] > max(10 * s.jump_error[k], tolerance)
     )
-    return len(told) > 1 and told[0][1] > 0.5 * told[-1][1]
+    if len(told) < 2 or told[0][1] <= 0.5 * told[-1][1]:
+        return False
+    small = 0.1 * told[0][1]
+    return not any(
+        s.step < told[0][0] and s.jump[k] < small and s.jump_error[k] < small for s in slopes
+    )
 
 
 def _are_single(values: list[Array], center: Array) -> NDArray[np.bool_]:

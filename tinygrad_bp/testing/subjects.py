@@ -24,7 +24,8 @@ class Subject:
     start : list of ndarray
         Their values.
     order : int
-        1 for the function itself; 2 for its gradient, as a function of the same arguments.
+        1 for the function itself; 2 for its gradient, as a function of the same arguments; 3 for
+        the gradient of that.
     """
 
     names: list[str]
@@ -113,9 +114,8 @@ class Recorded(Subject):
 class Slope2(Recorded):
     """The gradient of a recorded function, for one cotangent, as a function itself."""
 
-    order = 2
-
     def __init__(self, first: Recorded, cotangent: Array) -> None:
+        self.order = first.order + 1
         self.first, self.cotangent = first, cotangent
         self.leaves, self.names, self.start = first.leaves, first.names, first.start
 
