@@ -311,7 +311,9 @@ def test_a_gradient_that_is_not_the_derivative_names_the_worst_element_and_both_
     with pytest.raises(AssertionError) as caught:
         check_gradients(lambda x: np.sum(half(x)), np.array([[1.0, -3.0]]))
     facts = ("argument 0 (1, 2) is wrong at 2 of 2 elements, most at index (0, 1)", "gives -3,")
-    told(caught, *facts, "numerical derivative is -6", "with an error of at most", fix="kink")
+    facts += ("numerical derivative is -6", "with an error of at most")
+    facts += ("a factor 2 is missing", "the rule of the primitive 'half' for its input 0 is wrong")
+    told(caught, *facts, here(-4), fix="correct that rule")
     assert isinstance(caught.value, errors.GradientError)
 
 

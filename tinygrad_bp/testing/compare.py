@@ -148,7 +148,7 @@ class Comparison:
     def _refined(self, finding: Finding, exact: float, better: float) -> Finding:
         """With the complex step in place of the difference, where they tell the same."""
         size = max(abs(exact), abs(better))
-        known = np.isfinite([better, exact, finding.error]).all()
+        known = bool(np.isfinite([better, exact, finding.error]).all())
         known = known and finding.verdict is not Verdict.KINK
         if not known or abs(better - finding.numerical) > max(3 * finding.error, 1e-6 * size):
             return finding

@@ -141,7 +141,8 @@ class Field:
                 sides.append(np.sqrt(np.mean(squares, axis=0)))
                 self._all_single = self._all_single & _are_single(values, self.center)
             quiet, loud = np.fmin(*sides), np.fmax(*sides)
-            steady: Array = np.where(loud > 100 * quiet, quiet, loud)
+            even = loud <= 100 * quiet
+            steady = np.asarray(np.where(even, loud, quiet), np.float64)
             single = np.where(self._all_single, np.abs(self.center), 0.0)
             rounding = np.maximum(self._rounding, 2 * np.finfo(np.float32).eps * single)
             found: Array = rounding + _SAFETY * steady

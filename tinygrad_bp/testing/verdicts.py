@@ -83,7 +83,7 @@ def judge(
             )
         if len(tried) > 1 and np.any(~possible):
             for k in np.flatnonzero(~possible):
-                settled[k] = settled[k] or _clearly_wrong(tried, k, float(exact[k]), rtol)
+                settled[k] = settled[k] or _clearly_wrong(tried, int(k), float(exact[k]), rtol)
         if all(settled):
             break
     return [
