@@ -196,7 +196,7 @@ def test_the_page_counts_and_names():
         Outcome("cos[0]: zero", "cos", "zero", "survived"),
         Outcome("cos[0]: transposed", "cos", "transposed", "no effect"),
     ]
-    text = page(found, 60.0)
+    text = page(found, 12_000, 60.0)
     assert "1 of 2 (50.0 %)" in text
     assert "0 of 1 (0.0 %)" in text
     assert "- `cos[0]: zero`" in text

@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
         found.append(outcome)
         if outcome.killed_by == "survived":
             print(f"survived: {outcome.mutant}", file=sys.stderr)
-    text = page(found, time.process_time() - start)
+    text = page(found, len(everything), time.process_time() - start)
     if chosen.page:
         write_atomically(chosen.page, text)
     else:

@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_bp.testing import battery
+from tinygrad_bp.testing.check import check_gradients
 from tinygrad_bp.testing.mutants.effect import has_effect
 from tinygrad_bp.testing.mutants.mutant import Mutant
 from tinygrad_bp.testing.mutants.ranges import float32_is_float64, large_inputs, small_inputs
 from tinygrad_bp.testing.mutants.rows import rows_of
 from tinygrad_bp.testing.mutants.ties import ties
-from tinygrad_bp.testing.setting import Draw
+from tinygrad_bp.testing.setting import Draw, values_of
 
 _SECONDS = 20.0
 
@@ -55,6 +56,14 @@ def _again(case: Any, draw: Draw) -> None:
         _first(case, Draw(seed))
 
 
+def _checked(case: Any, draw: Draw) -> None:
+    """`check_gradients`, which is relative to each element, where the battery is to the largest."""
+    for shapes in case.shapes:
+        arrays = values_of(case, shapes, draw)
+        if all(a.size for a in arrays):
+            check_gradients(case.call, *arrays, order=1, elements=12)
+
+
 #: The checks by the name that the tables give them, cheap ones first.
 CHECKS: tuple[tuple[str, Callable[[Any, Draw], None], Draw], ...] = (
     ("first order", _first, Draw(1)),
@@ -74,6 +83,7 @@ CHECKS: tuple[tuple[str, Callable[[Any, Draw], None], Draw], ...] = (
     ("second order", _second, Draw(13, needs=2, rounded=True)),
     *(("first order", _first, Draw(seed, rounded=seed % 2 == 0)) for seed in range(30, 36)),
     *(("second order", _second, Draw(seed, rounded=seed > 40)) for seed in range(40, 45)),
+    ("check_gradients", _checked, Draw(70)),
     *(("large inputs", large_inputs, Draw(seed)) for seed in range(60, 64)),
     *(("small inputs", small_inputs, Draw(seed)) for seed in range(64, 68)),
     *(("accumulation", _accumulation, Draw(seed)) for seed in range(50, 54)),

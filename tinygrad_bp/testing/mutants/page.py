@@ -34,11 +34,14 @@ Mutants whose gradients of first and second order equal the right ones on every 
 small inputs, at ties and in both precisions *have no effect*, and are not counted: a rule that has
 nothing to broadcast cannot forget to sum. The comparison uses inputs of its own and no check.
 
-The checkers of others get a random sample of the same mutants, in float64, on the same rows of the
-catalogue, each at its defaults: autograd's of order 2, JAX's of order 1 with 64 bits enabled, and
-PyTorch's `gradcheck`, in reverse mode, since there is only a rule for that. They do not choose
-inputs: that they are given large and small ones as well is a courtesy of this comparison. Nothing
-in float32 and no tie can reach them, for they accept neither.
+The checkers of others get a random part of the same mutants, each at its defaults: autograd's of
+order 2, JAX's of order 1 with 64 bits enabled, and PyTorch's `gradcheck`; all in reverse mode, for
+which alone there is a rule. Around our rule stands a function of theirs. They do not choose
+inputs, so they are given those of the rows in all shapes (of a primitive with more than 20 ways to
+call it, 20 or fewer), and large and small ones too, in float64. What stands out of their reach is
+told by the table of mistakes: what is wrong in float32 alone, since they ask for float64; ties,
+since they reject the right rule there; what is left of an earlier call, and, but for autograd,
+second derivatives. An answer counts only where the checker accepts the right rule.
 """
 
 
@@ -69,8 +72,8 @@ def _list(names: Sequence[str], reason: Callable[[str], str]) -> str:
     return "".join(f"- `{name}`{reason(name)}\n" for name in names) or "None.\n"
 
 
-def page(found: Sequence[Outcome], seconds: float) -> str:
-    """The page for the outcomes of a run."""
+def page(found: Sequence[Outcome], total: int, seconds: float) -> str:
+    """The page for the outcomes of a run, of so many mutants that there are."""
     effective = [o for o in found if o.killed_by != "no effect" and o.mutant not in EQUIVALENT]
     asked = [o for o in effective if o.peers]
     survivors = sorted(o.mutant for o in effective if not _killed(o))
@@ -79,11 +82,13 @@ def page(found: Sequence[Outcome], seconds: float) -> str:
     versions = ", ".join(f"{p.package} {p.version}" for p in PEERS if p.version)
     parts = [
         _INTRODUCTION,
-        f"\nMade with Python {platform.python_version()}, NumPy {np.__version__}"
+        f"\n{len(found)} of the {total} mutants were judged"
+        f"{'' if len(found) == total else ', drawn at random'}. Made with "
+        f"Python {platform.python_version()}, NumPy {np.__version__}"
         f"{', ' if versions else ''}{versions}, in {seconds / 60:.0f} minutes of one core.\n",
         "\n## Who notices how many\n\n",
         _table(
-            ["checker", "all mutants", "of the sample that all were given"],
+            ["checker", "of all that were judged", "of those that every checker was given"],
             [
                 [f"`{KIT}`", everywhere, _share(sum(map(_killed, asked)), len(asked))],
                 *(
