@@ -166,7 +166,8 @@ def backward_pass(
                     continue
             _, total, held = arrived[key]
             if type(part) is Sparse:
-                total = total if held == OWNED else np.array(total)
+                if held != OWNED or type(total) is not ndarray:  # nor can scalars be written to
+                    total = np.array(total)
                 part.add_to(total)
             elif held == OWNED and type(total) is ndarray:
                 total += part

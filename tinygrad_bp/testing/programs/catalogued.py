@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import functools
-import importlib
 import inspect
 import math
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_bp.testing import catalogue
 from tinygrad_bp.testing.programs.operations import BASIC, Operation, broadcast, surroundings
 
 #: Families whose operations take any values of their domain, ties and singular matrices included.
@@ -60,12 +60,7 @@ _PLAIN = {"len", "abs", "sum", "slice", "range", "tuple", "list", "int", "float"
 
 def families() -> dict[str, list[Any]]:
     """The catalogue's rows by family."""
-    try:
-        catalogue = importlib.import_module("tinygrad_bp.testing.catalogue")
-    except ModuleNotFoundError:
-        catalogue = importlib.import_module("catalogue")
-    found: dict[str, list[Any]] = catalogue.families()
-    return found
+    return {name: list(rows) for name, rows in catalogue.families().items()}
 
 
 @functools.cache
@@ -135,14 +130,8 @@ def _escaped(text: str) -> str:
 
 def _name_of(function: Any) -> str | None:
     name = getattr(function, "__name__", "")
-    places = {"np": np, "np.linalg": np.linalg, "special": environment_special()}
+    places = {"np": np, "np.linalg": np.linalg, "special": surroundings().get("special")}
     return next((f"{p}.{name}" for p, m in places.items() if getattr(m, name, 0) is function), None)
-
-
-@functools.cache
-def environment_special() -> Any:
-    """SciPy's module of special functions."""
-    return surroundings()["special"]
 
 
 @functools.cache

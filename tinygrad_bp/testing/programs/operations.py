@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import operator
 from collections.abc import Callable
@@ -199,12 +200,13 @@ BASIC = (
 
 def surroundings() -> dict[str, Any]:
     """The modules that the code of a program may name."""
-    from scipy import special
-
     import tinygrad_bp as tg
     from tinygrad_bp.ops import losses
 
-    return {"np": np, "tg": tg, "losses": losses, "special": special, "operator": operator}
+    found = {"np": np, "tg": tg, "losses": losses, "operator": operator}
+    if importlib.util.find_spec("scipy") is not None:
+        found["special"] = importlib.import_module("scipy.special")
+    return found
 
 
 #: How `surroundings` are imported.

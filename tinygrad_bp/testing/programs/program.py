@@ -131,6 +131,10 @@ class Program:
     def __repr__(self) -> str:
         return self.code()
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """What Hypothesis shows of a failing example."""
+        printer.text(f"<a program of {len(self.steps)} steps>\n{self.code()}\n")
+
 
 def literal(values: Any) -> str:
     """An array as Python source, exact."""
