@@ -138,7 +138,22 @@ def make_again(forward, *vjps):
     return tg.Primitive("of_a_test_too", forward, vjps, formula="", vjp_formulas=[""])
 
 
+def values(x):
+    return x.data if isinstance(x, tg.Tensor) else x
+
+
+def wrong_slope_at_the_largest(g, out, x):
+    """A right gradient whose own is off by 1e-4, at one element."""
+    largest = values(x) == np.max(values(x), initial=-9.0)
+    return 2 * g * x + 1e-4 * g * largest * (x - values(x))
+
+
 FAULTS = {
+    "second order, at one element": (
+        lambda x: x * x,
+        wrong_slope_at_the_largest,
+        "the second derivative, of input 0, is wrong at 1 of ",
+    ),
     "value": (lambda x: x * x, lambda g, out, x: 2 * g * x, "the value"),
     "dtype": (lambda x: np.asarray(x * x, np.float64), lambda g, out, x: 2 * g * x, "not float32"),
     "gradient": (lambda x: x * x, lambda g, out, x: 2.00001 * g * x, "the gradient of input 0"),
@@ -149,12 +164,12 @@ FAULTS = {
     ),
     "second order": (
         lambda x: x * x,
-        lambda g, out, x: 2 * g * (x.data if isinstance(x, tg.Tensor) else x),
+        lambda g, out, x: 2 * g * values(x),
         "the second derivative, of input 0,",
     ),
     "second order, cotangent": (
         lambda x: x * x,
-        lambda g, out, x: 2 * (g.data if isinstance(g, tg.Tensor) else g) * x,
+        lambda g, out, x: 2 * values(g) * x,
         "the second derivative, of ",
     ),
 }

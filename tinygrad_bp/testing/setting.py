@@ -178,10 +178,13 @@ class Setting:
         """The forward function that shares no code with ours."""
         return (self.case.reference or self.case.call)(*arrays)
 
+    def reference_of_leaves(self, *leaves: Any) -> Any:
+        """The same as a function of the leaves alone, the other inputs being what they are."""
+        return self.reference(*self.with_leaves(leaves))
+
     def cotangent(self, out: Any) -> Array:
         """Elements between 0.5 and 1.5 in size, of either sign."""
-        rng = np.random.default_rng(self.draw.seed + 1)
-        return np.asarray(rng.uniform(0.5, 1.5, out.shape) * rng.choice([-1, 1], out.shape))
+        return weights(np.random.default_rng(self.draw.seed + 1), out.shape)
 
     def with_leaves(self, values: Iterable[Any]) -> list[Any]:
         """All inputs as float64 arrays, those that are leaves replaced by `values`."""
@@ -202,6 +205,11 @@ class Setting:
         """No input has other bytes than at the beginning."""
         for i, (a, bytes_) in enumerate(zip(self.arrays, self.before, strict=True)):
             require(a.tobytes() == bytes_, f"{self}: input {i} was changed")
+
+
+def weights(rng: np.random.Generator, shape: Shape) -> Array:
+    """Numbers of either sign between 0.5 and 1.5 in size, so that none is weighed lightly."""
+    return np.asarray(rng.uniform(0.5, 1.5, shape) * rng.choice([-1, 1], shape))
 
 
 def require(holds: Any, message: str) -> None:
