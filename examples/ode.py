@@ -66,7 +66,7 @@ def residuals(theta):
 
 def main() -> None:
     theta = np.log([0.5, 0.02, 0.9, 0.02, 30.0, 5.0])
-    found = check_gradients(residuals, theta)
+    found = check_gradients(residuals, theta, order=1)
     print(f"gradient check: largest relative difference {found.difference:.1e}")
     print(f"mean square of the residuals: {np.mean(residuals(theta) ** 2):.4f}")
     fit = least_squares(residuals, theta, jac=tg.jacobian(residuals), method="lm")
