@@ -5,6 +5,7 @@ Everything follows from the case and the `Draw`, so that a failure can be had ag
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -168,6 +169,10 @@ class Setting:
         ]
 
     def __str__(self) -> str:
+        return self._title
+
+    @functools.cached_property
+    def _title(self) -> str:
         kinds = ", ".join(a.dtype.name for a in self.arrays)
         layout = "" if self.draw.layout == "C" else f", layout {self.draw.layout}"
         shapes = ", ".join(map(str, self.shapes))
