@@ -127,6 +127,21 @@ def test_a_first_gradient_check_tells_right_from_wrong(tmp_path):
     assert "wrong: the gradient of argument 0 (2, 4) is wrong at 8 of 8 elements" in out
 
 
+def test_a_gradient_of_another_library_is_checked_through_numpy(tmp_path):
+    out = run(EXAMPLES / "torch_gradient_check.py", cwd=tmp_path)
+    assert "right: 6 derivatives agree to 1e-9: True" in out
+    assert "a factor 5 too much, which is the length of axis 0 of argument 1" in out
+
+
+def test_without_that_library_numpy_stands_in(monkeypatch, capsys):
+    example = runpy.run_path(str(EXAMPLES / "torch_gradient_check.py"))
+    monkeypatch.setitem(example["main"].__globals__, "TORCH", False)
+    example["main"]()
+    out = capsys.readouterr().out
+    assert "written by hand, as PyTorch is not there" in out
+    assert "a factor 5 too much" in out
+
+
 def test_homework_is_graded_formula_by_formula(tmp_path):
     ada, ben, cem = run(EXAMPLES / "grade_homework.py", cwd=tmp_path).strip().split("\n\n")
     assert "all 4 formulas are right" in ada

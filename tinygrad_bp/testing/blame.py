@@ -145,6 +145,8 @@ def _findings(node: Node, i: int, rng: np.random.Generator) -> tuple[list[Findin
         return result
 
     field = Field(forward, x.ravel())
+    finite = exact[np.isfinite(exact)]
+    floor = max(1e-15 * float(np.max(np.abs(finite), initial=0.0)), 1e-24)
     findings: list[Finding] = []
     told: list[float] = []
     with np.errstate(all="ignore"):
@@ -153,7 +155,7 @@ def _findings(node: Node, i: int, rng: np.random.Generator) -> tuple[list[Findin
         unknown = np.flatnonzero(~np.isfinite(exact).all(axis=0))
         singles = np.arange(x.size) if x.size <= _ELEMENTS else unknown[:2]
         for j in singles:
-            findings += judge(field, int(j), exact[:, j], _TOLERANCE, scale)
+            findings += judge(field, int(j), exact[:, j], _TOLERANCE, scale, floor)
             told += [float(e) for e in exact[:, j]]
         if x.size > _ELEMENTS:
             exact[:, unknown] = 0.0

@@ -163,7 +163,7 @@ def _check_recorded(
     if _differs(first, 1):
         return _all(first, Verdict.NONDETERMINISTIC, [])
     result = GradientCheck(found, causes, notes=notes, adjoint=adjoint)
-    return result if result.passed else diagnose(result, subject)
+    return result if result.passed else diagnose(result, subject, args)
 
 
 def _check_written(
@@ -180,7 +180,7 @@ def _check_written(
         ]
         return GradientCheck(checks, causes=[*misfits.values()], by=by)
     result = GradientCheck(_compare(subject, rtol, elements, rng), by=by)
-    return result if result.passed else diagnose(result, None)
+    return result if result.passed else diagnose(result, None, subject.args)
 
 
 def _compare(

@@ -37,7 +37,8 @@ class Comparison:
         size = int(self.ends[-1])
         self.rows, self.of = self._projections(out, size)
         point = np.concatenate([a.ravel() for a in subject.start])
-        rounding = 2 * subject.precision() * (np.abs(self.rows) @ np.abs(np.ravel(out)))
+        self._precision, self._size = subject.precision(), subject.size()
+        rounding = 2 * self._precision * (np.abs(self.rows) @ np.abs(np.ravel(out)))
         self.field = Field(self._value, point, rounding)
         pulled = subject.pulls(self.rows)
         self.connected = [any(p[i] is not None for p in pulled) for i in range(len(subject.start))]
@@ -126,10 +127,28 @@ class Comparison:
         scales: Array = np.maximum(largest, np.where(np.isfinite(least), least, 0.0))
         return scales
 
+    def _floor(self, block: Array, first: int) -> float:
+        """What rounding leaves of a derivative that is 0, as that of a determinant of rank 1."""
+        largest = float(np.max(np.abs(block), initial=0.0, where=np.isfinite(block)))
+        x = self.field.x[first : first + block.shape[1]]
+        size = self._size / max(1.0, float(np.max(np.abs(x), initial=0.0)))
+        floor = max(4 * self._precision * largest, 1e-24 * size)
+        noise, center = self.field.noise, np.abs(self.field.center)
+        if np.any(noise > 0.05 * center):  # what comes out is rounding errors, or near 0
+            floor = max(floor, 64 * self._precision * size)
+        return floor
+
     def _single(self, first: int, j: int, block: Array) -> tuple[Finding, int]:
         """The worst verdict on one element over all projections."""
         exact = block[:, j]
-        findings = judge(self.field, first + j, exact, self.rtol, self._scales(block, first, j))
+        findings = judge(
+            self.field,
+            first + j,
+            exact,
+            self.rtol,
+            self._scales(block, first, j),
+            self._floor(block, first),
+        )
         if self.replay is not None and self.replay.works:
             better = self.replay.along(first + j)
             if better is not None:

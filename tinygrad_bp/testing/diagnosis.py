@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from tinygrad_bp.core import Tensor
 from tinygrad_bp.testing.blame import blame, blame_second
 from tinygrad_bp.testing.patterns import patterns
 from tinygrad_bp.testing.result import ADJOINT_LIMIT, ArgumentCheck, GradientCheck
@@ -14,7 +16,7 @@ from tinygrad_bp.testing.subjects import Recorded, Slope2, Written, nodes_below
 from tinygrad_bp.testing.verdicts import Verdict
 
 
-def diagnose(result: GradientCheck, subject: Recorded | None) -> GradientCheck:
+def diagnose(result: GradientCheck, subject: Recorded | None, args: Sequence[Any]) -> GradientCheck:
     """A failed check with its causes, and with the rules to blame where a graph was recorded.
 
     Where each rule is right by itself and some operation is at a kink, conventions of several
@@ -31,7 +33,7 @@ def diagnose(result: GradientCheck, subject: Recorded | None) -> GradientCheck:
             return dataclasses.replace(result, arguments=checks, notes=[*result.notes, *kinks])
     worst = result.worst
     if worst is not None and not causes:
-        causes += patterns(worst, _lengths(result))
+        causes += patterns(worst, _lengths(result, args))
         if worst.order > 1:
             causes.insert(0, f"the derivatives of order {worst.order - 1} are right")
     if result.adjoint > ADJOINT_LIMIT:
@@ -65,17 +67,23 @@ def _at_kinks(a: ArgumentCheck) -> ArgumentCheck:
     return dataclasses.replace(a, verdicts=verdicts)
 
 
-def _lengths(result: GradientCheck) -> dict[int, str]:
+def _lengths(result: GradientCheck, args: Sequence[Any]) -> dict[int, str]:
     """Lengths that a forgotten or a doubled factor may stem from."""
     found: dict[int, str] = {}
-    for a in result.arguments:
-        for axis, n in enumerate(a.shape):
+    shapes = [(a.name, a.shape) for a in result.arguments]
+    shapes += [(f"argument {i}", tuple(arg.shape)) for i, arg in enumerate(args) if _is_array(arg)]
+    for name, shape in shapes:
+        for axis, n in enumerate(shape):
             if n > 2:
-                found.setdefault(n, f"the length of axis {axis} of {a.name}")
+                found.setdefault(n, f"the length of axis {axis} of {name}")
     for a in result.arguments:
         if a.value.size > 2:
             found.setdefault(a.value.size, f"the number of elements of {a.name}")
     return found
+
+
+def _is_array(arg: Any) -> bool:
+    return isinstance(arg, np.ndarray) or (isinstance(arg, Tensor) and not arg.requires_grad)
 
 
 def shapes_of(subject: Written) -> dict[str, str]:

@@ -44,6 +44,10 @@ class Subject:
         """What a number of the coarsest dtype in the computation is rounded by, relatively."""
         return _precision([self.value(self.start).dtype])
 
+    def size(self) -> float:
+        """How large numbers in the computation become, as far as that is known."""
+        return _largest([self.value(self.start)])
+
 
 class Recorded(Subject):
     """A function of tensors, whose gradient is autograd's."""
@@ -93,6 +97,10 @@ class Recorded(Subject):
         """What the coarsest dtype in the graph rounds by."""
         out = self.output()
         return _precision([out.dtype, *(np.asarray(n.out).dtype for n in nodes_below(out))])
+
+    def size(self) -> float:
+        """How large any result in the graph is."""
+        return _largest([n.out for n in nodes_below(self.output())])
 
     def pulls(self, rows: Array) -> list[list[Array | None]]:
         """Go back once for each cotangent."""
@@ -223,6 +231,11 @@ class _Values:
 
 def _precision(dtypes: Sequence[Any]) -> float:
     return max(float(np.finfo(d).eps) for d in (np.dtype(np.float64), *dtypes) if d.kind == "f")
+
+
+def _largest(arrays: Sequence[Any]) -> float:
+    real = [np.abs(np.asarray(a, np.float64)) for a in arrays if np.asarray(a).dtype.kind == "f"]
+    return max((float(np.max(a, initial=0.0, where=np.isfinite(a))) for a in real), default=0.0)
 
 
 def real_array(arg: Any) -> Any:

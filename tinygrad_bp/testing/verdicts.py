@@ -42,7 +42,7 @@ class Finding(NamedTuple):
 
 
 def judge(
-    field: Field, along: int | Array, exact: Array, rtol: float, scale: Array
+    field: Field, along: int | Array, exact: Array, rtol: float, scale: Array, floor: float = 0.0
 ) -> list[Finding]:
     """Verdicts on the derivatives of all outputs along one line.
 
@@ -59,12 +59,15 @@ def judge(
     scale : ndarray
         For each output, the size of the largest derivative: what is below `rtol` of it is known
         well enough.
+    floor : float
+        What the gradient itself may be off by through rounding, where it ought to be 0.
     """
     tried: list[Slope] = []
     settled: list[Finding | None] = [None] * len(exact)
     possible = np.ones(len(exact), bool)
     wanted = rtol * np.maximum(scale, np.abs(exact))
     for slope in field.slopes(along, np.where(np.isfinite(wanted), wanted, 0.0)):
+        slope = slope._replace(error=np.maximum(slope.error, floor))
         if tried and tried[-1].step == slope.step:  # the same, with a better error bar
             tried.pop()
         tried.append(slope)
