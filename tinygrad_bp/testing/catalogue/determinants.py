@@ -36,6 +36,17 @@ CASES = [
         )
         for n, k in ((2, 1), (3, 1), (3, 2), (4, 2))
     ),
+    *(
+        Case(  # away from the matrices of that rank too, where the sign of the gradient shows
+            "det",
+            lambda x, y, z: np.linalg.det(x @ y + z),
+            (((n, n - 1), (n - 1, n), (n, n)),),
+            reference=lambda x, y, z: _leibniz(x @ y + z),
+            domains=((-2.0, 2.0), (-2.0, 2.0), (0.0, 0.0)),
+            label=f"beside rank {n - 1} of {n}",
+        )
+        for n in (2, 3)
+    ),
     Case(
         "slogdet",
         lambda x: np.linalg.slogdet(_regular(x))[1],

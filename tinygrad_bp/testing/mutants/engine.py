@@ -21,7 +21,7 @@ _ARRIVED = "_, total, held = arrived[key]\n"
 _EVERYWHERE: tuple[tuple[Any, str, str, str], ...] = (
     (backward_pass, "total = total + part", "total = part", "= for += at fan-out"),
     (backward_pass, "total += part", "total[...] = part", "= for += at fan-out"),
-    (backward_pass, "else np.array(total)\n", "else total\n", "a sum in another's memory"),
+    (backward_pass, "total = np.array(total)\n", "pass\n", "a sum in another's memory"),
     (backward_pass, "(x, part, FRESH if new else", "(x, part, FRESH if True else", "aliasing"),
     (Sparse.add_to, "np.add.at(total, self.index, self.values)", "total[self.index] += self.values",
      "= for += at fan-out"),
