@@ -201,6 +201,11 @@ def test_a_gradient_that_is_not_a_number_is_wrong(make):
     assert "a number that is not finite" in check.blamed[0]
 
 
+def test_an_infinite_gradient_is_wrong(make):
+    broken = make(lambda x: x * x, lambda g, out, x: g * np.array([2.0, np.inf]) * x)
+    assert verdicts(failure(lambda x: np.sum(broken(x)), np.array([1.0, 2.0]))) == ["OK", "WRONG"]
+
+
 def test_a_gradient_that_is_not_a_number_is_wrong_also_where_no_step_stays_in_the_domain(make):
     x = np.array([0.0])
     broken = make(np.sqrt, lambda g, out, x: g * np.nan)

@@ -74,6 +74,7 @@ def judge(
         agrees = np.abs(exact - slope.value) <= np.maximum(
             rtol * np.maximum(np.abs(exact), np.abs(slope.value)), slope.error
         )
+        agrees &= np.isfinite(exact)
         tight = slope.error <= rtol * np.maximum(scale, np.abs(slope.value))
         # As of zeros, which no error bar is small beside, where larger steps have no objection.
         possible &= ~(np.abs(exact - slope.value) > 3 * slope.error)
