@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -127,6 +128,21 @@ def test_nothing_checked_is_nothing_told():
     assert record.lines() == [
         "2 primitives, on 1 example",
         "inconclusive: 3 elements in test_x",
+    ]
+
+
+def test_counts_of_several_processes_are_added():
+    one = Record({"test_x"}, {"exp"}, 3)
+    one.verdicts["OK"] += 5
+    one.inconclusive["test_x"] += 1
+    one.replays["test_x"] = "    test_x.check()"
+    both = Record({"test_y"}, {"exp"}, 4)
+    both.merge(json.loads(json.dumps(one.plain())))
+    assert both.lines() == [
+        "2 properties, 1 primitive, on 7 examples",
+        "verdicts: 5 OK",
+        "inconclusive: 1 element in test_x",
+        "replay test_x:\n    test_x.check()",
     ]
 
 

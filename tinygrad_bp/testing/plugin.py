@@ -9,6 +9,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+import pytest
+
 _NAMES = ("dev", "ci", "thorough")
 
 
@@ -31,6 +33,24 @@ def pytest_configure(config: Any) -> None:
         from tinygrad_bp.testing.profiles import load_profile
 
         load_profile(name)
+
+
+def pytest_sessionfinish(session: Any) -> None:
+    """In a worker of pytest-xdist, hand what was counted to the process that prints."""
+    handed = getattr(session.config, "workeroutput", None)
+    module = sys.modules.get("tinygrad_bp.testing.record")
+    if handed is not None and module is not None:
+        handed["tinygrad_bp"] = module.RECORD.plain()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Add up what the workers of pytest-xdist counted."""
+    counted = getattr(node, "workeroutput", {}).get("tinygrad_bp")
+    if counted is not None:
+        from tinygrad_bp.testing.record import RECORD
+
+        RECORD.merge(counted)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

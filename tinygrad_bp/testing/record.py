@@ -44,6 +44,26 @@ class Record:
         if check.inconclusive:
             self.inconclusive[name] += check.inconclusive
 
+    def plain(self) -> dict[str, Any]:
+        """The counts as lists, dicts and numbers, which can be sent to another process."""
+        return {
+            "properties": sorted(self.properties),
+            "primitives": sorted(self.primitives),
+            "examples": self.examples,
+            "verdicts": dict(self.verdicts),
+            "inconclusive": dict(self.inconclusive),
+            "replays": dict(self.replays),
+        }
+
+    def merge(self, counted: dict[str, Any]) -> None:
+        """Add what another process counted; see `plain`."""
+        self.properties.update(counted["properties"])
+        self.primitives.update(counted["primitives"])
+        self.examples += counted["examples"]
+        self.verdicts.update(counted["verdicts"])
+        self.inconclusive.update(counted["inconclusive"])
+        self.replays.update(counted["replays"])
+
     def lines(self) -> list[str]:
         """The summary in a few lines; none where nothing was checked."""
         found = [
@@ -58,7 +78,7 @@ class Record:
             most = self.verdicts.most_common()
             lines.append("verdicts: " + ", ".join(f"{n:,} {name}" for name, n in most))
         for name, number in self.inconclusive.most_common(5):
-            lines.append(f"inconclusive: {number:,} elements in {name}")
+            lines.append(f"inconclusive: {_count(number, 'element', 'elements')} in {name}")
         lines += [f"replay {name}:\n{line}" for name, line in self.replays.items()]
         return lines
 
