@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from tinygrad_bp.testing.mutants.equivalent import EQUIVALENT
+from tinygrad_bp.testing.mutants.equivalent import EQUIVALENT, SURVIVES
 from tinygrad_bp.testing.mutants.peers import PEERS
 from tinygrad_bp.testing.mutants.run import Outcome
 
@@ -34,19 +34,28 @@ Mutants whose gradients of first and second order equal the right ones on every 
 small inputs, at ties and in both precisions *have no effect*, and are not counted: a rule that has
 nothing to broadcast cannot forget to sum. The comparison uses inputs of its own and no check.
 
+The kit is the battery behind `check_primitive`, with a few draws of each check, then
+`check_gradients`, and beside them checks of `tinygrad_bp.testing.mutants` itself: at inputs five
+times as large and a thousandth as large as usual, in float32 against float64, at different values
+one after the other, and at ties, where the convention is compared with numbers. A check that fails
+the right rule of a row has no say about that row.
+
 The checkers of others get a random part of the same mutants, each at its defaults: autograd's of
-order 2, JAX's of order 1 with 64 bits enabled, and PyTorch's `gradcheck`; all in reverse mode, for
-which alone there is a rule. Around our rule stands a function of theirs. They do not choose
-inputs, so they are given those of the rows in all shapes (of a primitive with more than 20 ways to
-call it, 20 or fewer), and large and small ones too, in float64. What stands out of their reach is
-told by the table of mistakes: what is wrong in float32 alone, since they ask for float64; ties,
-since they reject the right rule there; what is left of an earlier call, and, but for autograd,
-second derivatives. An answer counts only where the checker accepts the right rule.
+order 2 for all arguments, JAX's of order 1 with 64 bits enabled, and PyTorch's `gradcheck`; all in
+reverse mode, for which alone there is a rule. Around our rule stands a function of theirs. They do
+not choose inputs, so they are given those of the rows in all shapes (every second, third, ... of
+more than 20), and large and small ones too, in float64. Out of their reach is what is wrong in
+float32 alone, since they ask for float64; ties, since they reject the right rule there; and, but
+for autograd, second derivatives, for which PyTorch and JAX have to be asked separately. Again, an
+answer counts only where the checker accepts the right rule.
+
+`--sample N` judges a part of the mutants, `--peers N` puts a part of them to the others, and
+`--results FILE` continues a run that was interrupted.
 """
 
 
 def _share(killed: int, total: int) -> str:
-    return f"{killed} of {total} ({100 * killed / total:.1f} %)" if total else ""
+    return f"{killed} of {total} ({100 * killed / total:.2f} %)" if total else ""
 
 
 def _killed(outcome: Outcome) -> bool:
@@ -72,8 +81,8 @@ def _list(names: Sequence[str], reason: Callable[[str], str]) -> str:
     return "".join(f"- `{name}`{reason(name)}\n" for name in names) or "None.\n"
 
 
-def page(found: Sequence[Outcome], total: int, seconds: float) -> str:
-    """The page for the outcomes of a run, of so many mutants that there are."""
+def page(found: Sequence[Outcome], total: int, seconds: float = 0.0) -> str:
+    """The page for the outcomes of a run, of so many mutants, in so many seconds if that counts."""
     effective = [o for o in found if o.killed_by != "no effect" and o.mutant not in EQUIVALENT]
     asked = [o for o in effective if o.peers]
     survivors = sorted(o.mutant for o in effective if not _killed(o))
@@ -83,9 +92,10 @@ def page(found: Sequence[Outcome], total: int, seconds: float) -> str:
     parts = [
         _INTRODUCTION,
         f"\n{len(found)} of the {total} mutants were judged"
-        f"{'' if len(found) == total else ', drawn at random'}. Made with "
+        f"{'' if len(found) == total else ', drawn at random'}. Made with\n"
         f"Python {platform.python_version()}, NumPy {np.__version__}"
-        f"{', ' if versions else ''}{versions}, in {seconds / 60:.0f} minutes of one core.\n",
+        f"{', ' if versions else ''}{versions}"
+        + (f", in {seconds / 60:.0f} minutes of one core.\n" if seconds else ".\n"),
         "\n## Who notices how many\n\n",
         _table(
             ["checker", "of all that were judged", "of those that every checker was given"],
@@ -98,7 +108,7 @@ def page(found: Sequence[Outcome], total: int, seconds: float) -> str:
             ],
         ),
         f"\nBeside these, {sum(o.killed_by == 'no effect' for o in found)} mutants have no effect, "
-        f"and {len(equivalent)} are listed below as equivalent.\n",
+        f"and {len(equivalent)} of those listed below as equivalent were met.\n",
         "\n## By the kind of mistake\n\n",
         _by_operator(effective),
         "\n## By the check that noticed first\n\n",
@@ -107,7 +117,7 @@ def page(found: Sequence[Outcome], total: int, seconds: float) -> str:
             Counter(o.killed_by for o in effective if _killed(o)).most_common(),
         ),
         "\n## Survivors\n\n",
-        _list(survivors, lambda _: ""),
+        _list(survivors, lambda name: SURVIVES.get(name, "")),
         "\n## Equivalent mutants\n\n",
         _list(equivalent, lambda name: f": {EQUIVALENT[name]}"),
     ]

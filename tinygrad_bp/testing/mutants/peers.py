@@ -10,6 +10,7 @@ import contextlib
 import importlib
 import importlib.metadata
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -71,7 +72,7 @@ def _of(leaf: Tensor) -> Array:
 
 
 def autograd_complains(f: Gradient) -> None:
-    """HIPS autograd's ``check_grads`` of order 2, in reverse mode, at its defaults."""
+    """HIPS autograd's ``check_grads`` of order 2, in reverse mode, of all arguments."""
     core = importlib.import_module("autograd.extend")
     check_grads = importlib.import_module("autograd.test_util").check_grads
     places = range(len(f.arrays))
@@ -93,7 +94,7 @@ def autograd_complains(f: Gradient) -> None:
         core.defvjp(vjps[i], *map(rule, range(len(f.arrays) + 1)))
     function = core.primitive(f.value)
     core.defvjp(function, *[lambda _, *xs, i=i: lambda g: vjps[i](g, *xs) for i in places])
-    check_grads(function, modes=["rev"])(*f.arrays)
+    check_grads(function, tuple(places), modes=["rev"])(*f.arrays)  # else of the first alone
 
 
 def torch_complains(f: Gradient) -> None:
@@ -200,13 +201,17 @@ def _complains(peer: Peer, f: Gradient) -> bool:
 def kills(peer: Peer, mutant: Mutant) -> bool:
     """Whether a peer notices a mutant on any of the rows on which it accepts the right rule."""
     fan_out = "fan-out" in mutant.operator
-    for number, f in enumerate(_situations(mutant.primitive, fan_out)):
-        with mutant.installed():
-            complains = _complains(peer, f)
-        if complains:
+    with ExitStack() as stack:
+        # Installed once, as by the judge, since a wrong rule may remember what it has seen.
+        stack.enter_context(mutant.installed())
+        for number, f in enumerate(_situations(mutant.primitive, fan_out)):
+            if not _complains(peer, f):
+                continue
+            stack.close()
             key = (peer.name, mutant.primitive, fan_out, number)
             if key not in _accepted:
                 _accepted[key] = not _complains(peer, f)
             if _accepted[key]:
                 return True
+            stack.enter_context(mutant.installed())
     return False
