@@ -82,6 +82,19 @@ def test_a_wrong_gradient_is_shrunk_and_replayed(make, factor):
     assert RECORD.replays.pop(next(n for n in RECORD.replays if "squares" in n)) == line
 
 
+def test_arguments_that_are_no_code_are_replayed_by_their_blob(make):
+    wrong = make(lambda x: x * x, lambda g, out, x: 3 * g * x)
+
+    @gradient_property(x=tensors(), thing=st.builds(object), max_examples=5)
+    def property_of_things(x, thing):
+        return wrong(x)
+
+    with pytest.raises(GradientError) as caught:
+        property_of_things()
+    assert any("by @reproduce_failure, as printed" in note for note in caught.value.__notes__)
+    RECORD.replays.clear()
+
+
 def test_a_check_of_given_arguments_returns_what_it_found():
     test = test_arguments_come_from_strategies
     assert test.check(x=np.array([1.0, 2.0])).passed

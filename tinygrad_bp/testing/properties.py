@@ -161,6 +161,8 @@ def _replay(f: Callable[..., Any], given: dict[str, Any]) -> str:
     owner, _, name = f.__qualname__.rpartition(".")
     called = name if not owner or owner.endswith("<locals>") else f"{owner}.{name}"
     values = [f"{owner}()" if k == "self" else f"{k}={_code(v)}" for k, v in given.items()]
+    if any("=<" in value for value in values):
+        return "    by @reproduce_failure, as printed: not all of the arguments can be had as code"
     return f"    {called}.check({', '.join(values)})"
 
 
