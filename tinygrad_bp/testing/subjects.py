@@ -220,13 +220,14 @@ class _Values:
         self.leaves, self.arrays = leaves, arrays
 
     def __enter__(self) -> None:
-        self.before = [leaf.data for leaf in self.leaves]
+        # Not by `data`, which notes each change: what was recorded before is as it was afterwards.
+        self.before = [leaf._data for leaf in self.leaves]
         for leaf, array in zip(self.leaves, self.arrays, strict=True):
-            leaf.data = array
+            leaf._data = array if array.ndim else array[()]
 
     def __exit__(self, *exception: object) -> None:
         for leaf, array in zip(self.leaves, self.before, strict=True):
-            leaf.data = array
+            leaf._data = array
 
 
 def _precision(dtypes: Sequence[Any]) -> float:
