@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import random
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -60,6 +64,29 @@ def test_what_is_printed_runs_and_gives_the_same(program):
     assert check == f"print(check_gradients({', '.join(['program', *program.names])}))"
 
 
+@settings(max_examples=5)
+@given(programs(max_operations=3))
+def test_what_is_printed_checks_itself(program):
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        exec(program.code(), {})
+    assert "agree" in out.getvalue()
+
+
+def test_without_hypothesis_the_extra_is_named():
+    program = """
+import sys
+sys.modules["hypothesis"] = None
+try:
+    import tinygrad_bp.testing.programs
+except ImportError as error:
+    print(error)
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert "tinygrad-bp[test]" in run.stdout
+
+
 @given(programs(max_operations=4))
 def test_pictures_show_the_inputs(program):
     source = program.draw().source
@@ -100,7 +127,7 @@ def test_lambdas_of_the_catalogue_become_code():
     templates = [op.template for ops in catalogued.operations().values() for op in ops]
     assert "np.transpose({0}, (2, 0, 1))" in templates
     assert "np.sum({0}, axis=-1, keepdims=True)" in templates
-    assert sum("calls[" in t for t in templates) < len(templates) / 2
+    assert sum("calls[" not in t for t in templates) > 500
 
 
 def scaled(factor):
@@ -145,7 +172,7 @@ def is_wrong(program):
         return program.run(*moved).data
 
     numerical, error = numerical_gradient(along, 0.0)
-    return abs(exact - numerical) > 1e-6 * abs(exact) + 10 * error
+    return abs(exact - numerical) > 1e-6 * abs(exact) + 10 * error + 1e-9
 
 
 @pytest.mark.parametrize(("name", "argument", "fault"), FAULTS, ids=[f[0] for f in FAULTS])
@@ -165,4 +192,5 @@ def test_a_wrong_rule_is_found_and_shrinks_to_few_operations(name, argument, fau
     assert len(smallest.steps) <= 3
     with pytest.raises(errors.GradientError, match=name):
         check_gradients(smallest.run, *smallest.inputs, order=1)
-    assert name in {step.primitive for step in smallest.steps} or f".{name}(" in smallest.result
+    leaves = [tg.Tensor(x, requires_grad=True) for x in smallest.inputs]
+    assert name in recorded(smallest.run(*leaves))

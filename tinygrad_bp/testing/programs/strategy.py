@@ -82,16 +82,27 @@ def _programs(
 ) -> Program:
     basic, others = _chosen(names)
     growing = _Growing(draw)
-    for n in range(most):
-        # A number and no length before: what Hypothesis takes out is then one operation, whole.
-        if not draw(st.integers(0, 9)) and n:
-            break
-        if basic and (not others or not draw(st.integers(0, 2))):
-            growing.add(basic[draw(st.integers(0, len(basic) - 1))])
-        else:
-            ways = others[draw(st.integers(0, len(others) - 1))]
-            growing.add(ways[draw(st.integers(0, len(ways) - 1))])
+    while len(growing.drawn) < most and draw(_operation(growing, basic, others)):
+        pass
     return growing.program()
+
+
+@st.composite
+def _operation(
+    draw: st.DrawFn,
+    growing: _Growing,
+    basic: tuple[Operation, ...],
+    others: tuple[tuple[Operation, ...], ...],
+) -> bool:
+    """Whether there is one more: drawn as a whole, so that Hypothesis takes it out as a whole."""
+    if not draw(st.integers(0, 9)) and growing.drawn:
+        return False
+    if basic and (not others or not draw(st.integers(0, 2))):
+        growing.add(basic[draw(st.integers(0, len(basic) - 1))])
+    else:
+        ways = others[draw(st.integers(0, len(others) - 1))]
+        growing.add(ways[draw(st.integers(0, len(ways) - 1))])
+    return True
 
 
 class _Growing:
@@ -99,6 +110,7 @@ class _Growing:
 
     def __init__(self, draw: st.DrawFn) -> None:
         self.draw = draw
+        self.drawn: list[Operation] = []
         self.inputs: list[Any] = []
         self.steps: list[Step] = []
         self.values: dict[str, Any] = {}
@@ -106,6 +118,7 @@ class _Growing:
 
     def add(self, op: Operation) -> None:
         """Append an operation, with the operands that it needs."""
+        self.drawn.append(op)
         operands = self._settled(op) if op.settled else self._free(op)
         name = self._step(op.template.format(*operands), op.primitive, operands)
         largest = float(np.max(np.abs(self.values[name]), initial=0.0))

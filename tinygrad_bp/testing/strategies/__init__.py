@@ -11,6 +11,7 @@ try:
 except ImportError as error:
     raise missing_extra("hypothesis", "test", "tinygrad_bp.testing.strategies") from error
 
+from tinygrad_bp.testing.programs import Program, programs
 from tinygrad_bp.testing.strategies.arrays import arrays, dtypes, elements, tensors
 from tinygrad_bp.testing.strategies.calls import Call, primitive_calls
 from tinygrad_bp.testing.strategies.indices import INDEX_KINDS, indices
@@ -26,6 +27,7 @@ __all__ = [
     "INDEX_KINDS",
     "Call",
     "Example",
+    "Program",
     "arrays",
     "axes",
     "broadcastable_shapes",
@@ -35,6 +37,7 @@ __all__ = [
     "indices",
     "networks",
     "primitive_calls",
+    "programs",
     "shapes",
     "tensors",
 ]
