@@ -57,3 +57,11 @@ def test_calls_shrink_to_simple_numbers():
 def test_unknown_primitives_are_refused():
     with pytest.raises(ArgumentError, match="no row for the primitive 'expp'; did you mean 'exp'"):
         find(primitive_calls("expp"), lambda call: True)
+
+
+@given(primitive_calls(["svdvals", "inv", "eigh"], layout="any"))
+def test_matrices_of_decompositions_have_no_equal_elements(call):
+    """As zeros and ones would be, of which most matrices are singular."""
+    for a in call.arguments:
+        assert np.unique(a).size == a.size
+    assert np.all(np.isfinite(np.asarray(call())))
