@@ -410,3 +410,19 @@ def test_a_gradient_whose_terms_cancel_is_the_adjoint_but_for_rounding(seed):
         return -np.sum(p * np.log(p))
 
     assert check_gradients(entropy, np.ones((2, 2)), seed=seed).passed
+
+
+def test_a_function_that_overflows_has_no_wrong_gradient():
+    with np.errstate(all="ignore"):
+        check = check_gradients(lambda x: np.exp(x) * x, np.array([1e5, 1.0]), order=1)
+    assert verdicts(check) == "NOISY"  # for the sake of the first output
+
+
+def test_what_cancels_behind_a_saturated_function_is_no_fault():
+    x = 100.0 * np.random.default_rng(453).normal(size=(3, 4))
+    assert check_gradients(lambda x: np.abs(np.sin(np.tanh(x))) @ np.ones(4), x).passed
+
+
+def test_a_kink_that_shows_at_second_order_alone_is_no_fault():
+    check = check_gradients(lambda x: np.sum(np.abs(x) ** 2), np.array([0.0, 1.0]))
+    assert check.passed

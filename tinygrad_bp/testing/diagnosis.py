@@ -56,7 +56,7 @@ def _blame(subject: Recorded) -> tuple[list[str], list[str]]:
     """Wrong rules of the graph, of the rules' own graph at second order, and kinks."""
     found = blame(nodes_below(subject.output()))
     lines = found.rules
-    if not lines and isinstance(subject, Slope2):
+    if not lines and not found.kinks and isinstance(subject, Slope2):
         lines = blame_second(nodes_below(subject.first.output()))
     return lines, found.kinks
 
