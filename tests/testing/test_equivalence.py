@@ -178,6 +178,10 @@ def test_a_wrong_rule_of_autograd_is_no_fault_of_the_writer(monkeypatch):
     assert "in doubt" in str(grade)
     with pytest.raises(GradientError, match="check_gradients"):
         grade.raise_if_wrong()
+    truth = find_truth(sizes(4, 6, 5, 3), "cross_entropy", data())
+    copied = grade_answers(truth.gradients, truth)
+    assert all(f.mark is Mark.RIGHT for f in copied)
+    assert not copied.passed
 
 
 def test_the_error_carries_the_grade():

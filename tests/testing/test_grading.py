@@ -126,6 +126,14 @@ def test_layers_of_one_width_tell_which_way_the_error_should_go_back():
     assert "z1 stands in the place of a1" in first.cause
 
 
+def test_gradients_of_one_layer_that_are_both_wrong_do_not_blame_a_delta_that_others_refute():
+    twice = {"W2": lambda d, a, w: 2 * d.T @ a, "b2": lambda d, b: 2 * d.sum(axis=0)}
+    grade = graded(student(False, **{**NO_PENALTY, **twice}), l2=0.0)
+    wrong = [f for f in grade if f.mark is not Mark.RIGHT]
+    assert [f.name for f in wrong] == ["dW2", "db2"]
+    assert all("twice too large" in f.cause for f in wrong)
+
+
 def test_two_mistakes_are_both_found():
     grade = graded(
         student(
