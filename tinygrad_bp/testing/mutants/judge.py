@@ -51,9 +51,10 @@ _second = battery.second_derivatives_are_the_derivatives_of_the_gradients
 
 
 def _again(case: Any, draw: Draw) -> None:
-    """First derivatives twice, at different values: nothing may be left of the first time."""
+    """Derivatives twice, at different values: nothing may be left of the first time."""
     for seed in (draw.seed, draw.seed + 1):
         _first(case, Draw(seed))
+    _second(case, Draw(draw.seed + 2))
 
 
 def _checked(case: Any, draw: Draw) -> None:

@@ -39,7 +39,7 @@ TIES = [
     _row("std", np.std, ([1.0, 1.0], [0.0, 0.0])),
     _row("norm", np.linalg.norm, _ORIGIN),
     _row("copysign", np.copysign, ([0.0, 2.0], [0.0, 1.0]), (_ONES, [0.0, 0.0])),
-    _row("sort", lambda x: np.sort(x) * np.array([1.0, 3.0]), ([1.0, 1.0], [2.0, 2.0])),
+    _row("sort", lambda x: np.sort(x) * np.array([1.0, 5.0]), ([1.0, 1.0], [3.0, 3.0])),
     _row("cummax", np.maximum.accumulate, ([1.0, 1.0], [1.5, 0.5])),
     _row("cummin", np.minimum.accumulate, ([1.0, 1.0], [1.5, 0.5])),
     _row("power", lambda x: x ** np.array([0.0, 1.0, 2.0]), ([0.0] * 3, [0.0, 1.0, 0.0])),
