@@ -18,6 +18,7 @@ except ImportError as error:
     raise missing_extra(str(error.name), "train", "the command tinygrad-bp") from error
 
 from tinygrad_bp.draw import draw as draw_graph
+from tinygrad_bp.testing.grading.truth import NUMERICAL_LIMIT
 from tinygrad_bp.train import check as checks
 from tinygrad_bp.train import plots, run
 from tinygrad_bp.train.build import example_loss
@@ -170,7 +171,7 @@ def check(
     console.print(
         "Each number is the largest difference from autograd, relative to the largest element "
         "of that parameter's gradient; ± is the error bar of the numerical derivative. Limits: "
-        f"{checks.BY_HAND_LIMIT:.0e} by hand, {checks.NUMERICAL_LIMIT:.0e} numerical.",
+        f"{checks.BY_HAND_LIMIT:.0e} by hand, {NUMERICAL_LIMIT:.0e} numerical.",
         style="dim",
     )
     for note in result.notes:
