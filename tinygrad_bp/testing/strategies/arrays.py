@@ -158,7 +158,7 @@ def arrays(
     Examples
     --------
     >>> from hypothesis import find
-    >>> find(arrays(shape=(2,), min_value=0.5, away_from=[1]), lambda a: a.sum() > 3)
+    >>> find(arrays(shape=(2,), min_value=0.5, away_from=[1]), lambda a: a.min() > 1.5)
     array([2., 2.])
     """
     kind = np.dtype(draw(dtype) if isinstance(dtype, st.SearchStrategy) else dtype)
