@@ -260,7 +260,7 @@ def loss_and_slope(
         return value, slope
     one_per_sample = reduction == "mean" or loss == "softmax_cross_entropy"
     terms = len(output) if one_per_sample else output.size
-    slope /= terms
+    slope *= 1 / terms
     return value / terms, slope
 
 
@@ -299,7 +299,8 @@ def backward(
     for i in reversed(range(len(weights))):
         delta = ACTIVATIONS[activations[i]].back(g, z[i], a[i + 1])
         # For one sample, broadcasting writes the outer product five times as fast as matmul.
-        w_gradient = delta.T * a[i] if len(delta) == 1 else delta.T @ a[i]
+        # Else a^T delta, turned, is column after column in memory, as `nn.Linear` keeps weights.
+        w_gradient = delta.T * a[i] if len(delta) == 1 else (a[i].T @ delta).T
         if l2:
             value += 0.5 * l2 * float(np.vdot(weights[i], weights[i]))
             w_gradient += l2 * weights[i]

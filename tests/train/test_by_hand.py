@@ -16,19 +16,20 @@ from tinygrad_bp.train.tables import Loss
 def test_both_ways_to_gradients_reach_the_same_weights(name, make_samples, in_float64):
     recipe = in_float64(load_recipe(name))
     batch = recipe.training.batch_size
-    steps = {"steps": 200, "batch_size": batch, "sampling": recipe.training.sampling}
-    tables = recipe.to_dict() | {"training": steps | {"report_every": 200}}
     if recipe.optimizer.name == "scipy":
-        # TNC divides differences of gradients by tiny numbers: see the next test.
-        tables["optimizer"] = {"name": "SGD", "lr": 0.1}
-    recipe = Recipe.from_dict(tables)
+        # TNC divides differences of gradients by tiny numbers, so that the last bit of one would
+        # be seen in the weights: the two ways have none between them.
+        recipe = recipe.with_epochs(200)
+    else:
+        steps = {"steps": 200, "batch_size": batch, "sampling": recipe.training.sampling}
+        recipe = Recipe.from_dict(recipe.to_dict() | {"training": steps | {"report_every": 200}})
     weights = []
     for gradients in ("autograd", "by-hand"):
         trainer = Trainer(recipe, make_samples(recipe), gradients)
         start = trainer.model.state_dict()
         trainer.run()
         weights.append(trainer.model.state_dict())
-        assert trainer.step == 200
+        assert trainer.step >= 200
     for key, value in weights[0].items():
         assert np.abs(value - start[key]).max() > 1e-4
         assert np.abs(value - weights[1][key]).max() <= 1e-10
