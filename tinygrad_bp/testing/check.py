@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_bp.core import Tensor
 from tinygrad_bp.errors import ArgumentError, GradientError, NoGradPathError
+from tinygrad_bp.testing.adjoint import off_adjoint
 from tinygrad_bp.testing.compare import Comparison
 from tinygrad_bp.testing.diagnosis import diagnose, shapes_of
-from tinygrad_bp.testing.result import ADJOINT_LIMIT, ArgumentCheck, GradientCheck, unknown
+from tinygrad_bp.testing.result import ArgumentCheck, GradientCheck, unknown
 from tinygrad_bp.testing.single import single_precision
-from tinygrad_bp.testing.slopes import Array
 from tinygrad_bp.testing.subjects import (
     Recorded,
     Slope2,
@@ -151,7 +150,7 @@ def _check_recorded(
                 names = ", ".join(map(repr, once))
                 notes.append(f"Order 2 was not checked: the rules of {names} are right only once.")
                 break
-            adjoint = _off_adjoint(subject, rng) if k == 2 else adjoint
+            adjoint = off_adjoint(subject, rng) if k == 2 else adjoint
             size = subject.output().size
             subject = Slope2(subject, rng.uniform(0.5, 1.5, size) if size > 1 else np.ones(size))
         found += _compare(subject, rtol, elements, rng)
@@ -213,67 +212,3 @@ def _differs(subject: Subject, repeats: int = _REPEATS) -> bool:
         if not np.all(same | (np.isnan(one) & np.isnan(other))):
             return True
     return False
-
-
-def _off_adjoint(subject: Recorded, rng: np.random.Generator) -> float:
-    r"""How far :math:`\langle Jv, u \rangle` is from :math:`\langle v, J^\top u \rangle`.
-
-    No numerical derivative has a part in it. :math:`Jv` comes from the backward pass, recorded for
-    another cotangent, as the transpose of what that does to cotangents: the two are the same only
-    if rules are linear in their cotangent and record themselves right.
-    """
-    out = subject.output()
-    if out.dtype != np.float64 or any(
-        np.asarray(n.out).dtype != np.float64 for n in nodes_below(out)
-    ):
-        return 0.0
-    u = rng.normal(size=out.shape)
-    v = [rng.normal(size=a.shape) for a in subject.start]
-    direct = subject.backward(out, u)
-    start = Tensor(rng.normal(size=out.shape), requires_grad=True)
-    for leaf in subject.leaves:
-        leaf.grad = None
-    out.backward(start, create_graph=True)
-    terms = [
-        np.sum(leaf.grad * w)
-        for leaf, w in zip(subject.leaves, v, strict=True)
-        if leaf.grad is not None
-    ]
-    for leaf in subject.leaves:
-        leaf.grad = None
-    total = sum(terms, Tensor(0.0))
-    if total.requires_grad:
-        total.backward()
-    pushed = np.zeros(out.shape) if start.grad is None else start.grad.data
-    for leaf in subject.leaves:
-        leaf.grad = None
-    forth = np.ravel(pushed * u)
-    others = [np.ravel(g.data * w) for g, w in zip(direct, v, strict=True) if g is not None]
-    back = np.concatenate([np.zeros(1), *others])
-    size = float(np.sum(np.abs(forth)) + np.sum(np.abs(back)))
-    off = abs(float(forth.sum() - back.sum()))
-    # Behind a saturated tanh, say, the ends are small beside what cancels in the middle.
-    if not (np.isfinite(off) and off > ADJOINT_LIMIT * max(size, subject.size())):
-        return 0.0
-    return off / size if off > _rounding(subject, u, direct, v, rng) else 0.0
-
-
-def _rounding(
-    subject: Recorded,
-    u: Array,
-    direct: Sequence[Tensor | None],
-    v: Sequence[Array],
-    rng: np.random.Generator,
-) -> float:
-    """What rounding may make of a product with the gradient, as where all of its terms cancel."""
-    shaken = [a + rng.integers(-4, 5, a.shape) * np.spacing(a) for a in subject.start]
-    for leaf, a in zip(subject.leaves, shaken, strict=True):
-        leaf.data = a
-    moved = subject.backward(subject.output(), u)
-    for leaf, a in zip(subject.leaves, subject.start, strict=True):
-        leaf.data = a
-    return 64 * sum(
-        float(np.sum(np.abs((m.data - g.data) * w)))
-        for m, g, w in zip(moved, direct, v, strict=True)
-        if m is not None and g is not None
-    )
