@@ -48,6 +48,20 @@ def test_passes_add_up_and_the_tape_ends_with_its_block():
     assert tape[h].item() == 2.0
 
 
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_gradients_are_those_after_hooks_of_leaves_as_of_all_others(create_graph):
+    x, alone = (tg.Tensor(3.0, requires_grad=True) for _ in range(2))
+    h = x * 2.0
+    for tensor, factor in ((h, 10.0), (x, 7.0), (alone, 5.0)):
+        tensor.register_hook(lambda g, factor=factor: g * factor)
+    with tg.record_grads() as tape:
+        (h + 1.0).backward(create_graph=create_graph)
+        alone.backward(create_graph=create_graph)
+    assert tape[h].item() == 10.0
+    assert tape[x].item() == x.grad.item() == 140.0
+    assert tape[alone].item() == alone.grad.item() == 5.0
+
+
 def test_gradients_of_a_recorded_pass_can_be_differentiated():
     x = tg.Tensor(3.0, requires_grad=True)
     h = x * x

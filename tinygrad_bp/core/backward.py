@@ -36,8 +36,9 @@ class Gradients(NamedTuple):
     Attributes
     ----------
     leaves : list of (Variable, cotangent, own)
-        Each leaf with its gradient; `own` is true where nobody else can hold its array. Of a pass
-        `wrt` some variables: those of them that were reached, with theirs.
+        Each leaf with its gradient, which its hooks have seen; `own` is true where nobody else
+        can hold its array. Of a pass `wrt` some variables: those of them that were reached, with
+        theirs, of which hooks of leaves see nothing.
     visited : list of Node
         The nodes in the order of the pass.
     hooked : list of Node
@@ -88,9 +89,8 @@ def backward_pass(
     oldest = 0 if wanted is None else wanted.oldest
     if root.node is None:
         found = wanted is None or id(root) in wanted.leaves
-        if tape is not None and found:
-            tape.add(root, cotangent)
-        return Gradients([(root, cotangent, BORROWED)] if found else [], visited, hooked)
+        alone = [(root, cotangent, BORROWED)] if found else []
+        return Gradients(_at_leaves(alone, wanted is None), visited, hooked)
     heap: list[int] = []
     pending: dict[int, tuple[Any, Any, int]] = {}
     node, g = root.node, cotangent
@@ -178,12 +178,21 @@ def backward_pass(
         if not heap:
             break
         node, g, _ = pending.pop(heappop(heap))
+    complete = _at_leaves(list(leaves.values()), wanted is None)
+    return Gradients(complete if wanted is None else wanted.found(leaves), visited, hooked)
+
+
+def _at_leaves(found: list[tuple[Any, Any, int]], with_hooks: bool) -> list[tuple[Any, Any, int]]:
+    """The gradients of leaves as they are stored, after the leaves' hooks, and on the tape so."""
+    if with_hooks:
+        for i, (leaf, g, _) in enumerate(found):
+            if leaf.hooks is not None:
+                found[i] = (leaf, apply_hooks(leaf.hooks, g), BORROWED)
+    tape = TAPE.get()
     if tape is not None:
-        for leaf, g, _ in leaves.values():
+        for leaf, g, _ in found:
             tape.add(leaf, g)
-    if wanted is None:
-        return Gradients(list(leaves.values()), visited, hooked)
-    return Gradients(wanted.found(leaves), visited, hooked)
+    return found
 
 
 class _Wanted:

@@ -40,8 +40,9 @@ class RecordedGradient(NamedTuple):
 class record_grads:  # noqa: N801 - a context manager, named as a function of the field
     """Keep the gradients of all values that the backward passes inside reach.
 
-    Of the tape, ``tape[t]`` is the gradient of the tensor `t`, and iterating over it goes through
-    all of them in the order of the pass. It is summed over several passes for a leaf or node.
+    Of the tape, ``tape[t]`` is the gradient of the tensor `t`, after its hooks, and iterating over
+    it goes through all of them in the order of the pass. It is summed over several passes for a
+    leaf or node.
 
     Raises
     ------

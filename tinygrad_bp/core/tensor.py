@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from tinygrad_bp.core.array_methods import ArrayMethods
 from tinygrad_bp.core.backward import backward_pass
-from tinygrad_bp.core.cotangents import apply_hooks, not_shared, starting_cotangent
+from tinygrad_bp.core.cotangents import not_shared, starting_cotangent
 from tinygrad_bp.core.graph import Node, Version, release
 from tinygrad_bp.core.hooks import Hook, HookHandle, KeepGradient, keep_gradients, retains
 from tinygrad_bp.core.messages import named, no_array, no_path, numbers, require_float
@@ -171,9 +171,6 @@ class Tensor(Values, ArrayMethods):
     @staticmethod
     def _accumulate(leaves: list[tuple[Any, Any, int]]) -> None:
         """Add the gradients to the leaves, once all of them are known and all hooks have run."""
-        for i, (leaf, g, _) in enumerate(leaves):
-            if leaf.hooks is not None:
-                leaves[i] = (leaf, apply_hooks(leaf.hooks, g), False)
         for leaf, g, own in leaves:
             before = leaf._grad
             if isinstance(g, Tensor):
