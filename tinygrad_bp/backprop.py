@@ -296,13 +296,15 @@ def backward(
     value, g = loss_and_slope(a[-1], targets, loss=loss, reduction=reduction)
     found = Gradients([], [], [], value)
     l2 = float(l2)  # a NumPy scalar would turn float32 into float64
+    if l2:
+        for w in weights:
+            value += 0.5 * l2 * float(np.sum(w * w))
     for i in reversed(range(len(weights))):
         delta = ACTIVATIONS[activations[i]].back(g, z[i], a[i + 1])
         # For one sample, broadcasting writes the outer product five times as fast as matmul.
         # Else a^T delta, turned, is column after column in memory, as `nn.Linear` keeps weights.
         w_gradient = delta.T * a[i] if len(delta) == 1 else (a[i].T @ delta).T
         if l2:
-            value += 0.5 * l2 * float(np.vdot(weights[i], weights[i]))
             w_gradient += l2 * weights[i]
         found.deltas.append(delta)
         found.weights.append(w_gradient)
