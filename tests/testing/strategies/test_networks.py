@@ -6,7 +6,7 @@ from hypothesis import find, given
 from tinygrad_bp.nn import NetworkSpec
 from tinygrad_bp.nn.registry import LAYERS
 from tinygrad_bp.testing import check_gradients
-from tinygrad_bp.testing.strategies import networks
+from tinygrad_bp.testing.strategies import layers, networks
 from tinygrad_bp.testing.strategies.networks import _OTHERS, ACTIVATIONS, LOSSES
 
 
@@ -29,6 +29,18 @@ def test_every_layer_that_ships_may_come():
     shipped = {k for k, kind in LAYERS.items() if kind.cls.__module__.startswith("tinygrad_bp.")}
     known = {layer["type"] for layer in (*ACTIVATIONS, *_OTHERS)}
     assert shipped == known | {"Linear", "Flatten"}
+
+
+@given(layers())
+def test_each_layer_takes_the_data_that_comes_with_it(pair):
+    layer, x = pair
+    check_gradients(lambda layer, x: layer(x), layer, x, order=1)
+
+
+def test_any_layer_that_ships_comes_by_itself():
+    for name in (k for k, kind in LAYERS.items() if kind.cls.__module__.startswith("tinygrad_bp.")):
+        layer, _ = find(layers(), lambda pair, name=name: type(pair[0]).__name__ == name)
+        assert type(layer).__name__ == name
 
 
 def test_networks_shrink_to_one_layer():

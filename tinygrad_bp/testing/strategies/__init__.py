@@ -15,7 +15,7 @@ from tinygrad_bp.testing.programs import Program, programs
 from tinygrad_bp.testing.strategies.arrays import arrays, dtypes, elements, tensors
 from tinygrad_bp.testing.strategies.calls import Call, primitive_calls
 from tinygrad_bp.testing.strategies.indices import INDEX_KINDS, indices
-from tinygrad_bp.testing.strategies.networks import Example, networks
+from tinygrad_bp.testing.strategies.networks import Example, layers, networks
 from tinygrad_bp.testing.strategies.shapes import (
     axes,
     broadcastable_shapes,
@@ -35,6 +35,7 @@ __all__ = [
     "dtypes",
     "elements",
     "indices",
+    "layers",
     "networks",
     "primitive_calls",
     "programs",

@@ -1,4 +1,4 @@
-"""Networks, with data that fits and a loss."""
+"""Layers and networks, with data that fits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from hypothesis import strategies as st
 
 from tinygrad_bp.core import Tensor
-from tinygrad_bp.nn import NetworkSpec, Sequential, functional
+from tinygrad_bp.nn import Module, NetworkSpec, Sequential, functional
 from tinygrad_bp.testing.strategies.shapes import shapes
 
 #: Layers of elements, all that ship; the parameters are those that are drawn.
@@ -94,23 +94,52 @@ def networks(
     """
     known = tuple(dict(activation) for activation in activations)
     size = draw(shapes(1, 2, max_side=max_width))
-    layers: list[dict[str, Any]] = [{"type": "Flatten"}] if len(size) > 1 else []
-    layers.append(draw(_linear(max_width)))
+    chain: list[dict[str, Any]] = [{"type": "Flatten"}] if len(size) > 1 else []
+    chain.append(draw(_linear(max_width)))
     more = st.sampled_from((*known, *_OTHERS)) | _linear(max_width)
-    layers += draw(st.lists(more, max_size=max_layers - 1))
+    chain += draw(st.lists(more, max_size=max_layers - 1))
     if draw(st.booleans()):  # the last layers as a Sequential inside
-        cut = draw(st.integers(0, len(layers) - 1))
-        layers[cut:] = [{"type": "Sequential", "layers": layers[cut:]}]
-    spec = NetworkSpec(size, layers, dtype)
+        cut = draw(st.integers(0, len(chain) - 1))
+        chain[cut:] = [{"type": "Sequential", "layers": chain[cut:]}]
+    spec = NetworkSpec(size, chain, dtype)
     rng = np.random.default_rng(draw(st.integers(0, 2**16)))
+    model, x = _with_data(spec, rng, draw(st.integers(1, 3)))
+    name = draw(st.sampled_from(LOSSES))
+    return Example(spec, model, x, _target(rng, name, model(x).shape), getattr(functional, name))
+
+
+@st.composite
+def layers(
+    draw: st.DrawFn, /, *, max_width: int = 4, dtype: str = "float64"
+) -> tuple[Module, npt.NDArray[Any]]:
+    """A layer of any kind that ships, in evaluation mode, and an input that fits it.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> layer, x = find(layers(), lambda pair: True)
+    >>> layer, x.shape
+    (Flatten(), (1, 1))
+    """
+    size = draw(shapes(1, 2, max_side=max_width))
+    kinds: tuple[dict[str, Any], ...] = ({"type": "Flatten"}, *_OTHERS, *ACTIVATIONS)
+    others = st.sampled_from(kinds)
+    # `Linear` is for inputs with a single axis.
+    kind = draw(_linear(max_width) | others if len(size) == 1 else others)
+    rng = np.random.default_rng(draw(st.integers(0, 2**16)))
+    model, x = _with_data(NetworkSpec(size, [kind], dtype), rng, draw(st.integers(1, 3)))
+    return model[0], x
+
+
+def _with_data(
+    spec: NetworkSpec, rng: np.random.Generator, rows: int
+) -> tuple[Sequential, npt.NDArray[Any]]:
+    """The network in evaluation mode, with parameters between -1 and 1, and rows of data."""
     model = spec.build(0)
     model.eval()
     for parameter in model.parameters():
-        parameter.data = rng.uniform(-1, 1, parameter.shape).astype(dtype)
-    rows = draw(st.integers(1, 3))
-    x = rng.uniform(-2, 2, (rows, *size)).astype(dtype)
-    name = draw(st.sampled_from(LOSSES))
-    return Example(spec, model, x, _target(rng, name, model(x).shape), getattr(functional, name))
+        parameter.data = rng.uniform(-1, 1, parameter.shape).astype(spec.dtype)
+    return model, rng.uniform(-2, 2, (rows, *spec.input_shape)).astype(spec.dtype)
 
 
 def _linear(max_width: int) -> st.SearchStrategy[dict[str, Any]]:
