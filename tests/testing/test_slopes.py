@@ -106,6 +106,28 @@ def test_an_infinite_slope_is_noisy_and_one_that_is_no_number_wrong():
     assert verdict(np.abs, 0.0, np.nan) is Verdict.WRONG
 
 
+def test_beside_a_kink_values_that_stand_still_are_right():
+    assert verdict(lambda x: np.maximum(x, 0), -1e-4, 0.0) is Verdict.OK
+    assert verdict(lambda x: np.maximum(x, 0), -1e-4, 1.0) is not Verdict.OK
+    assert verdict(lambda x: np.maximum(x, 0), 1e-4, 0.0) is not Verdict.OK
+
+
+def test_a_step_that_is_lost_beside_a_larger_number_tells_nothing():
+    absorbed = field(lambda x: np.sin(x[0] + x[1]), [1.0, 0.0])
+    assert judge(absorbed, 1, np.array([np.cos(1.0)]), 1e-7, np.ones(1))[0].verdict is Verdict.OK
+    lost = field(lambda x: np.sin(1e16 * x[0] + x[1]), [0.3, 0.0])
+    exact = np.array([np.cos(0.3e16)])
+    assert judge(lost, 1, exact, 1e-7, np.ones(1))[0].verdict is Verdict.NOISY
+
+
+def test_between_the_sides_of_a_near_kink_every_slope_is_possible():
+    def bent(x):  # whose steps are lost in noise before they are as small as the distance to it
+        return 1.0 + 1e-6 * np.maximum(x - 1e-9, 0.0) + 3e-6 * np.sin(x)
+
+    assert verdict(bent, 0.0, 3e-6) is not Verdict.WRONG
+    assert verdict(bent, 0.0, 4e-6) is not Verdict.WRONG
+
+
 def test_only_some_verdicts_are_failures():
     assert {v for v in Verdict if not v.failed} == {Verdict.OK, Verdict.NOISY, Verdict.KINK}
     assert Verdict.NOT_CONNECTED == "NOT CONNECTED"

@@ -6,23 +6,29 @@ numerical derivatives of its own forward function, so that no other operation ha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinygrad_bp.core import Node, Sparse, Tensor, as_tensor
 from tinygrad_bp.core.cotangents import sum_to_shape
 from tinygrad_bp.errors import TgError
-from tinygrad_bp.testing.compare import Comparison
+from tinygrad_bp.testing.compare import SAFETY, Comparison
+from tinygrad_bp.testing.setting import weights
 from tinygrad_bp.testing.slopes import Array, Field
-from tinygrad_bp.testing.subjects import Recorded, nodes_below
-from tinygrad_bp.testing.verdicts import Finding, Verdict, judge
+from tinygrad_bp.testing.subjects import Recorded, nodes_below, shake
+from tinygrad_bp.testing.verdicts import Finding, Verdict, judge, unless_rounded
 
 _TOLERANCE = 1e-6  # above what rounding leaves of a right rule, and below what a wrong one makes
 _COTANGENTS = 2
 _ELEMENTS = 24  # of an input that are checked by themselves, where it has no more
 _DIRECTIONS = 3
+_FAR = (-2.0, -(2.0**-10), 2.0**-10, 2.0)
+_SHAKES = 4
+_EPS = float(np.finfo(np.float64).eps)
 _CHECKS = 400  # of one graph, before it is enough
 
 
@@ -33,12 +39,12 @@ class Blame(NamedTuple):
     ----------
     rules : list of str
         A line for each rule that is wrong.
-    kinks : list of str
-        A line for each operation that was asked for a derivative at a kink.
+    kinks : dict
+        For each primitive that was asked for a derivative at a kink, a line.
     """
 
     rules: list[str]
-    kinks: list[str]
+    kinks: dict[str, str]
 
 
 def wrong_rules(output: Tensor) -> list[str]:
@@ -95,17 +101,21 @@ def blame(nodes: Sequence[Node]) -> Blame:
                 )
             elif any(f.verdict is Verdict.KINK for f in findings):
                 kinks.setdefault(name, f"{name!r} is at a kink{node.where()}")
-    return Blame([*rules.values()], [*kinks.values()])
+    return Blame([*rules.values()], kinks)
 
 
-def blame_second(nodes: Sequence[Node]) -> list[str]:
-    """A line for each rule that is right by itself, but whose own derivative is not."""
+def blame_second(nodes: Sequence[Node], kinks: Collection[str] = ()) -> list[str]:
+    """A line for each rule that is right by itself, but whose own derivative is not.
+
+    Of primitives at kinks, which have no derivative, nothing is said.
+    """
     rng = np.random.default_rng(0)
     found: dict[tuple[str, int], str] = {}
     for count, node in enumerate(nodes):
         for i in _places(node):
             key = (node.primitive.name, i)
-            if key not in found and count < _CHECKS and _wrong_twice(node, i, rng):
+            asked = key not in found and key[0] not in kinks and count < _CHECKS
+            if asked and _wrong_twice(node, i, rng):
                 found[key] = (
                     f"the rule of the primitive {key[0]!r} for its input {i} is wrong at second "
                     f"order{node.where()}: its value is right, its own derivative is not"
@@ -123,44 +133,86 @@ def _places(node: Node) -> list[int]:
     ]
 
 
+class _Rule:
+    """The rule of one node for input i, in float64, and the forward function that it belongs to."""
+
+    def __init__(self, node: Node, i: int, rng: np.random.Generator) -> None:
+        self.node, self.i, self.rng = node, i, rng
+        self.values = [_double(v) for v in node.values]
+        self.x = np.asarray(self.values[i], np.float64)
+        same = all(a is b for a, b in zip(self.values, node.values, strict=True))
+        self.out, params = (node.out, node.rule_params()) if same else self._run(self.values)
+        self.finite = np.isfinite(self.out)
+        self.cotangents = weights(rng, (_COTANGENTS, *np.shape(self.out))) * self.finite
+        exact = self._pull(self.cotangents, self.out, self.values, params)
+        self.exact = np.where(np.isfinite(self.x.ravel()), exact, 0.0)
+
+    def _run(self, values: list[Any]) -> tuple[Any, dict[str, Any]]:
+        """The output for other inputs, and the keywords of the rule beside it."""
+        primitive, params = self.node.primitive, self.node.params
+        out = primitive.forward(*values, **params)
+        return (out[0], {**params, "saved": out[1]}) if primitive.saves else (out, params)
+
+    def _pull(self, cotangents: Array, out: Any, values: list[Any], params: Any) -> Array:
+        rule = self.node.primitive.vjps[self.i]
+        return np.array([_flat(rule(g, out, *values, **params), self.x.shape) for g in cotangents])
+
+    @cached_property
+    def rounding(self) -> Array:
+        """How far rounding may put off what the rule gives."""
+        found = []
+        for _ in range(_SHAKES):
+            values = [shake(v, _EPS, self.rng) if _is_real(v) else v for v in self.values]
+            out, params = self._run(values)
+            found.append(self._pull(shake(self.cotangents, _EPS, self.rng), out, values, params))
+        spread: Array = SAFETY * (np.max(found, axis=0) - np.min(found, axis=0))
+        return spread
+
+    def forward(self, moved: Array) -> Array:
+        """The flat output for other values of the input."""
+        inputs = [*self.values]
+        inputs[self.i] = moved.reshape(self.x.shape) if self.x.ndim else np.float64(moved[0])
+        return np.ravel(self.node.primitive.value(*inputs, **self.node.params))
+
+    def field(self, j: int | None = None) -> Field:
+        """The products with the cotangents; of outputs that hang on element j, where one is given.
+
+        The others, which may be larger by many powers of ten, would drown it in their rounding.
+        """
+        used = np.flatnonzero(self.finite if j is None else self.finite.ravel() & self._hang_on(j))
+        flat = self.cotangents.reshape(_COTANGENTS, -1)[:, used]
+        return Field(lambda moved: flat @ self.forward(moved)[used], self.x.ravel())
+
+    def _hang_on(self, j: int) -> NDArray[np.bool_]:
+        """Which outputs change with element j; far steps, since a saturated one hangs on it too."""
+        x = self.x.ravel()
+        step = np.zeros(x.shape)
+        step[j] = max(1.0, abs(x[j]))
+        try:
+            changed = [self.forward(x + k * step) != np.ravel(self.out) for k in _FAR]
+        except Exception:  # whatever a function does outside of its domain
+            return np.ones(np.size(self.out), bool)
+        found: NDArray[np.bool_] = np.any(changed, axis=0)
+        return found
+
+
 def _findings(node: Node, i: int, rng: np.random.Generator) -> tuple[list[Finding], Array]:
     """Verdicts on the rule for input i, each with what the rule says there."""
-    values = [_double(v) for v in node.values]
-    x = np.asarray(values[i], np.float64)
-    same = all(a is b for a, b in zip(values, node.values, strict=True))
-    out, params = node.out, node.rule_params()
-    if not same:
-        out = node.primitive.forward(*values, **node.params)
-        if node.primitive.saves:
-            out, params = out[0], {**node.params, "saved": out[1]}
-    cotangents = rng.uniform(0.5, 1.5, (_COTANGENTS, *np.shape(out)))
-    cotangents *= rng.choice([-1.0, 1.0], cotangents.shape)
-    exact = np.array([_apply(node, i, g, out, values, params, x.shape) for g in cotangents])
-    flat = cotangents.reshape(_COTANGENTS, -1)
-
-    def forward(moved: Array) -> Array:
-        inputs = [*values]
-        inputs[i] = moved.reshape(x.shape) if x.ndim else np.float64(moved[0])
-        result: Array = flat @ np.ravel(node.primitive.value(*inputs, **node.params))
-        return result
-
-    field = Field(forward, x.ravel())
-    finite = exact[np.isfinite(exact)]
-    floor = max(1e-15 * float(np.max(np.abs(finite), initial=0.0)), 1e-24)
     findings: list[Finding] = []
     told: list[float] = []
     with np.errstate(all="ignore"):
+        rule = _Rule(node, i, rng)
+        exact, size = rule.exact, rule.x.size
         scale = np.max(np.nan_to_num(np.abs(exact), posinf=0.0), axis=1, initial=0.0)
-        scale = np.maximum(scale, 1e-5 * np.abs(np.nan_to_num(field.center)))
         unknown = np.flatnonzero(~np.isfinite(exact).all(axis=0))
-        singles = np.arange(x.size) if x.size <= _ELEMENTS else unknown[:2]
-        for j in singles:
-            findings += judge(field, int(j), exact[:, j], _TOLERANCE, scale, floor)
+        for j in range(size) if size <= _ELEMENTS else unknown[:2]:
+            findings += _of_element(rule, int(j), scale)
             told += [float(e) for e in exact[:, j]]
-        if x.size > _ELEMENTS:
+        if size > _ELEMENTS:
             exact[:, unknown] = 0.0
+            field = rule.field()
             for _ in range(_DIRECTIONS):
-                signs = rng.choice([-1.0, 1.0], x.size)
+                signs = rng.choice([-1.0, 1.0], size)
                 signs[unknown] = 0.0
                 terms = exact * field.moves(signs)
                 norm = np.maximum(np.sqrt(np.sum(terms**2, axis=1)), 1e-300)
@@ -169,12 +221,15 @@ def _findings(node: Node, i: int, rng: np.random.Generator) -> tuple[list[Findin
     return findings, np.array(told)
 
 
-def _apply(
-    node: Node, i: int, g: Any, out: Any, values: list[Any], params: Any, shape: tuple[int, ...]
-) -> Array:
-    """What the rule gives for a cotangent, in the shape of the input, and flat."""
-    cotangent = g if np.ndim(out) else np.float64(g)
-    part = node.primitive.vjps[i](cotangent, out, *values, **params)
+def _of_element(rule: _Rule, j: int, scale: Array) -> list[Finding]:
+    field, exact = rule.field(j), rule.exact[:, j]
+    least = np.maximum(scale, 1e-5 * np.abs(np.nan_to_num(field.center)))
+    found = judge(field, j, exact, _TOLERANCE, least)
+    return unless_rounded(found, exact, lambda: rule.rounding[:, j])
+
+
+def _flat(part: Any, shape: tuple[int, ...]) -> Array:
+    """What a rule gives, in the shape of the input, and flat."""
     if part is None:
         return np.zeros(shape).ravel()
     exact = part.dense() if isinstance(part, Sparse) else np.asarray(part, np.float64)
@@ -183,9 +238,13 @@ def _apply(
     return np.broadcast_to(exact, shape).ravel()
 
 
+def _is_real(value: Any) -> bool:
+    return isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind == "f"
+
+
 def _double(value: Any) -> Any:
     """Real numbers in float64, anything else as it is."""
-    if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind == "f":
+    if _is_real(value):
         return value if value.dtype == np.float64 else value.astype(np.float64)
     return value
 

@@ -8,6 +8,7 @@ halved until the element is found.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,14 +17,16 @@ from numpy.typing import NDArray
 from tinygrad_bp.testing.replay import Replay
 from tinygrad_bp.testing.result import ArgumentCheck, all_verdicts
 from tinygrad_bp.testing.slopes import Array, Field
-from tinygrad_bp.testing.subjects import Recorded, Subject
-from tinygrad_bp.testing.verdicts import Finding, Verdict, judge
+from tinygrad_bp.testing.subjects import Recorded, Subject, joined
+from tinygrad_bp.testing.verdicts import Finding, Verdict, judge, unless_rounded
 
 _WHOLE = 2000  # entries of a Jacobian that is compared as a whole
 _ALL = (0, 120, 40, 20)  # elements of an argument that are all compared singly, by the order
 _SINGLE = 24  # of a larger one
 _BLOCKS = 8
 _FAULTS = 8  # that are looked for, before it is enough
+#: Times the scatter of a few gradients that rounding alone sets apart.
+SAFETY = 16.0
 _SEVERITY = {Verdict.OK: 0, Verdict.NOISY: 1, Verdict.KINK: 2, Verdict.WRONG: 3}
 
 
@@ -38,15 +41,12 @@ class Comparison:
         self.rows, self.of = self._projections(out, size)
         point = np.concatenate([a.ravel() for a in subject.start])
         self._precision, self._size = subject.precision(), subject.size()
+        self._stair = max(self._precision, float(np.finfo(np.float32).eps)) * self._size
         rounding = 2 * self._precision * (np.abs(self.rows) @ np.abs(np.ravel(out)))
         self.field = Field(self._value, point, rounding)
         pulled = subject.pulls(self.rows)
         self.connected = [any(p[i] is not None for p in pulled) for i in range(len(subject.start))]
-        self.exact = np.zeros((len(self.rows), size))
-        for row, parts in zip(self.exact, pulled, strict=True):
-            for i, part in enumerate(parts):
-                if part is not None:
-                    row[self.ends[i] : self.ends[i + 1]] = np.ravel(part)
+        self.exact = np.array([joined(parts, subject.start) for parts in pulled])
         self.replay = Replay(subject, self.rows) if isinstance(subject, Recorded) else None
 
     def _projections(self, out: Any, size: int) -> tuple[Array, list[str]]:
@@ -148,6 +148,7 @@ class Comparison:
             self.rtol,
             self._scales(block, first, j),
             self._floor(block, first),
+            self._stair,
         )
         if self.replay is not None and self.replay.works:
             better = self.replay.along(first + j)
@@ -157,12 +158,20 @@ class Comparison:
                     for f, e, b in zip(findings, exact, better, strict=True)
                 ]
 
+        findings = unless_rounded(findings, exact, lambda: self._rounding[:, first + j])
+
         def badness(k: int) -> tuple[int, float]:
             off = abs(exact[k] - findings[k].numerical)
             return _SEVERITY[findings[k].verdict], off if np.isfinite(off) else np.inf
 
         k = max(range(len(findings)), key=badness)
         return findings[k], k
+
+    @cached_property
+    def _rounding(self) -> Array:
+        """How far rounding may put off what the gradient to be checked says: asked for in doubt."""
+        scatter: Array = SAFETY * self.subject.scatter(self.rows)
+        return scatter
 
     def _refined(self, finding: Finding, exact: float, better: float) -> Finding:
         """With the complex step in place of the difference, where they tell the same."""

@@ -158,7 +158,11 @@ class Field:
         slope = self._slope(h, right, left, self.noise)
         yield slope
         if not np.all(slope.error <= wanted):
-            yield self._slope(h, right, left, self._noise_along(unit * (h / 4)))
+            # Values that stand still do not show what they are rounded by, as where a step is lost
+            # beside a larger number.
+            still = np.all([v == self.center for v in (*right, *left)], axis=0)
+            noise = np.where(still, self.noise, self._noise_along(unit * (h / 4)))
+            yield self._slope(h, right, left, noise)
 
     def _slope(self, h: float, right: list[Array], left: list[Array], noise: Array) -> Slope:
         with np.errstate(all="ignore"):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,9 @@ from numpy.typing import NDArray
 from tinygrad_bp.core import Node, Tensor
 from tinygrad_bp.errors import ArgumentError, NoGradPathError, ShapeError
 from tinygrad_bp.testing.slopes import Array
+
+_SHAKES = 6
+_ULPS = 4
 
 
 class Subject:
@@ -39,6 +43,25 @@ class Subject:
     def pulls(self, rows: Array) -> list[list[Array | None]]:
         """For each cotangent of the flat outputs, the gradients; None where nothing arrives."""
         raise NotImplementedError
+
+    def shaken(self, rows: Array, rng: np.random.Generator) -> list[list[Array | None]]:
+        """The gradients where every number on the way to them is another in its last bits."""
+        raise NotImplementedError
+
+    def scatter(self, rows: Array) -> Array:
+        """How far apart rounding leaves each number of the gradients, for each cotangent.
+
+        What is put together of large terms that cancel shows here, and no fault of a rule does.
+        """
+        rng = np.random.default_rng(0)
+        found = []
+        for _ in range(_SHAKES):
+            with np.errstate(all="ignore"):
+                pulled = self.shaken(rows, rng)
+            found.append([joined(parts, self.start) for parts in pulled])
+        with np.errstate(invalid="ignore"):  # of what is infinite each time
+            spread: Array = np.max(found, axis=0) - np.min(found, axis=0)
+        return spread
 
     def precision(self) -> float:
         """What a number of the coarsest dtype in the computation is rounded by, relatively."""
@@ -93,6 +116,11 @@ class Recorded(Subject):
         with _Values(self.leaves, arrays):
             return np.asarray(self.output().data)
 
+    def nodes(self, arrays: Sequence[Array]) -> list[Node]:
+        """The graph at other values of the arguments."""
+        with _Values(self.leaves, arrays):
+            return nodes_below(self.output())
+
     def precision(self) -> float:
         """What the coarsest dtype in the graph rounds by."""
         out = self.output()
@@ -104,19 +132,29 @@ class Recorded(Subject):
 
     def pulls(self, rows: Array) -> list[list[Array | None]]:
         """Go back once for each cotangent."""
-        out = self.output()
+        return self._pulled(self.output(), rows)
+
+    def shaken(self, rows: Array, rng: np.random.Generator) -> list[list[Array | None]]:
+        """Go back from other last bits of the arguments, with other last bits of cotangents."""
+        eps = self.precision()
+        with _Values(self.leaves, [shake(a, eps, rng) for a in self.start]):
+            out = self.output()
+            with shaking(out, eps, rng):
+                return self._pulled(out, rows)
+
+    def _pulled(self, out: Tensor, rows: Array) -> list[list[Array | None]]:
+        if not out.requires_grad:  # as the gradient of a linear function, which is a constant
+            return [[None] * len(self.leaves) for _ in rows]
         return [[None if g is None else g.data for g in self.backward(out, row)] for row in rows]
 
     def backward(self, out: Tensor, row: Any, create_graph: bool = False) -> list[Tensor | None]:
         """The gradients for one cotangent of the flat output."""
-        for leaf in self.leaves:
-            leaf.grad = None
-        cotangent = np.asarray(row).reshape(out.shape).astype(out.dtype)
-        out.backward(cotangent, retain_graph=True, create_graph=create_graph)
-        found = [leaf.grad for leaf in self.leaves]
-        for leaf in self.leaves:
-            leaf.grad = None
-        return found
+        cotangent = row
+        if not isinstance(row, Tensor):
+            cotangent = np.asarray(row).reshape(out.shape).astype(out.dtype)
+        with grads_apart(out, self.leaves):
+            out.backward(cotangent, retain_graph=True, create_graph=create_graph)
+            return [leaf.grad for leaf in self.leaves]
 
 
 class Slope2(Recorded):
@@ -131,11 +169,7 @@ class Slope2(Recorded):
         """Evaluate at other values of the arguments."""
         with _Values(self.leaves, arrays):
             found = self.first.backward(self.first.output(), self.cotangent)
-        parts = [
-            np.zeros(a.size) if g is None else np.asarray(g.data, np.float64).ravel()
-            for g, a in zip(found, self.start, strict=True)
-        ]
-        return np.concatenate(parts)
+        return joined([None if g is None else g.data for g in found], self.start)
 
     def output(self) -> Tensor:
         """All gradients in one flat tensor, recorded."""
@@ -146,13 +180,6 @@ class Slope2(Recorded):
         ]
         joined: Tensor = np.concatenate(parts)  # type: ignore[assignment]  # of tensors
         return joined
-
-    def pulls(self, rows: Array) -> list[list[Array | None]]:
-        """Go back once for each cotangent."""
-        out = self.output()
-        if not out.requires_grad:  # the gradient of a linear function is a constant
-            return [[None] * len(self.leaves) for _ in rows]
-        return [[None if g is None else g.data for g in self.backward(out, row)] for row in rows]
 
 
 class Written(Subject):
@@ -193,9 +220,9 @@ class Written(Subject):
             )
         return value
 
-    def gradients(self) -> list[NDArray[Any]]:
+    def gradients(self, arrays: Sequence[Array] | None = None) -> list[NDArray[Any]]:
         """What the user's gradient returns, an array for each argument."""
-        found = self.gradient(*self._with(self.start))
+        found = self.gradient(*self._with(self.start if arrays is None else arrays))
         several = isinstance(found, (tuple, list)) and (len(self.places) > 1 or len(found) == 1)
         parts = list(found) if several else [found]
         if len(parts) != len(self.places):
@@ -209,7 +236,15 @@ class Written(Subject):
 
     def pulls(self, rows: Array) -> list[list[Array | None]]:
         """Go back once for each cotangent."""
-        found = [np.asarray(g, np.float64) for g in self.gradients()]
+        return self._pulled(self.start, rows)
+
+    def shaken(self, rows: Array, rng: np.random.Generator) -> list[list[Array | None]]:
+        """The gradient at other last bits of the arguments."""
+        eps = self.precision()
+        return self._pulled([shake(a, eps, rng) for a in self.start], rows)
+
+    def _pulled(self, arrays: Sequence[Array], rows: Array) -> list[list[Array | None]]:
+        found = [np.asarray(g, np.float64) for g in self.gradients(arrays)]
         return [[float(row.ravel()[0]) * g for g in found] for row in rows]
 
 
@@ -228,6 +263,49 @@ class _Values:
     def __exit__(self, *exception: object) -> None:
         for leaf, array in zip(self.leaves, self.before, strict=True):
             leaf._data = array
+
+
+def joined(parts: Sequence[Any], like: Sequence[Array]) -> Array:
+    """One flat array of the gradients, with zeros for those that nothing arrived at."""
+    flat = [
+        np.zeros(a.size) if g is None else np.asarray(g, np.float64).ravel()
+        for g, a in zip(parts, like, strict=True)
+    ]
+    return np.concatenate(flat)
+
+
+def shake(a: Any, precision: float, rng: np.random.Generator) -> Any:
+    """The same numbers, but for a few last bits of a precision."""
+    steps = rng.integers(-_ULPS, _ULPS + 1, np.shape(a))
+    return (a * (1.0 + precision * steps)).astype(a.dtype)
+
+
+@contextmanager
+def shaking(end: Tensor, precision: float, rng: np.random.Generator) -> Iterator[None]:
+    """Put other last bits into each cotangent of a graph, by hooks that are gone afterwards."""
+    nodes = nodes_below(end)
+    before = [node.hooks for node in nodes]
+    for node, hooks in zip(nodes, before, strict=True):
+        node.hooks = [*(hooks or ()), lambda g: shake(g, precision, rng)]
+    try:
+        yield
+    finally:
+        for node, hooks in zip(nodes, before, strict=True):
+            node.hooks = hooks
+
+
+@contextmanager
+def grads_apart(end: Tensor, leaves: Sequence[Tensor]) -> Iterator[None]:
+    """No gradients at some leaves and at all below a tensor, and afterwards those of before."""
+    below = [x for node in nodes_below(end) for x in node.sources if isinstance(x, Tensor)]
+    before = [(leaf, leaf._grad) for leaf in {id(x): x for x in [*leaves, *below]}.values()]
+    for leaf, _ in before:
+        leaf._grad = None
+    try:
+        yield
+    finally:
+        for leaf, grad in before:
+            leaf._grad = grad
 
 
 def _precision(dtypes: Sequence[Any]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -42,7 +43,13 @@ class Finding(NamedTuple):
 
 
 def judge(
-    field: Field, along: int | Array, exact: Array, rtol: float, scale: Array, floor: float = 0.0
+    field: Field,
+    along: int | Array,
+    exact: Array,
+    rtol: float,
+    scale: Array,
+    floor: float = 0.0,
+    stair: float = 0.0,
 ) -> list[Finding]:
     """Verdicts on the derivatives of all outputs along one line.
 
@@ -61,6 +68,8 @@ def judge(
         well enough.
     floor : float
         What the gradient itself may be off by through rounding, where it ought to be 0.
+    stair : float
+        How far values may stand still for being rounded, as by float32 inside.
     """
     tried: list[Slope] = []
     settled: list[Finding | None] = [None] * len(exact)
@@ -93,8 +102,25 @@ def judge(
     # A function that overflows has no derivative, and so no wrong one.
     exact = np.where(np.isfinite(field.center) | np.isfinite(exact), exact, np.inf)
     return [
-        found or _verdict(tried, k, float(exact[k]), rtol, float(scale[k]))
+        found or _verdict(tried, k, float(exact[k]), rtol, float(scale[k]), stair)
         for k, found in enumerate(settled)
+    ]
+
+
+def unless_rounded(
+    findings: list[Finding], exact: Array, rounding: Callable[[], Array]
+) -> list[Finding]:
+    """NOISY in place of WRONG, where rounding of the gradient itself explains the difference.
+
+    The rounding is asked for in doubt alone, since it takes several backward passes to tell.
+    """
+    if all(f.verdict is not Verdict.WRONG for f in findings):
+        return findings
+    return [
+        f._replace(verdict=Verdict.NOISY)
+        if f.verdict is Verdict.WRONG and abs(e - f.numerical) <= bound
+        else f
+        for f, e, bound in zip(findings, exact.tolist(), rounding().tolist(), strict=True)
     ]
 
 
@@ -105,15 +131,20 @@ def _clearly_wrong(tried: list[Slope], k: int, exact: float, rtol: float) -> Fin
     difference, size = abs(exact - value), max(abs(exact), abs(value))
     clear = error <= 1e-4 * difference and difference > 10 * rtol * size
     clear = clear and bool(a.moved[k] and b.moved[k]) and _consistent(a, b, k)
+    clear = clear and not _is_far(exact, value, error)
     if not clear or is_kink([a, b], k, rtol * size):
         return None
     better = min(a, b, key=lambda s: float(s.error[k]))
     return Finding(Verdict.WRONG, float(better.value[k]), float(better.error[k]))
 
 
-def _verdict(tried: list[Slope], k: int, exact: float, rtol: float, scale: float) -> Finding:
+def _verdict(
+    tried: list[Slope], k: int, exact: float, rtol: float, scale: float, stair: float
+) -> Finding:
     """The verdict where no step says both clearly and exactly that the gradient is right."""
     known = [s for s in tried if np.isfinite(s.error[k])]
+    if exact == 0 and _is_flat(known, k, stair):
+        return Finding(Verdict.OK, 0.0, 0.0)
     # Where float32 is inside, values stand still under a small step, and would tell a slope of 0.
     moving = max((s.step for s in known if s.moved[k]), default=0.0)
     known = [s for s in known if s.moved[k] or s.step > moving]
@@ -132,7 +163,9 @@ def _verdict(tried: list[Slope], k: int, exact: float, rtol: float, scale: float
         return Finding(Verdict.NOISY, value, error)
     value, error = float(trusted.value[k]), float(trusted.error[k])
     difference, size = abs(exact - value), max(abs(exact), abs(value))
-    if difference <= max(rtol * size, 3 * error):
+    # Between the sides of a kink that lies within the step, each slope may be right.
+    bend = float(trusted.jump[k]) if trusted.jump[k] > 10 * trusted.jump_error[k] else 0.0
+    if difference <= max(rtol * size, 3 * error, bend):
         return Finding(Verdict.NOISY, value, error)
     # An error bar is a guess itself, and may be too short by chance, most of all that of a small
     # step where values are rounded: other steps must tell the same.
@@ -144,7 +177,24 @@ def _verdict(tried: list[Slope], k: int, exact: float, rtol: float, scale: float
     )
     large = trusted.step >= 2.0**-12 * max(s.step for s in tried)
     sure = seconds >= 1 if large else seconds >= 2 and not _speaks_for(known, trusted, k, exact)
+    if _is_far(exact, value, error):
+        sure &= all(abs(exact - s.value[k]) > 3 * s.error[k] for s in _smaller(known, trusted))
     return Finding(Verdict.WRONG if sure else Verdict.NOISY, value, error)
+
+
+def _is_far(exact: float, value: float, error: float) -> bool:
+    """Whether a derivative is so large that a function may wind many times within a step."""
+    return abs(exact) > 1e3 * (abs(value) + error)
+
+
+def _smaller(known: list[Slope], than: Slope) -> list[Slope]:
+    return [s for s in known if s.step < than.step]
+
+
+def _is_flat(known: list[Slope], k: int, stair: float) -> bool:
+    """Whether values stand still beside a kink that larger steps reach, and on no stair."""
+    steepest = max((abs(float(s.value[k])) for s in known if s.moved[k]), default=0.0)
+    return any(not s.moved[k] and steepest * s.step > 16 * stair for s in known)
 
 
 def _speaks_for(known: list[Slope], trusted: Slope, k: int, exact: float) -> bool:
@@ -165,9 +215,7 @@ def _trusted(known: list[Slope], k: int) -> Slope | None:
     for s in sorted(known, key=lambda s: float(s.error[k])):
         size = abs(float(s.value[k]))
         smaller = [
-            t
-            for t in known
-            if t.step < s.step and t.error[k] <= 0.3 * max(size, abs(float(t.value[k])))
+            t for t in _smaller(known, s) if t.error[k] <= 0.3 * max(size, abs(float(t.value[k])))
         ]
         if all(_consistent(s, t, k) for t in smaller):
             return s

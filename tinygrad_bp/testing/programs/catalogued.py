@@ -10,7 +10,7 @@ import ast
 import functools
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_bp.testing import catalogue
-from tinygrad_bp.testing.programs.operations import BASIC, Operation, broadcast, surroundings
+from tinygrad_bp.testing.programs.operations import BASIC, Operation, Shape, broadcast, surroundings
 
 #: Families whose operations take any values of their domain, ties and singular matrices included.
 UNSETTLED = frozenset(
@@ -84,15 +84,25 @@ def operations() -> dict[str, tuple[Operation, ...]]:
             shapes = tuple(s for s in row.shapes if all(math.prod(shape) for shape in s))
             if not shapes:
                 continue
+            empty = [s for s in row.shapes if s not in shapes]
             for arity in sorted({len(s) for s in shapes}):
-                made = _operation(row, family, tuple(s for s in shapes if len(s) == arity))
+                made = _operation(row, family, _of(arity, shapes), _of(arity, empty))
                 found.setdefault(row.primitive, []).append(made)
     simple = [op.primitive for op in BASIC]
     order = sorted(found, key=lambda name: (name not in simple, name.startswith("special.")))
     return {name: tuple(found[name]) for name in order}
 
 
-def _operation(row: Any, family: str, shapes: tuple[tuple[tuple[int, ...], ...], ...]) -> Operation:
+def _of(arity: int, shapes: Iterable[tuple[Shape, ...]]) -> tuple[tuple[Shape, ...], ...]:
+    return tuple(s for s in shapes if len(s) == arity)
+
+
+def _operation(
+    row: Any,
+    family: str,
+    shapes: tuple[tuple[Shape, ...], ...],
+    empty: tuple[tuple[Shape, ...], ...],
+) -> Operation:
     arity = len(shapes[0])
     elementwise = isinstance(row.call, np.ufunc) and row.call.signature is None
     prefixes = {s[:n] for s in shapes for n in range(1, arity + 1)}
@@ -106,6 +116,7 @@ def _operation(row: Any, family: str, shapes: tuple[tuple[tuple[int, ...], ...],
         row.kinks,
         row.distinct,
         row.distinct or family not in UNSETTLED,
+        empty,
     )
 
 

@@ -41,6 +41,8 @@ class Operation:
     settled : bool
         Whether operands are made of constants that were drawn for this operation, moved a little by
         the values at hand, which may be equal, zero, or a matrix without an inverse.
+    empty : tuple
+        Combinations of shapes with an axis of no elements, which unusual programs take too.
     """
 
     primitive: str
@@ -52,6 +54,7 @@ class Operation:
     kinks: tuple[tuple[float, ...], ...] = ()
     distinct: bool = False
     settled: bool = False
+    empty: tuple[tuple[Shape, ...], ...] = ()
 
     def domain(self, i: int) -> Interval:
         """The interval that the elements of operand `i` lie in."""
@@ -195,6 +198,12 @@ BASIC = (
         MODERATE,
         (0.1, 0.9),
     ),
+)
+
+#: Beside these, in unusual programs.
+COARSE = (
+    _one("astype", "{0}.astype(np.float32)"),
+    _one("astype", "{0}.astype(np.float64)"),
 )
 
 

@@ -137,6 +137,14 @@ class Program:
 
 
 def literal(values: Any) -> str:
-    """An array as Python source, exact."""
+    """An array as Python source, exact.
+
+    Examples
+    --------
+    >>> literal(np.array([0.5, 1.0], np.float32)), literal(np.ones((0, 2)))
+    ('np.array([0.5, 1.0], np.float32)', 'np.zeros((0, 2))')
+    """
     array = np.asarray(values)
-    return f"np.array({array.tolist()!r})"
+    dtype = "" if array.dtype == np.float64 else f", np.{array.dtype}"
+    what = f"array({array.tolist()!r}" if array.size else f"zeros({array.shape}"
+    return f"np.{what}{dtype})"

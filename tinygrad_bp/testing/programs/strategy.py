@@ -2,13 +2,15 @@
 
 Every step is run as soon as it is drawn, so the next one is chosen with its values at hand. A value
 that an operation cannot take, since it is outside the domain, near a kink, or has a twin where no
-two may be equal, is brought there by a step of its own; nothing is drawn in vain.
+two may be equal, is brought there by a step of its own; nothing is drawn in vain. In an unusual
+program, an operation is first tried on whatever comes, and keeps that where its result is finite.
 """
 
 from __future__ import annotations
 
 import functools
 import math
+import warnings
 from collections.abc import Collection
 from typing import Any
 
@@ -18,17 +20,19 @@ from hypothesis import strategies as st
 import tinygrad_bp as tg
 from tinygrad_bp.errors import ArgumentError
 from tinygrad_bp.testing.programs.catalogued import environment, operations
-from tinygrad_bp.testing.programs.operations import BASIC, MODERATE, Operation, Shape
+from tinygrad_bp.testing.programs.operations import BASIC, COARSE, MODERATE, Operation, Shape
 from tinygrad_bp.testing.programs.program import Program, Step, literal
 
 _SHAPES: tuple[Shape, ...] = ((), (2,), (3,), (2, 3), (2, 2), (2, 1), (1, 3), (3, 2), (2, 3, 2))
 _NUMBERS = (1.0, 0.5, -1.0, 2.0, -0.5, 1.5, 0.25, -1.5, 0.75, -2.0, -0.25, 0.0, 1.25, -0.75)
 _LARGEST = 36  # elements of a value that is computed with further
 _BOUND = 4.0
+_EMPTY: tuple[Shape, ...] = ((0,), (0, 2), (2, 0))
+_FAR = 1e16  # of values in unusual programs
 
 
 def programs(
-    max_operations: int = 12, names: Collection[str] | None = None
+    max_operations: int = 12, names: Collection[str] | None = None, unusual: bool = False
 ) -> st.SearchStrategy[Program]:
     """A Hypothesis strategy of scalar functions: random graphs of operations on small arrays.
 
@@ -43,6 +47,10 @@ def programs(
         The number of operations drawn, to which come those that keep values in domains.
     names : collection of str, optional
         Draw operations of these primitives alone; of the whole registry unless given.
+    unusual : bool, default False
+        Let inputs be zero, equal to each other, between 1e-8 and 1e8 in size, in float32 and empty
+        as well, cast to float32 in between, and ask neither for domains nor for a distance from
+        kinks, where the result is finite.
 
     Raises
     ------
@@ -62,7 +70,7 @@ def programs(
             f"programs found no operations: max_operations is {max_operations}, and the names are "
             f"{names!r}.\nFix: at least 1, and names that tinygrad_bp.core.PRIMITIVES has."
         )
-    return _programs(max_operations, chosen)
+    return _programs(max_operations, chosen, unusual)
 
 
 @functools.lru_cache
@@ -79,9 +87,12 @@ def _programs(
     draw: st.DrawFn,
     most: int,
     names: frozenset[str] | None,
+    unusual: bool,
 ) -> Program:
     basic, others = _chosen(names)
-    growing = _Growing(draw)
+    growing = _Growing(draw, unusual)
+    if unusual:
+        basic += tuple(op for op in COARSE if names is None or op.primitive in names)
     while len(growing.drawn) < most and draw(_operation(growing, basic, others)):
         pass
     return growing.program()
@@ -105,11 +116,24 @@ def _operation(
     return True
 
 
+@st.composite
+def _unusual_values(draw: st.DrawFn, shape: Shape) -> Any:
+    """Simple numbers, zeros among them, which may be equal and of any size; also in float32."""
+    n = math.prod(shape)
+    simple = st.sampled_from(_NUMBERS)
+    equal = draw(st.booleans())
+    numbers = np.array([draw(simple)] * n if equal else [draw(simple) for _ in range(n)])
+    sizes = st.integers(-8, 8)
+    powers = draw(st.one_of(st.just(0), sizes, st.lists(sizes, min_size=n, max_size=n)))
+    dtype = draw(st.sampled_from([np.float64, np.float32]))
+    return (numbers * 10.0 ** np.array(powers, float)).reshape(shape).astype(dtype)
+
+
 class _Growing:
     """A program that is being drawn, with the value of each of its names."""
 
-    def __init__(self, draw: st.DrawFn) -> None:
-        self.draw = draw
+    def __init__(self, draw: st.DrawFn, unusual: bool = False) -> None:
+        self.draw, self.unusual = draw, unusual
         self.drawn: list[Operation] = []
         self.inputs: list[Any] = []
         self.steps: list[Step] = []
@@ -119,6 +143,8 @@ class _Growing:
     def add(self, op: Operation) -> None:
         """Append an operation, with the operands that it needs."""
         self.drawn.append(op)
+        if self.unusual and self.draw(st.integers(0, 2)) and self._tried(op):
+            return
         operands = self._settled(op) if op.settled else self._free(op)
         name = self._step(op.template.format(*operands), op.primitive, operands)
         largest = float(np.max(np.abs(self.values[name]), initial=0.0))
@@ -127,6 +153,41 @@ class _Growing:
             self._step(f"{shrink!r} * {name}", "multiply", (name,))
             # The sine of a number that changes by hundreds tells nothing of any rule.
             self.large.add(name)
+
+    def _tried(self, op: Operation) -> bool:
+        """Whether the operation takes operands that nothing was asked of, and has been appended."""
+        before = len(self.inputs), len(self.steps), dict(self.values)
+        try:
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                operands = self._any(op)
+                name = self._step(op.template.format(*operands), op.primitive, operands)
+            value = self.values[name]
+            if np.all(np.abs(value) <= _FAR) and value.size <= 100:
+                return True
+        except (ValueError, TypeError, LookupError, ArithmeticError):
+            pass  # as of a matrix that has no decomposition
+        del self.inputs[before[0] :], self.steps[before[1] :]
+        self.values = before[2]
+        return False
+
+    def _any(self, op: Operation) -> list[str]:
+        """Operands of shapes that fit, be they values at hand or new ones."""
+        operands: list[str] = []
+        for i in range(op.arity):
+            before = tuple(self.values[name].shape for name in operands)
+            if op.shapes:
+                fitting = [s[i] for s in (*op.shapes, *op.empty) if s[:i] == before]
+            else:
+                fitting = [s for s in (*before, *_SHAPES, *_EMPTY) if op.fits(*before, s)]
+            at_hand = [name for name, value in self.values.items() if value.shape in fitting]
+            place = self.draw(st.integers(0, len(at_hand)))
+            if place:
+                operands.append(at_hand[-place])
+            else:
+                shape = self.draw(st.sampled_from(list(dict.fromkeys(fitting))))
+                operands.append(self._input(self.draw(_unusual_values(shape))))
+        return operands
 
     def program(self) -> Program:
         """All that is not used otherwise, summed with weights that tell elements apart."""
