@@ -276,3 +276,10 @@ def test_the_dilogarithm_is_smooth_at_one():
     """With z = 1 - w it is the sum of w**n / n**2."""
     expected = [0.0, -1.0, 1 / 2, -2 / 3, 6 / 4]
     np.testing.assert_allclose(derivatives(special.spence, 1.0, 4), expected, rtol=1e-13)
+
+
+def test_powm1_keeps_the_digits_of_small_powers_and_has_the_conventions_of_power():
+    x, y = 254.98, -4.616  # x**y is 8e-12, of which -1 takes twelve digits
+    by_x, by_y = slope(special.powm1, [x, 0.0, 0.0], [y, 0.0, 2.0])
+    np.testing.assert_allclose(by_x, [y * x ** (y - 1), 0.0, 0.0], rtol=1e-14)
+    np.testing.assert_allclose(by_y, [x**y * np.log(x), 0.0, 0.0], rtol=1e-14)

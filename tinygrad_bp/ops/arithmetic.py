@@ -95,21 +95,21 @@ reciprocal = implements(np.reciprocal)(
 )
 
 
-def _power_x(g: Any, out: Any, x: Any, y: Any) -> Any:
+def power_x(g: Any, out: Any, x: Any, y: Any) -> Any:
     """The cotangent of the base; ``x**0`` has the derivative 0 at 0 too, where 0 * 0**-1 is not."""
     if isinstance(y, (int, float)):
         return g * (y * x ** (y - 1 if y else 0))
     return g * (y * x ** np.where((x == 0) & (y == 0), 0, y - 1))
 
 
-def _power_y(g: Any, out: Any, x: Any, y: Any) -> Any:
+def power_y(g: Any, out: Any, x: Any, y: Any) -> Any:
     """The cotangent of the exponent; 0 at the base 0, which is the limit for exponents above 0."""
     if isinstance(x, (int, float)):
         return g * (out * (math.log(x) if x > 0 else 0.0 if x == 0 else math.nan))
     return g * (out * np.log(np.where(x == 0, 1, x)))
 
 
-_POWER_KINKS = (
+POWER_KINKS = (
     "0**0 is 1 and has the derivative 0 in x and y; at x = 0 the derivative in y is 0, and that in "
     "x is infinite for exponents between 0 and 1"
 )
@@ -118,10 +118,10 @@ power = implements(np.power)(
     Primitive(
         "power",
         operator.pow,
-        [_power_x, _power_y],
+        [power_x, power_y],
         formula=r"x^y",
         vjp_formulas=[r"\bar{z} \, y \, x^{y-1}", r"\bar{z} \, z \ln x"],
-        kinks=_POWER_KINKS,
+        kinks=POWER_KINKS,
     )
 )
 
@@ -129,10 +129,10 @@ float_power = implements(np.float_power)(
     Primitive(
         "float_power",
         np.float_power,
-        [_power_x, _power_y],
+        [power_x, power_y],
         formula=r"x^y",
         vjp_formulas=[r"\bar{z} \, y \, x^{y-1}", r"\bar{z} \, z \ln x"],
-        kinks=_POWER_KINKS,
+        kinks=POWER_KINKS,
     )
 )
 

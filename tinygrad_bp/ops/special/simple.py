@@ -9,6 +9,7 @@ import numpy as np
 from scipy import special
 
 from tinygrad_bp.core import FUNCTIONS, without_derivative
+from tinygrad_bp.ops.arithmetic import POWER_KINKS, power_x, power_y
 from tinygrad_bp.ops.constants import STEP
 from tinygrad_bp.ops.special.register import differentiable
 
@@ -147,11 +148,13 @@ inv_boxcox1p = differentiable(
 powm1 = differentiable(
     special.powm1,
     [
-        lambda g, out, x, y: g * (y * np.power(x, y - 1)),
-        lambda g, out, x, y: g * ((out + 1) * np.log(x)),
+        # Those of x^y, which keeps the digits that -1 has taken, and the conventions at x = 0.
+        lambda g, out, x, y: power_x(g, out, x, y),
+        lambda g, out, x, y: power_y(g, np.power(x, y), x, y),
     ],
     r"x^y - 1",
     [r"y \, x^{y-1} \, \bar{z}", r"x^y \ln x \, \bar{z}"],
+    kinks=POWER_KINKS,
 )
 
 wrightomega = differentiable(
