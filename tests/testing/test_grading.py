@@ -12,7 +12,7 @@ from tinygrad_bp.testing.grading.mistakes import Equations
 from tinygrad_bp.testing.grading.truth import find_truth
 
 DELTAS = {
-    "not divided by the number of samples, 7": {"d3": lambda e: e["q"] - np.eye(3)[e["y"]]},
+    "not divided by 7, the number of samples": {"d3": lambda e: e["q"] - np.eye(3)[e["y"]]},
     "the sign is turned": {"d3": lambda e: (np.eye(3)[e["y"]] - e["q"]) / N},
     "twice too large": {"d3": lambda e: 2 * (e["q"] - np.eye(3)[e["y"]]) / N},
     "a factor 2 is missing": {"d2": lambda e: e["d3"] @ e["w3"] * e["a2"] * (1 - e["a2"]) / 2},
@@ -71,7 +71,7 @@ PARAMETERS = {
     "no array of real numbers": ("W2", lambda d, a, w: "my gradient"),
     "the penalty is on weights alone": ("b2", lambda d, b: d.sum(axis=0) + L2 * b),
     "over axis 1, the units": ("b2", lambda d, b: d.sum(axis=1)),
-    "it is divided by the number of samples, 7, once too often": (
+    "it is divided by 7, the number of samples, once too often": (
         "b2",
         lambda d, b: d.mean(axis=0),
     ),

@@ -166,7 +166,7 @@ def check_equivalent(
     >>> loss = lambda out, y: tg.nn.functional.half_squared_error(out, y) / len(out)
     >>> grade = check_equivalent(by_hand, tg.nn.Linear(2, 3), loss, (x, y))
     >>> grade.first.name, grade.first.cause.partition(" (")[0]
-    ('delta1', 'it is not divided by the number of samples, 4')
+    ('delta1', 'it is not divided by 4, the number of samples')
     """
     truth = find_truth(model, loss, data, l2)
     parameters = {name: p.data.copy() for name, p in truth.model.named_parameters()}

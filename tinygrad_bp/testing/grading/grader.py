@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_bp.errors import nearest
+from tinygrad_bp.testing.factors import constant, factors, in_words, named
 from tinygrad_bp.testing.grading.answers import as_numbers, meaning
-from tinygrad_bp.testing.grading.mistakes import Equations, factors
+from tinygrad_bp.testing.grading.mistakes import Equations
 from tinygrad_bp.testing.grading.truth import Difference, Truth, largest
 
 Array = NDArray[Any]
@@ -76,9 +77,7 @@ class Grader:
         self.truth, self.rtol = truth, rtol
         self.formulas: list[Formula] = []
         self.notes: list[str] = []
-        shape = truth.output.shape
-        samples = shape[0] if shape else 1
-        self.factors = factors(samples, shape[-1] if len(shape) > 1 else 1)
+        self.factors = factors(_counts(truth.output.shape), twice=True)
         self.layers = layer_names(truth)
         self.names: dict[str, str] = {}
         self.arrays: dict[str, Any] = {}
@@ -309,22 +308,15 @@ class Grader:
             if self._close(array, candidate):
                 return cause
         for cause, candidate in tried:
-            if words := self._factor(array, candidate):
+            if words := named(array, candidate, self.factors, self._close):
                 return f"{cause}; {words}" if cause else words
         if offset is not None:
-            if words := self._factor(array - offset, own - offset):
+            if words := named(array - offset, own - offset, self.factors, self._close):
                 return f"{words}, but for the penalty"
-            c = _ratio(array - (own - offset), offset, self._tolerance(array))
-            if c is not None:
-                return f"the penalty is {c:.6g} times what it should be"
-        if own.size > 2 and (c := _ratio(array, own, self._tolerance(array))) is not None:
-            return f"it is {c:.6g} times what it should be"
-        return ""
-
-    def _factor(self, array: Array, candidate: Array) -> str:
-        if array.shape != candidate.shape or not np.any(candidate):
-            return ""
-        return next((w for c, w in self.factors.items() if self._close(array, c * candidate)), "")
+            if c := constant(array - (own - offset), offset, self._close):
+                return in_words(c, "the penalty")
+        c = constant(array, own, self._close) if own.size > 2 else None
+        return in_words(c) if c else ""
 
     def _shape_cause(self, array: Array, expected: Array, own: Array, wrong: Candidates) -> str:
         shapes = f"it has the shape {array.shape}, and should have {expected.shape}"
@@ -364,13 +356,13 @@ class Grader:
         return bool(np.all(np.abs(array - expected) <= allowed))
 
 
-def _ratio(array: Array, other: Array, tolerance: float) -> float | None:
-    """The constant that one array is of another, if it is one."""
-    if array.shape != other.shape or not np.any(other) or not np.isfinite(other).all():
-        return None
-    c = float(np.vdot(other, array) / np.vdot(other, other))
-    fits = np.max(np.abs(array - c * other)) <= tolerance * np.max(np.abs(array))
-    return c if fits and abs(c) > tolerance else None
+def _counts(shape: tuple[int, ...]) -> dict[int, str]:
+    """What a sum over the outputs of all samples may be divided by."""
+    samples, outputs = shape[0] if shape else 1, shape[-1] if len(shape) > 1 else 1
+    found = {samples: "the number of samples"}
+    found.setdefault(outputs, "the number of outputs")
+    found.setdefault(samples * outputs, "the number of all outputs of all samples")
+    return found
 
 
 def layer_names(truth: Truth) -> dict[str, str]:

@@ -207,34 +207,3 @@ class Equations(NamedTuple):
         if len(delta) > 1:
             yield "only the first sample is in it", delta[0]
             yield "only the last sample is in it", delta[-1]
-
-
-def factors(samples: int, outputs: int) -> dict[float, str]:
-    """The constant factors that people forget, in words.
-
-    Examples
-    --------
-    >>> factors(8, 3)[1 / 8]
-    'it is divided by the number of samples, 8, once too often'
-    """
-    n, k = samples, outputs
-    found = {
-        -1.0: "the sign is turned",
-        2.0: "it is twice too large",
-        0.5: "a factor 2 is missing",
-    }
-    for count, what in (
-        (n, f"the number of samples, {n}"),
-        (k, f"the number of outputs, {k}"),
-        (n * k, f"the number of all outputs of all samples, {n * k}"),
-    ):
-        if count > 1:
-            found.setdefault(float(count), f"it is not divided by {what}")
-            found.setdefault(1 / count, f"it is divided by {what}, once too often")
-    for c, words in list(found.items()):
-        if c > 0:
-            found.setdefault(-c, f"{words}, and the sign is turned")
-            if c not in (2.0, 0.5):
-                found.setdefault(2 * c, f"{words}, and it is twice too large")
-                found.setdefault(c / 2, f"{words}, and a factor 2 is missing")
-    return found
