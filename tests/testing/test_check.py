@@ -265,7 +265,7 @@ def test_an_argument_that_was_cut_from_the_graph_is_not_connected():
     check = failure(lambda x: x.detach() * 2, 2.0)
     assert "detach()" in str(check)
     check = failure(lambda x, y: x * y + x.detach() * y, np.ones(2), np.ones(2))
-    assert "part of the way from the argument to the output is not recorded" in str(check)
+    assert "part of the way to the output is not recorded" in str(check)
     assert check.blamed == []
 
 
@@ -450,7 +450,7 @@ def test_what_rounding_leaves_of_a_gradient_is_no_fault():
 
 
 def test_a_fault_is_not_taken_for_rounding(make):
-    wrong = make(np.linalg.det, lambda g, out, x: 1e-14 * np.ones(x.shape) * g)
+    wrong = make(np.linalg.det, lambda g, out, x: 1e-12 * np.ones(x.shape) * g)
     assert verdicts(failure(wrong, np.ones((3, 3)), order=1)) == "WRONG"
     stale = [np.zeros(3)]
 

@@ -53,22 +53,40 @@ def test_a_right_one_passes():
 @pytest.mark.parametrize(
     ("change", "cause"),
     [
-        (lambda g, *a: 2 * g, "a factor 2 too much"),
+        (lambda g, *a: 2 * g, "Cause: it is twice too large."),
         (lambda g, *a: g / 2, "a factor 2 is missing"),
         (lambda g, *a: -g, "the sign is turned"),
-        (lambda g, *a: 1.37 * g, "a constant factor: the gradient is 1.37 times"),
+        (lambda g, *a: 1.37 * g, "it is 1.37 times what it should be"),
         (
             lambda g, *a: 12 * g,
-            "a factor 12 too much, which is the length of axis 0 of argument 2: a sum in",
+            "it is not divided by 12, the length of axis 0 of argument 2.",
         ),
-        (lambda g, *a: g / 3, "a factor 1/3 too much, and 3 is the length of axis 0"),
+        (
+            lambda g, *a: g / 3,
+            "it is divided by 3, the length of axis 0 of argument 0, once too often",
+        ),
         (lambda g, *a: g * [1, 0, 1], "the gradient is 0 where there should be one at the index"),
         (lambda g, *a: g * 0, "there is no gradient at all where there should be one"),
         (lambda g, *a: g * [1, 1, 1.01], "it is wrong at the index (2,) alone"),
         (lambda g, *a: g[::-1], "reversed along axis 0"),
         (lambda g, *a: np.roll(g, 1), "shifted by 1 along axis 0"),
-        (lambda g, *a: g + 0.01, "a term is missing: the same -0.01 everywhere"),
-        (lambda g, theta, *a: g - 0.7 * theta, "0.7 times the argument itself, as of the penalty"),
+        (lambda g, *a: g + 0.01, "a term is too much: the same 0.01 everywhere"),
+        (
+            lambda g, theta, *a: g - 0.7 * theta,
+            "missing: 0.7 times the argument itself, as of a pen",
+        ),
+        (lambda g, theta, *a: g + 0.7 * theta, "too much: 0.7 times the argument itself, as of a"),
+        (lambda g, theta, *a: 0.7 * theta, "all terms are missing but 0.7 times the argument"),
+        (
+            lambda g, theta, *a: 12 * (g - 0.7 * theta) + 0.7 * theta,
+            "not divided by 12, the length of axis 0 of argument 2, but for the term 0.7 times",
+        ),
+        (
+            lambda g, theta, *a: 1.4 * theta - g,
+            "the sign is turned, but for the term 0.7 times the argument itself",
+        ),
+        (lambda g, *a: g / 7, "it is 1/7 of what it should be"),
+        (lambda g, *a: g * 1.000001, "it is 1.000001 times what it should be"),
         (lambda g, *a: g * [1, np.nan, 1], "not finite where the derivative is at the index (1,)"),
         (lambda g, *a: np.full(3, g.sum()), "summed over axis 0"),
         (lambda g, *a: np.full(3, g.mean()), "the mean over axis 0"),
@@ -79,6 +97,34 @@ def test_a_wrong_one_has_its_cause_told(change, cause):
     assert cause in str(check)
     assert "your gradient gives" in str(check)
     assert check.arguments[1].passed
+
+
+def test_an_argument_that_is_left_out_is_named():
+    def without_bias(theta, bias, x, y):
+        return dloss(theta, 0.0, x, y)
+
+    check = failure(loss, THETA, 0.3, X, Y, gradient=without_bias, argnums=(0, 1))
+    assert "does not change with argument 1, and the derivative does: a term with" in str(check)
+
+    def penalty(theta, weight):
+        return weight * np.sum(np.abs(theta)) + np.sum(theta**3)
+
+    theta = np.array([0.5, -1.0, 2.0])
+    check = failure(penalty, theta, 0.2, gradient=lambda t, w: 3 * t**2, argnums=0)
+    sign = "0.2 times the sign of the argument, as of a penalty of 0.2 times the sum of its sizes"
+    assert check.causes[0] == f"a term is missing: {sign}"
+    assert "your gradient does not change with argument 1" in check.causes[1]
+
+    check = failure(lambda t: np.sum(t**3), THETA, gradient=lambda t: np.ones(3))
+    assert "your gradient does not change with argument 0, and the" in str(check)
+
+
+def test_a_multiple_of_another_argument_that_is_missing_is_named():
+    def f(a, b):
+        return np.sum(a**3 + 0.5 * a * b)
+
+    check = failure(f, A, B, gradient=lambda a, b: 3 * a**2, argnums=0)
+    assert check.causes[0] == "a term is missing: 0.5 times argument 1"
 
 
 @pytest.mark.parametrize(

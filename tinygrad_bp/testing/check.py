@@ -179,7 +179,7 @@ def _check_written(
         ]
         return GradientCheck(checks, causes=[*misfits.values()], by=by)
     result = GradientCheck(_compare(subject, rtol, elements, rng), by=by)
-    return result if result.passed else diagnose(result, None, subject.args)
+    return result if result.passed else diagnose(result, subject, subject.args)
 
 
 def _compare(

@@ -10,55 +10,82 @@ import numpy as np
 
 from tinygrad_bp.core import Tensor
 from tinygrad_bp.testing.blame import blame, blame_second
+from tinygrad_bp.testing.cuts import cuts, hooks
+from tinygrad_bp.testing.numerical import numerical_gradient
 from tinygrad_bp.testing.patterns import patterns
 from tinygrad_bp.testing.result import ADJOINT_LIMIT, ArgumentCheck, GradientCheck
-from tinygrad_bp.testing.subjects import Recorded, Slope2, Written, nodes_below
+from tinygrad_bp.testing.slopes import Array
+from tinygrad_bp.testing.subjects import (
+    Recorded,
+    Slope2,
+    Subject,
+    Written,
+    nodes_below,
+    real_array,
+)
 from tinygrad_bp.testing.verdicts import Verdict
 
 
-def diagnose(result: GradientCheck, subject: Recorded | None, args: Sequence[Any]) -> GradientCheck:
-    """A failed check with its causes, and with the rules to blame where a graph was recorded.
+def diagnose(result: GradientCheck, subject: Subject, args: Sequence[Any]) -> GradientCheck:
+    """A failed check with its causes, and with what is to blame where a graph was recorded.
 
     Where each rule is right by itself and some operation is at a kink, conventions of several
     kinks meet, as in ``relu(x) - relu(-x)`` at 0, and no one is wrong: the verdict is KINK.
     """
-    causes = [*result.causes]
-    lines: list[str] = []
-    failed = [a for a in result.arguments if not a.passed]
-    if subject is not None and not causes:
-        lines, kinks = _blame(subject)
+    failed, worst = [a for a in result.arguments if not a.passed], result.worst
+    blamed: list[str] = []
+    causes: list[str] = []
+    if isinstance(subject, Recorded) and not result.causes:
+        blamed, kinks = _blame(subject)
+        places = [] if blamed else cuts(subject, [a.name for a in failed])
         wrong = all(v in (Verdict.WRONG, *_FINE) for a in failed for v in a.verdicts.ravel())
-        if kinks and not lines and wrong and result.adjoint <= ADJOINT_LIMIT:
+        if kinks and not blamed and not places and wrong and result.adjoint <= ADJOINT_LIMIT:
             checks = [a if a.passed else _at_kinks(a) for a in result.arguments]
             return dataclasses.replace(result, arguments=checks, notes=[*result.notes, *kinks])
-    worst = result.worst
-    if worst is not None and not causes:
-        causes += patterns(worst, _lengths(result, args))
+        causes = [] if blamed or not failed else _unrecorded(subject, places)
+        result = dataclasses.replace(result, blamed=blamed, cuts=places)
+    if worst is not None and not result.causes:
         if worst.order > 1:
             causes.insert(0, f"the derivatives of order {worst.order - 1} are right")
+        if not result.cuts:
+            causes += patterns(worst, _lengths(result, subject, args), _others(result, args))
+        if isinstance(subject, Written):
+            causes += left_out(subject, worst)
     if result.adjoint > ADJOINT_LIMIT:
         causes.append(
             f"the backward pass is not the transpose of the forward derivative (off by "
             f"{result.adjoint:.1e}): a rule is not linear in its cotangent, or does not record it"
         )
-    if subject is not None and not lines and not result.causes:
-        causes.append(
-            "each rule is right by itself, so that part of the way from the argument to the output "
-            "is not recorded, or a hook changes a gradient"
-        )
-    return dataclasses.replace(result, causes=causes, blamed=lines)
+    return dataclasses.replace(result, causes=[*result.causes, *causes])
+
+
+def _unrecorded(subject: Recorded, places: list[str]) -> list[str]:
+    """What is wrong where each rule is right by itself."""
+    if places:
+        return ["a term is missing: part of the way to the output is not recorded"]
+    return hooks(subject)[:1] or [
+        "each rule is right by itself, so that part of the way from the argument to the output is "
+        "not recorded"
+    ]
 
 
 _FINE = (Verdict.OK, Verdict.NOISY, Verdict.KINK)
 
 
 def _blame(subject: Recorded) -> tuple[list[str], list[str]]:
-    """Wrong rules of the graph, of the rules' own graph at second order, and kinks."""
+    """Wrong rules of the graph, of the rules' own graph at second order, and kinks.
+
+    What a rule makes of a kink, such as 0 or 1, is a constant, on which no derivative of higher
+    order hangs: the kink is found in the graph of the order before alone.
+    """
     found = blame(nodes_below(subject.output()))
-    lines = found.rules
-    if not lines and not found.kinks and isinstance(subject, Slope2):
-        lines = blame_second(nodes_below(subject.first.output()))
-    return lines, found.kinks
+    lines, kinks = found.rules, found.kinks
+    while isinstance(subject, Slope2):
+        subject = subject.first
+        nodes = nodes_below(subject.output())
+        kinks = {**blame(nodes).kinks, **kinks}
+        lines = lines or blame_second(nodes, kinks)
+    return lines, [*kinks.values()]
 
 
 def _at_kinks(a: ArgumentCheck) -> ArgumentCheck:
@@ -67,23 +94,70 @@ def _at_kinks(a: ArgumentCheck) -> ArgumentCheck:
     return dataclasses.replace(a, verdicts=verdicts)
 
 
-def _lengths(result: GradientCheck, args: Sequence[Any]) -> dict[int, str]:
+def _lengths(result: GradientCheck, subject: Subject, args: Sequence[Any]) -> dict[int, str]:
     """Lengths that a forgotten or a doubled factor may stem from."""
     found: dict[int, str] = {}
     shapes = [(a.name, a.shape) for a in result.arguments]
     shapes += [(f"argument {i}", tuple(arg.shape)) for i, arg in enumerate(args) if _is_array(arg)]
     for name, shape in shapes:
         for axis, n in enumerate(shape):
-            if n > 2:
-                found.setdefault(n, f"the length of axis {axis} of {name}")
+            found.setdefault(n, f"the length of axis {axis} of {name}")
     for a in result.arguments:
-        if a.value.size > 2:
-            found.setdefault(a.value.size, f"the number of elements of {a.name}")
+        found.setdefault(a.value.size, f"the number of elements of {a.name}")
+    for node in subject.nodes(subject.start) if isinstance(subject, Recorded) else ():
+        whole, part = (np.size(v) for v in (node.values[0], node.out))
+        if 0 < part < whole and whole % part == 0:
+            what = (
+                f"the number of elements that {node.primitive.name!r}{node.where()} puts together"
+            )
+            found.setdefault(whole // part, what)
+    return {n: words for n, words in found.items() if n > 2}
+
+
+def _others(result: GradientCheck, args: Sequence[Any]) -> dict[str, Array]:
+    """The values that a missing term may be a multiple of, by their names."""
+    found = {a.name: a.value for a in result.arguments}
+    for i, arg in enumerate(args):
+        array = real_array(arg)
+        if array is not None:
+            found.setdefault(f"argument {i}", np.asarray(array, np.float64))
     return found
 
 
 def _is_array(arg: Any) -> bool:
     return isinstance(arg, np.ndarray) or (isinstance(arg, Tensor) and not arg.requires_grad)
+
+
+def left_out(subject: Written, a: ArgumentCheck) -> list[str]:
+    """Arguments that a derivative changes with, and the gradient written by hand does not."""
+    i, j = subject.names.index(a.name), int(np.arange(a.value.size).reshape(a.shape)[a.worst])
+    own, found = subject.gradients()[i], []
+    for place, arg in enumerate(subject.args):
+        array = real_array(arg)
+        if array is None or not np.size(array) or not np.any(own):
+            continue
+        args = [*subject.args]
+        args[place] = np.where(array == 0, 0.25, 1.25 * array) if np.ndim(array) else 1.25 * array
+        moved = Written(subject.f, subject.gradient, args, {*subject.places})
+
+        def value(x: Array, moved: Written = moved) -> Any:
+            return moved.value([*moved.start[:i], x, *moved.start[i + 1 :]])
+
+        try:
+            with np.errstate(all="ignore"):
+                if not np.array_equal(moved.gradients()[i], own):
+                    continue
+                slopes, bars = numerical_gradient(value, moved.start[i], elements=[j])
+        except Exception:  # whatever a function does at other values
+            continue
+        before = float(a.numerical[a.worst])
+        off, bar = abs(slopes.flat[j] - before), bars.flat[j] + a.error[a.worst]
+        if off > 3 * bar + 1e-6 * abs(before):
+            found.append(
+                f"your gradient does not change with argument {place}, and the derivative does: a "
+                "term with it is missing"
+            )
+    return found
 
 
 def shapes_of(subject: Written) -> dict[str, str]:

@@ -8,14 +8,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_bp.testing.factors import constant, factors, in_words, named
 from tinygrad_bp.testing.result import ArgumentCheck
 from tinygrad_bp.testing.slopes import Array
 from tinygrad_bp.testing.verdicts import Verdict
 
+Mask = NDArray[np.bool_]
+
 _CLOSE = 1e-5
+_NEAR = 1e-4
+_SQUARES = "{c} times the argument itself, as of a penalty of {half} times the sum of its squares"
+_SIZES = "{c} times the sign of the argument, as of a penalty of {c} times the sum of its sizes"
 
 
-def patterns(a: ArgumentCheck, lengths: Mapping[int, str]) -> list[str]:
+def patterns(
+    a: ArgumentCheck, lengths: Mapping[int, str], others: Mapping[str, Array]
+) -> list[str]:
     """Likely causes of what a check found wrong of one argument, the likeliest first.
 
     Parameters
@@ -24,33 +32,29 @@ def patterns(a: ArgumentCheck, lengths: Mapping[int, str]) -> list[str]:
         With a verdict that is a failure.
     lengths : mapping
         From lengths that a factor may stem from to words for them.
+    others : mapping
+        The other arguments of the function by their names, as far as they are real.
     """
     known = a.compared & np.isfinite(a.error) & np.isfinite(a.numerical)
     if not known.any():
         return []
     e, n, failed = a.exact, a.numerical, a.failed & known
-    causes = []
     if not np.isfinite(e[failed]).all():
         bad = failed & ~np.isfinite(e)
         return [f"the gradient is not finite where the derivative is{_where(a, bad)}"]
-    whole = known.all()
     if not e[failed].any():
         zero = "there is no gradient at all" if not e[known].any() else "the gradient is 0"
         return [f"{zero} where there should be one{_where(a, failed)}"]
-    factor = _factor(e, n, known, failed)
-    if factor is not None:
-        return [_in_words(factor, lengths) + (_where(a, failed) if _some(a, failed) else "")]
-    if whole and a.shape:
-        causes += _moved(e, n)
-    if not causes:
-        causes += _missing(a, e, n, known)
     where = _where(a, failed) if _some(a, failed) else ""
-    if where:
-        causes.append(f"it is wrong{where} alone")
-    return causes
+    factor = _factor(a, known, failed, lengths)
+    if factor:
+        return [factor + where]
+    causes = _moved(e, n) if known.all() and a.shape else []
+    causes = causes or _missing(a, known, others) or _but_for_a_penalty(a, known, lengths)
+    return [*causes, f"it is wrong{where} alone"] if where else causes
 
 
-def _some(a: ArgumentCheck, failed: NDArray[np.bool_]) -> bool:
+def _some(a: ArgumentCheck, failed: Mask) -> bool:
     """Whether some elements are right that are not zero by both."""
     right = a.compared & ~failed & (a.verdicts == Verdict.OK)
     return bool((right & (np.abs(a.exact) > 0)).any())
@@ -62,38 +66,26 @@ def _same(x: Any, y: Any) -> bool:
 
 
 def _factor(
-    e: Array, n: Array, known: NDArray[np.bool_], failed: NDArray[np.bool_]
-) -> float | None:
-    """The factor by which the gradient is wrong, if it is one."""
-    told = failed & (np.abs(n) > 1e-6 * np.max(np.abs(n[known])))
+    a: ArgumentCheck,
+    known: NDArray[np.bool_],
+    failed: NDArray[np.bool_],
+    lengths: Mapping[int, str],
+) -> str:
+    """Words for the factor by which the gradient is wrong, if it is one."""
+    told = failed & (np.abs(a.numerical) > 1e-6 * np.max(np.abs(a.numerical[known])))
     if not told.any():
-        return None
-    ratios = e[told] / n[told]
-    factor = float(np.median(ratios))
-    single = told.sum() == 1 and not any(abs(factor - f) < 1e-4 for f in (-1.0, 0.5, 2.0))
-    if single or not np.all(np.abs(ratios - factor) <= 1e-4 * abs(factor)) or not factor:
-        return None
-    return factor
+        return ""
+    e, n, bar = a.exact[told], a.numerical[told], a.error[told] / np.abs(a.numerical[told])
 
+    def close(x: Array, y: Array) -> bool:
+        allowed = _NEAR * np.minimum(np.abs(x - n), np.abs(y)) + 3 * bar * np.abs(y)
+        return bool(np.all(np.abs(x - y) <= allowed))
 
-def _in_words(factor: float, lengths: Mapping[int, str]) -> str:
-    def near(value: float) -> bool:
-        return abs(factor - value) <= 1e-4 * abs(value)
-
-    if near(-1.0):
-        return "the sign is turned: the gradient is -1 times what it should be"
-    if near(2.0):
-        return "a factor 2 too much: the gradient is twice what it should be"
-    if near(0.5):
-        return "a factor 2 is missing: the gradient is 1/2 of what it should be"
-    for length, words in lengths.items():
-        if near(length):
-            return f"a factor {length} too much, which is {words}: a sum in place of a mean"
-        if near(1 / length):
-            return (
-                f"a factor 1/{length} too much, and {length} is {words}: a mean in place of a sum"
-            )
-    return f"a constant factor: the gradient is {factor:.6g} times what it should be"
+    if e.size == 1:  # any two numbers are multiples of each other
+        return named(e, n, factors({}), close)
+    words = named(e, n, factors(lengths), close)
+    c = None if words else constant(e, n, close)
+    return words if c is None else in_words(c)
 
 
 def _moved(e: Array, n: Array) -> list[str]:
@@ -128,25 +120,49 @@ def _moved(e: Array, n: Array) -> list[str]:
     return []
 
 
-def _missing(a: ArgumentCheck, e: Array, n: Array, known: NDArray[np.bool_]) -> list[str]:
-    """What is missing, where that is a constant or a multiple of the argument."""
-    d, x = (n - e)[known], a.value[known]
-    scale = float(np.max(np.abs(d)))
-    if d.size > 1 and scale and np.all(np.abs(d - d[0]) <= _CLOSE * scale):
-        return [f"a term is missing: the same {d[0]:.6g} everywhere"]
-    there = np.abs(d) > 1e-6 * scale
-    if there.sum() > 1 and (np.abs(x[there]) > 0).all():
-        ratios = d[there] / x[there]
-        middle = float(np.median(ratios))
-        if np.all(np.abs(ratios - middle) <= _CLOSE * abs(middle)):
-            return [
-                f"a term is missing: {middle:.6g} times the argument itself, as of the penalty "
-                f"{middle / 2:.6g} times the sum of its squares"
-            ]
+def _missing(a: ArgumentCheck, known: NDArray[np.bool_], others: Mapping[str, Array]) -> list[str]:
+    """What is missing or too much, where that is a multiple of something that is at hand."""
+    x, shape = a.value, a.shape
+    terms = {"the same {c} everywhere": np.ones(shape), _SQUARES: x, _SIZES: np.sign(x)}
+    for name, other in others.items():
+        if name != a.name and other.shape == shape:
+            terms["{c} times " + name] = other
+    d, bar = (a.numerical - a.exact)[known], 3 * a.error[known]
+
+    def close(x: Array, y: Array) -> bool:
+        return bool(np.all(np.abs(x - y) <= _CLOSE * np.max(np.abs(x)) + bar))
+
+    for words, term in terms.items():
+        t = term[known]
+        c = constant(d, t, close) if np.count_nonzero(t) > 1 else None
+        if c is not None:
+            told = words.format(c=f"{abs(c):.6g}", half=f"{abs(c) / 2:.6g}")
+            return [f"a term is {'missing' if c > 0 else 'too much'}: {told}"]
     return []
 
 
-def _where(a: ArgumentCheck, failed: NDArray[np.bool_]) -> str:
+def _but_for_a_penalty(a: ArgumentCheck, known: Mask, lengths: Mapping[int, str]) -> list[str]:
+    """A factor that is missing of all but a multiple of the argument, which is right."""
+    e, n, x = a.exact[known], a.numerical[known], a.value[known]
+    basis = np.stack([n, x], axis=1)
+    if e.size < 3 or np.linalg.matrix_rank(basis, 1e-6) < 2:
+        return []
+    (c, rest), *_ = np.linalg.lstsq(basis, e, rcond=None)
+    off = np.abs(basis @ (c, rest) - e)
+    if np.any(off > _CLOSE * np.max(np.abs(e)) + 3 * abs(c) * a.error[known]):
+        return []
+    if abs(c) < _CLOSE:
+        told = _SQUARES.format(c=f"{rest:.6g}", half=f"{rest / 2:.6g}")
+        return [f"all terms are missing but {told}"]
+    known_factors = factors(lengths)
+    nearest = min(known_factors, key=lambda k: abs(k - c))
+    words = known_factors[nearest] if abs(c - nearest) < _NEAR * abs(c) else in_words(c)
+    weight = rest / (1 - c)
+    told = _SQUARES.format(c=f"{weight:.6g}", half=f"{weight / 2:.6g}")
+    return [f"{words}, but for the term {told}, which is right"]
+
+
+def _where(a: ArgumentCheck, failed: Mask) -> str:
     """Words for where elements failed: an index, a row, large or negative arguments; or nothing."""
     if failed.sum() == 1 and a.verdicts.size > 1:
         index = tuple(int(i) for i in np.argwhere(failed)[0])

@@ -95,6 +95,8 @@ class GradientCheck:
         What the differences look like; empty where all is right.
     blamed : list of str
         Rules that are wrong by themselves, each with its primitive, input and line.
+    cuts : list of str
+        Where the way from an argument to the output is not recorded, each with its line.
     notes : list of str
         What was not checked, and why.
     by : str
@@ -106,6 +108,7 @@ class GradientCheck:
     arguments: list[ArgumentCheck]
     causes: list[str] = field(default_factory=list)
     blamed: list[str] = field(default_factory=list)
+    cuts: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     by: str = "autograd"
     adjoint: float = 0.0
@@ -147,10 +150,10 @@ class GradientCheck:
         others = [a.label for a in self.arguments if not a.passed and a is not worst]
         if others:
             more = f" and {len(others) - 4} more" if len(others) > 4 else ""
-            lines[0] += f" So do {', '.join(others[:4])}{more}."
+            lines[0] += f" Others that fail: {', '.join(others[:4])}{more}."
         if self.causes:
             lines.append("Cause: " + "; ".join(self.causes[:2]) + ".")
-        lines += [f"Blame: {line}." for line in self.blamed[:2]]
+        lines += [f"Blame: {line}." for line in (self.blamed or self.cuts)[:2]]
         return "\n".join([*lines, f"Fix: {self.fix}"])
 
     @property
@@ -162,16 +165,18 @@ class GradientCheck:
             return _FIXES[verdict]
         if self.blamed:
             return "correct that rule; check_primitive puts it through the whole battery."
+        if self.cuts:
+            return _FIXES[Verdict.NOT_CONNECTED]
         if self.by != "autograd":
-            return "go through the derivation of that term again; check the parts one by one."
+            return "check the terms of the function one by one, each with its own gradient."
         return (
-            "check parts of the function to find the backward rule at fault; near a kink, move "
-            "the input away from it."
+            "check parts of the function to find the one at fault; near a kink, move the input "
+            "away from it."
         )
 
 
-#: Of the relative difference between <Jv, u> and <v, J'u>; what rounding leaves is far below.
-ADJOINT_LIMIT = 1e-9
+#: Of the difference between <Jv, u> and <v, J'u>, relative to their terms; rounding leaves less.
+ADJOINT_LIMIT = 1e-12
 
 _FIXES = {
     Verdict.NONDETERMINISTIC: "fix the seed inside of f, or switch dropout off with eval().",
@@ -193,10 +198,12 @@ def _headline(a: ArgumentCheck, check: GradientCheck) -> str:
     count = f"at {failed.sum()} of {int(a.compared.sum()) or a.verdicts.size} elements"
     if verdict == Verdict.NONDETERMINISTIC:
         return f"{what} is {verdict}: two evaluations of f at the same point differ."
-    if verdict == Verdict.NOT_CONNECTED and not np.isfinite(a.error[index]):
-        return f"{what} is {verdict}: the output does not depend on it through tensors."
+    if verdict == Verdict.NOT_CONNECTED:
+        known = np.isfinite(a.error[index])
+        how = f", with a derivative of {a.numerical[index]:.12g} at index {index}" if known else ""
+        return f"{what} is {verdict}: the output does not depend on it through tensors{how}."
     if verdict == Verdict.DTYPE:
-        return f"{what} has another shape or dtype than what it belongs to, or other numbers in it."
+        return f"{what} does not have the shape, dtype or precision that it should have."
     state = "wrong" if verdict == Verdict.WRONG else f"{verdict}"
     numbers = (
         f"{check.by} gives {a.exact[index]:.12g}, the numerical derivative is "
