@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tinygrad_bp.testing.replay import Replay
 from tinygrad_bp.testing.result import ArgumentCheck, all_verdicts
 from tinygrad_bp.testing.slopes import Array, Field
-from tinygrad_bp.testing.subjects import Recorded, Subject, joined
+from tinygrad_bp.testing.subjects import Recorded, Subject, joined, shake
 from tinygrad_bp.testing.verdicts import Finding, Verdict, judge, unless_rounded
 
 _WHOLE = 2000  # entries of a Jacobian that is compared as a whole
@@ -25,6 +25,7 @@ _ALL = (0, 120, 40, 20)  # elements of an argument that are all compared singly,
 _SINGLE = 24  # of a larger one
 _BLOCKS = 8
 _FAULTS = 8  # that are looked for, before it is enough
+_SHAKES = 3
 #: Times the scatter of a few gradients that rounding alone sets apart.
 SAFETY = 16.0
 _SEVERITY = {Verdict.OK: 0, Verdict.NOISY: 1, Verdict.KINK: 2, Verdict.WRONG: 3}
@@ -42,8 +43,9 @@ class Comparison:
         point = np.concatenate([a.ravel() for a in subject.start])
         self._precision, self._size = subject.precision(), subject.size()
         self._stair = max(self._precision, float(np.finfo(np.float32).eps)) * self._size
-        rounding = 2 * self._precision * (np.abs(self.rows) @ np.abs(np.ravel(out)))
-        self.field = Field(self._value, point, rounding)
+        self._least = 2 * self._precision * (np.abs(self.rows) @ np.abs(np.ravel(out)))
+        self.field = Field(self._value, point, self._least)
+        self._confirmed = 0
         pulled = subject.pulls(self.rows)
         self.connected = [any(p[i] is not None for p in pulled) for i in range(len(subject.start))]
         self.exact = np.array([joined(parts, subject.start) for parts in pulled])
@@ -138,18 +140,14 @@ class Comparison:
             floor = max(floor, 64 * self._precision * size)
         return floor
 
+    def _judged(self, field: Field, first: int, j: int, block: Array) -> list[Finding]:
+        scales, floor = self._scales(block, first, j), self._floor(block, first)
+        return judge(field, first + j, block[:, j], self.rtol, scales, floor, self._stair)
+
     def _single(self, first: int, j: int, block: Array) -> tuple[Finding, int]:
         """The worst verdict on one element over all projections."""
         exact = block[:, j]
-        findings = judge(
-            self.field,
-            first + j,
-            exact,
-            self.rtol,
-            self._scales(block, first, j),
-            self._floor(block, first),
-            self._stair,
-        )
+        findings = self._judged(self.field, first, j, block)
         if self.replay is not None and self.replay.works:
             better = self.replay.along(first + j)
             if better is not None:
@@ -158,7 +156,9 @@ class Comparison:
                     for f, e, b in zip(findings, exact, better, strict=True)
                 ]
 
-        findings = unless_rounded(findings, exact, lambda: self._rounding[:, first + j])
+        if self._confirmed < _FAULTS:
+            findings = unless_rounded(findings, exact, lambda: self._off(first, j, block))
+            self._confirmed += any(f.verdict is Verdict.WRONG for f in findings)
 
         def badness(k: int) -> tuple[int, float]:
             off = abs(exact[k] - findings[k].numerical)
@@ -167,9 +167,21 @@ class Comparison:
         k = max(range(len(findings)), key=badness)
         return findings[k], k
 
+    def _off(self, first: int, j: int, block: Array) -> Array:
+        """How far rounding may put off both sides, as other last bits of all inputs show it."""
+        rng, x = np.random.default_rng(0), self.field.x
+        found = []
+        for _ in range(_SHAKES):
+            field = Field(self._value, shake(x, self._precision, rng), self._least)
+            found.append([f[1:] for f in self._judged(field, first, j, block)])
+        values, errors = np.moveaxis(np.array(found), 2, 0)
+        spread = np.ptp(values, axis=0)
+        # Nothing is added to error bars that hold.
+        spread = np.where(spread <= 2 * np.max(errors, axis=0), 0.0, SAFETY * spread)
+        return self._scatter[:, first + j] + spread
+
     @cached_property
-    def _rounding(self) -> Array:
-        """How far rounding may put off what the gradient to be checked says: asked for in doubt."""
+    def _scatter(self) -> Array:
         scatter: Array = SAFETY * self.subject.scatter(self.rows)
         return scatter
 

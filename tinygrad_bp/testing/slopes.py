@@ -100,14 +100,14 @@ class Field:
             unit = np.zeros(self.x.shape)
             unit[i] = 1.0
             scales = (float(self._wide[i]), float(self._own[i]))
-            smallest = 32 * float(self._spacing[i])
+            smallest = float(_power_of_two(32 * self._spacing[i]))
         else:
             unit, scales, smallest = self.moves(along), (1.0,), 0.0
         tried: set[float] = set()
         for exponent in _EXPONENTS:
             for scale in scales:
-                h = scale * 2.0**-exponent
-                if h in tried or h < smallest:
+                h = max(scale * 2.0**-exponent, smallest)
+                if h in tried:
                     continue
                 yield from self._at(unit, h, wanted)
                 tried.add(h)
