@@ -392,7 +392,28 @@ def test_a_gradient_in_float32_that_is_another_is_of_dtype(make):
     assert check_gradients(square, x, order=1).passed
     check = failure(square, x.astype(np.float32), order=1)
     assert verdicts(check) == "DTYPE"
-    assert "run in float32, the gradient of argument 0 has other numbers" in str(check)
+    told = "run in float32, the gradient of argument 0 has other numbers: 2 in place of 4 at index"
+    assert f"{told} (1,)" in str(check)
+
+
+def test_float32_is_checked_for_arguments_in_float64_where_that_is_asked(make):
+    def rule(g, out, x):
+        return g * (2 * x if np.asarray(x).dtype == np.float64 else 2.1 * x)
+
+    square, network = make(lambda x: x * x, rule), Network()
+    network.weight.data = network.weight.data.astype(np.float64)
+    network.bias.data = network.bias.data.astype(np.float64)
+    for f, *args in [
+        (square, np.array([1.0, 2.0])),
+        (lambda x, y: square(x) * y, 3.0, tg.Tensor([1.0, 2.0])),
+        (lambda n, x: np.sum(square(x @ n.weight.T + n.bias)), network, np.ones((2, 3))),
+    ]:
+        assert check_gradients(f, *args, order=1).passed
+        check = failure(f, *args, order=1, float32=True)
+        assert "run in float32, the gradient of " in str(check)
+        assert "does not have the shape, dtype or precision" in str(check)
+    assert network.weight.dtype == np.float64
+    assert check_gradients(np.sin, np.array([1.0, 2.0]), float32=True).passed
 
 
 def test_a_rule_that_forgets_its_cotangent_when_recorded_is_not_the_adjoint(make):

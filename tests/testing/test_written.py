@@ -175,6 +175,32 @@ def test_a_shape_or_dtype_that_does_not_fit_is_of_dtype(wrong, words):
     assert words in str(check)
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda g: g.astype(np.float64), "in float32 the gradient of argument 0 is float64 (3,)"),
+        (lambda g: g * (2 if g.dtype == np.float32 else 1), "run in float32, the gradient of"),
+    ],
+)
+def test_a_gradient_that_is_another_in_float32_is_told_where_that_is_asked(change, words):
+    def f(x, y, scale):
+        return scale * np.sum(x * x * y)
+
+    def right(x, y, scale):
+        return 2 * scale * x * y, scale * x * x
+
+    def wrong(*args):
+        first, second = right(*args)
+        return change(first), second
+
+    arguments = (THETA, B[0], 0.5)
+    assert check_gradients(f, *arguments, gradient=wrong, argnums=(0, 1)).passed
+    assert check_gradients(f, *arguments, gradient=right, argnums=(0, 1), float32=True).passed
+    check = failure(f, *arguments, gradient=wrong, argnums=(0, 1), float32=True)
+    assert words in str(check)
+    assert check.arguments[1].passed
+
+
 def test_a_transposed_shape_is_told():
     check = failure(lambda w: np.sum(w * w), np.ones((2, 5)), gradient=lambda w: 2 * w.T)
     assert "has shape (5, 2), not (2, 5): it is transposed" in str(check)

@@ -181,7 +181,7 @@ ADJOINT_LIMIT = 1e-12
 _FIXES = {
     Verdict.NONDETERMINISTIC: "fix the seed inside of f, or switch dropout off with eval().",
     Verdict.NOT_CONNECTED: "compute with tensors all the way, without .data, .detach() or float().",
-    Verdict.DTYPE: "let the gradient have the shape and dtype of what it belongs to.",
+    Verdict.DTYPE: "let it have the shape and dtype of what it belongs to; cast nothing inside.",
 }
 
 

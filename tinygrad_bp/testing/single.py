@@ -1,15 +1,18 @@
-"""The same gradient in the dtype in which the arguments were given, where that is not float64."""
+"""A gradient run once more in the dtypes that its arguments were given in, or in float32."""
 
 from __future__ import annotations
 
+import copy
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from tinygrad_bp.core import Tensor
 from tinygrad_bp.testing.result import ArgumentCheck, all_verdicts
-from tinygrad_bp.testing.subjects import Recorded
+from tinygrad_bp.testing.slopes import Array
+from tinygrad_bp.testing.subjects import Recorded, Subject, Written, real_array
 from tinygrad_bp.testing.verdicts import Verdict
 
 _OFF = 1e-2  # of the largest element: far above what rounding leaves of a stable gradient
@@ -17,34 +20,33 @@ _STABLE = 1e-4
 
 
 def single_precision(
-    f: Callable[..., Any],
-    args: Sequence[Any],
-    argnums: set[int] | None,
-    found: list[ArgumentCheck],
-    first: Recorded,
+    found: list[ArgumentCheck], first: Subject, args: Sequence[Any], float32: bool
 ) -> tuple[list[ArgumentCheck], list[str]]:
-    """The checks with verdicts DTYPE where a gradient in the given dtype is another, and causes."""
-    given = Recorded(f, args, argnums, double=False)
-    if all(leaf.dtype == np.float64 for leaf in given.leaves):
+    """The checks with verdicts DTYPE where a gradient in float32 is another, and causes.
+
+    Without `float32`, a function of tensors is run in the dtypes of its arguments.
+    """
+    args = [_single(arg) for arg in args] if float32 else args
+    given = _in_given_dtypes(first, args) if float32 or isinstance(first, Recorded) else None
+    if given is None:
         return found, []
-    out = given.output()
-    rows = np.ones(out.size)
-    gradients = given.backward(out, rows)
-    exact = first.backward(first.output(), rows)
-    near = _gradients_near(first, rows)
     causes: dict[str, str] = {}
-    for name, leaf, g, e, other in zip(
-        given.names, given.leaves, gradients, exact, near, strict=True
-    ):
-        if g is None or e is None or other is None or not leaf.size:
+    rows = np.ones((1, np.size(first.value(first.start))))
+    exact, near = first.pulls(rows)[0], _gradients_near(first, rows)
+    for name, (x, g), e, other in zip(first.names, given, exact, near, strict=True):
+        if g is None or e is None or other is None or not x.size:
             continue
-        if g.shape != leaf.shape or g.dtype != leaf.dtype:
+        if g.shape != x.shape or g.dtype != x.dtype:
             causes[name] = (
-                f"in {leaf.dtype} the gradient of {name} is {g.dtype} {g.shape}, for an argument "
-                f"that is {leaf.dtype} {leaf.shape}"
+                f"in {x.dtype} the gradient of {name} is {g.dtype} {g.shape}, for an argument "
+                f"that is {x.dtype} {x.shape}"
             )
-        elif leaf.dtype == np.float32 and _another(g.data, e.data, other.data):
-            causes[name] = f"run in {leaf.dtype}, the gradient of {name} has other numbers"
+        elif x.dtype == np.float32 and _another(g, e, other):
+            k = np.unravel_index(np.argmax(np.abs(g - e)), x.shape) if x.shape else ()
+            causes[name] = (
+                f"run in {x.dtype}, the gradient of {name} has other numbers: {g[k]:.6g} in place "
+                f"of {e[k]:.6g} at index {tuple(map(int, k))}"
+            )
     checks = [
         dataclasses.replace(a, verdicts=all_verdicts(Verdict.DTYPE, a.shape))
         if a.name in causes and a.order == 1
@@ -54,7 +56,39 @@ def single_precision(
     return checks, [*causes.values()]
 
 
-def _another(single: Any, exact: Any, near: Any) -> bool:
+def _in_given_dtypes(first: Subject, args: Sequence[Any]) -> list[tuple[Any, Any]] | None:
+    """Each argument with its gradient, in the dtypes of `args`; None where all are float64."""
+    if isinstance(first, Recorded):
+        given = Recorded(first.f, args, first.argnums, double=False)
+        if all(leaf.dtype == np.float64 for leaf in given.leaves):
+            return None
+        out = given.output()
+        pulled = given.backward(out, np.ones(out.size))
+        gradients = [None if g is None else g.data for g in pulled]
+        return list(zip([leaf.data for leaf in given.leaves], gradients, strict=True))
+    assert isinstance(first, Written)
+    single = Written(first.f, first.gradient, args, {*first.places})
+    start: list[Any] = [a.astype(np.float32) for a in first.start]
+    return list(zip(start, single.gradients(start), strict=True))
+
+
+def _single(arg: Any) -> Any:
+    """Real numbers in float32, also those of a module; all else as it is."""
+    if hasattr(arg, "named_parameters"):
+        twin = copy.deepcopy(arg)
+        for _, parameter in twin.named_parameters():
+            parameter.data = parameter.data.astype(np.float32)
+        return twin
+    array = real_array(arg)
+    if array is None:
+        return arg
+    single = np.asarray(array).astype(np.float32)
+    if isinstance(arg, Tensor):
+        return Tensor(single, requires_grad=arg.requires_grad, name=arg.name)
+    return single[()]
+
+
+def _another(single: Any, exact: Array, near: Array) -> bool:
     """Whether a gradient in float32 differs by more than the problem's condition explains."""
     single = np.asarray(single, np.float64)
     if not (np.isfinite(exact).all() and np.isfinite(near).all()):
@@ -65,15 +99,11 @@ def _another(single: Any, exact: Any, near: Any) -> bool:
     return not np.max(np.abs(single - exact)) <= _OFF * scale
 
 
-def _gradients_near(subject: Recorded, rows: Any) -> list[Any]:
+def _gradients_near(subject: Subject, rows: Array) -> list[Array | None]:
     """Gradients at arguments that differ from the given ones as much as float32 does."""
     rng = np.random.default_rng(0)
-    before = [leaf.data for leaf in subject.leaves]
-    for leaf in subject.leaves:
-        off = 4e-7 * rng.uniform(-1.0, 1.0, leaf.shape) * np.maximum(np.abs(leaf.data), 1e-3)
-        leaf.data = leaf.data + off
-    try:
-        return list(subject.backward(subject.output(), rows))
-    finally:
-        for leaf, data in zip(subject.leaves, before, strict=True):
-            leaf.data = data
+    near = [
+        a + 4e-7 * rng.uniform(-1.0, 1.0, a.shape) * np.maximum(np.abs(a), 1e-3)
+        for a in subject.start
+    ]
+    return subject.pulls(rows, near)[0]

@@ -40,7 +40,7 @@ class Subject:
         """The outputs, of their own shape and dtype."""
         raise NotImplementedError
 
-    def pulls(self, rows: Array) -> list[list[Array | None]]:
+    def pulls(self, rows: Array, arrays: Sequence[Array] | None = None) -> list[list[Array | None]]:
         """For each cotangent of the flat outputs, the gradients; None where nothing arrives."""
         raise NotImplementedError
 
@@ -82,7 +82,7 @@ class Recorded(Subject):
         argnums: set[int] | None = None,
         double: bool = True,
     ) -> None:
-        self.f = f
+        self.f, self.argnums = f, argnums
         self.given = [_copy(a, argnums is None or i in argnums, double) for i, a in enumerate(args)]
         self.leaves: list[Tensor] = []
         self.names = []
@@ -130,9 +130,10 @@ class Recorded(Subject):
         """How large any result in the graph is."""
         return _largest([n.out for n in nodes_below(self.output())])
 
-    def pulls(self, rows: Array) -> list[list[Array | None]]:
+    def pulls(self, rows: Array, arrays: Sequence[Array] | None = None) -> list[list[Array | None]]:
         """Go back once for each cotangent."""
-        return self._pulled(self.output(), rows)
+        with _Values(self.leaves, self.start if arrays is None else arrays):
+            return self._pulled(self.output(), rows)
 
     def shaken(self, rows: Array, rng: np.random.Generator) -> list[list[Array | None]]:
         """Go back from other last bits of the arguments, with other last bits of cotangents."""
@@ -207,7 +208,7 @@ class Written(Subject):
         values = [np.array(a) if isinstance(a, np.ndarray) else a for a in self.args]
         for i, array in zip(self.places, arrays, strict=True):
             # A number stays one, for functions that want a float.
-            values[i] = np.array(array) if array.ndim else np.float64(array)
+            values[i] = np.array(array) if np.ndim(array) else np.asarray(array)[()]
         return values
 
     def value(self, arrays: Sequence[Array]) -> NDArray[Any]:
@@ -234,9 +235,9 @@ class Written(Subject):
             )
         return [np.asarray(part) for part in parts]
 
-    def pulls(self, rows: Array) -> list[list[Array | None]]:
+    def pulls(self, rows: Array, arrays: Sequence[Array] | None = None) -> list[list[Array | None]]:
         """Go back once for each cotangent."""
-        return self._pulled(self.start, rows)
+        return self._pulled(self.start if arrays is None else arrays, rows)
 
     def shaken(self, rows: Array, rng: np.random.Generator) -> list[list[Array | None]]:
         """The gradient at other last bits of the arguments."""
