@@ -101,6 +101,11 @@ def test_the_environment_chooses_where_tests_load_a_profile(tmp_path):
     assert "on 25 examples" in run(tmp_path, PROPERTY).stdout
 
 
+def test_without_a_profile_the_settings_of_hypothesis_are_in_force(tmp_path):
+    done = run(tmp_path, PROPERTY, HYPOTHESIS_PROFILE="dev")
+    assert section(done)[0] == "1 property, on 100 examples"
+
+
 def test_those_who_check_no_gradients_notice_nothing(tmp_path):
     source = (
         "import sys\n"
