@@ -9,14 +9,18 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tinygrad_bp as tg
 from tinygrad_bp.core import PRIMITIVES
-from tinygrad_bp.testing.battery import CHECKS, put
+from tinygrad_bp.testing.battery import CHECKS, checks_for, names_in_graph, put
 from tinygrad_bp.testing.catalogue import cases, families
 from tinygrad_bp.testing.catalogue.case import Case
+from tinygrad_bp.testing.catalogue.special_ties import TIES as SPECIAL_TIES
+from tinygrad_bp.testing.catalogue.ties import TIES, ties_of
 from tinygrad_bp.testing.setting import DTYPES, LAYOUTS, Draw
 
 CASES = cases()
@@ -50,8 +54,9 @@ def _method(function, max_examples: int, cases: list[Case]):
 for _family, _cases in families().items():
     _name = "Test" + "".join(part.capitalize() for part in _family.split("_"))
     _methods = {
-        f"test_{f.__name__}": _method(f, EXAMPLES if many else 4, _cases)
+        f"test_{f.__name__}": _method(f, EXAMPLES if many else 4, _rows)
         for f, many in CHECKS.items()
+        if (_rows := [case for case in _cases if f in checks_for(case)])
     }
     globals()[_name] = type(_name, (), _methods)
 
@@ -68,6 +73,20 @@ def test_every_primitive_has_a_case_and_every_case_a_primitive():
     shipped, tested = set(run.stdout.split()), {case.primitive for case in CASES}
     assert not shipped - tested, f"no case in the catalogue for: {sorted(shipped - tested)}"
     assert not tested - shipped, f"cases of unknown primitives: {sorted(tested - shipped)}"
+
+
+def test_a_primitive_has_kinks_if_and_only_if_the_table_has_its_ties():
+    kinky = {case.primitive for case in CASES if PRIMITIVES[case.primitive].kinks}
+    told = {case.primitive for case in CASES if ties_of(case.primitive)}
+    assert not kinky - told, f"kinks without a row in catalogue/ties.py: {sorted(kinky - told)}"
+    assert not told - kinky, f"ties of primitives that say nothing of kinks: {sorted(told - kinky)}"
+
+
+@pytest.mark.parametrize("tie", [*TIES, *SPECIAL_TIES], ids=lambda tie: tie.primitive)
+def test_a_tie_is_one_of_the_primitive_that_it_is_listed_for(tie):
+    with np.errstate(all="ignore"):
+        out = tie.call(*(tg.Tensor(x, requires_grad=True) for x in tie.inputs))
+    assert tie.primitive in names_in_graph(out)
 
 
 def test_labels_tell_the_cases_of_a_primitive_apart():

@@ -1,5 +1,6 @@
 """The mutants themselves: each breaks what it says, leaves nothing behind, and is noticed."""
 
+from collections import Counter
 from functools import cache
 
 import numpy as np
@@ -9,13 +10,13 @@ import scipy.special  # noqa: F401  # brings the primitives of its functions alo
 import tinygrad_bp as tg
 from tinygrad_bp.core import PRIMITIVES
 from tinygrad_bp.core.backward import backward_pass
+from tinygrad_bp.testing import battery
 from tinygrad_bp.testing.mutants.engine import engine_mutants, fan_out
 from tinygrad_bp.testing.mutants.equivalent import EQUIVALENT, SURVIVES, wrongly_listed
-from tinygrad_bp.testing.mutants.judge import judge
+from tinygrad_bp.testing.mutants.judge import judge, questions
 from tinygrad_bp.testing.mutants.mutant import rules_of
 from tinygrad_bp.testing.mutants.page import page
 from tinygrad_bp.testing.mutants.peers import PEERS, kills
-from tinygrad_bp.testing.mutants.rows import rows_of
 from tinygrad_bp.testing.mutants.run import (
     Outcome,
     all_mutants,
@@ -24,7 +25,6 @@ from tinygrad_bp.testing.mutants.run import (
     read_results,
     sample_of,
 )
-from tinygrad_bp.testing.mutants.ties import TIES, ties
 
 
 @cache
@@ -114,27 +114,47 @@ def test_every_mutant_of_the_engine_compiles_and_those_of_use_are_noticed():
     assert sum(verdict != "no effect" for verdict in found) >= 6
 
 
+_FIRST = "gradients are the derivatives and belong to their inputs"
+_RANGES = "gradients are the derivatives at large and small inputs"
+_FLOAT32 = "gradients in float32 are those in float64"
+_TIES = "gradients at ties and kinks are those of the convention"
+_USES = "gradients add up over uses and over passes"
+_SECOND = "second derivatives are the derivatives of the gradients"
+
+
 @pytest.mark.parametrize(
     ("name", "check"),
     [
-        ("tanh[0]: sign turned", "first order"),
-        ("tanh[0]: off by 1e-4", "first order"),
-        ("tanh[0]: second order: values cut off", "second order"),
-        ("tanh[0]: second order: cotangent cut off", "second order"),
-        ("sigmoid[0]: rounded in float32", "float32"),
+        ("tanh[0]: sign turned", _FIRST),
+        ("tanh[0]: off by 1e-4", _FIRST),
+        ("tanh[0]: second order: values cut off", _SECOND),
+        ("tanh[0]: second order: cotangent cut off", _SECOND),
+        ("sigmoid[0]: rounded in float32", _FLOAT32),
+        ("special.logit[0]: rounded in float32", _FLOAT32),
         ("tanh[0]: stale inputs", "no effect"),
-        ("tanh[0]: stale output", "other values"),
-        ("square[0]: wrong for large inputs", "large inputs"),
-        ("square[0]: wrong for small inputs", "small inputs"),
-        ("multiply[0]: = for += at fan-out (in the engine)", "accumulation"),
-        ("add[1]: un-broadcasting left out", "first order"),
-        ("maximum[0]: ties and kinks to one side (from above)", "ties and kinks"),
+        ("tanh[0]: stale output", _RANGES),
+        ("pinv[0]: stale output", _SECOND),
+        ("square[0]: wrong for large inputs", _RANGES),
+        ("special.gdtr[0]: wrong for large inputs", _RANGES),
+        ("square[0]: wrong for small inputs", _RANGES),
+        ("exp[0]: = for += at fan-out (in the engine)", _USES),
+        ("add[1]: un-broadcasting left out", _FIRST),
+        ("maximum[0]: ties and kinks to one side (from above)", _TIES),
+        ("elu[0]: ties and kinks to one side (from below)", _TIES),
         ("sin[0]: un-broadcasting left out", "no effect"),
         ("absolute[0]: second order: values cut off", "no effect"),
     ],
 )
 def test_which_check_notices_which_mistake(name, check):
     assert judge(named(name)).killed_by == check
+
+
+def test_no_check_is_one_of_the_mutants_alone():
+    asked = {check for check, _ in questions()}
+    own = asked - set(battery.CHECKS)
+    assert [check.__name__ for check in own] == ["gradients_pass_check_gradients"]
+    as_often = Counter(check for check, _ in battery.examples(asked - own, 16))
+    assert as_often == Counter(check for check, _ in questions() if check not in own)
 
 
 def test_a_sample_of_all_mutants_is_killed_but_for_those_that_are_listed():
@@ -159,12 +179,7 @@ def test_a_listed_mutant_that_is_killed_is_an_error(monkeypatch):
     assert wrongly_listed([Outcome("sin[0]: zero", "sin", "zero", "survived")]) == []
 
 
-@pytest.mark.parametrize("tie", TIES, ids=lambda tie: tie.primitive)
-def test_the_right_rules_keep_the_conventions_at_ties(tie):
-    ties(rows_of(tie.primitive)[0], None)
-
-
-@pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.package)
+@pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.name)
 def test_peers_accept_the_right_rule_and_notice_a_turned_sign(peer):
     pytest.importorskip(peer.package)
     assert kills(peer, named("sin[0]: sign turned"))
@@ -184,7 +199,7 @@ def test_outcomes_are_kept_and_not_found_twice(tmp_path):
     file = tmp_path / "results"
     mutants = [named("sin[0]: zero"), named("sin[0]: transposed")]
     first = list(outcomes(mutants, note=lambda o: append_result(file, o)))
-    assert [o.killed_by for o in first] == ["first order", "no effect"]
+    assert [o.killed_by for o in first] == [_FIRST, "no effect"]
     known = read_results(file)
     again = list(outcomes(mutants, known=known, note=lambda o: pytest.fail(o.mutant)))
     assert again == first

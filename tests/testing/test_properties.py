@@ -128,16 +128,16 @@ def test_a_strategy_for_no_argument_is_refused():
 
 def test_the_battery_passes_what_is_right(make):
     cube = make(lambda x: x**3, lambda g, out, x: 3 * g * x**2)
-    assert len(check_primitive(cube)) == 5
-    assert len(check_primitive(cube, lambda x: cube(x) * 2, order=1, examples=2)) == 3
-    assert len(check_primitive(lambda x, y: x * np.exp(y), examples=2)) == 5
+    assert len(check_primitive(cube)) == 7
+    assert len(check_primitive(cube, lambda x: cube(x) * 2, order=1, examples=2)) == 5
+    assert len(check_primitive(lambda x, y: x * np.exp(y), examples=2)) == 7
     assert check_primitive(np.sort, inputs=1, shapes=[(3,), (2, 3)], distinct=True, examples=2)
 
 
 def test_the_battery_knows_primitives_that_are_right_once(make):
     cube = make(lambda x: x**3, lambda g, out, x: 3 * np.asarray(g) * x**2, once=True)
     done = [line.split()[0] for line in check_primitive(cube)]
-    assert done == ["forward", "gradients", "gradients"]
+    assert done == ["forward", *["gradients"] * 4]
 
 
 def test_kinks_and_domains_are_kept_to(make):
@@ -145,6 +145,25 @@ def test_kinks_and_domains_are_kept_to(make):
     check_primitive(size, kinks=[[0]])
     root = make_again(np.sqrt, lambda g, out, x: g / (2 * out))
     check_primitive(root, domains=[(0.1, 4)])
+
+
+def test_what_has_a_domain_stays_in_it(make):
+    """Without one it is made larger and smaller, where this rule is wrong."""
+
+    def rule(g, out, x):
+        return np.where(np.abs(x) > 5, 3, np.where(np.abs(x) < 0.01, 1, 2)) * g * x
+
+    square = make(lambda x: x * x, rule)
+    check_primitive(square, domains=[(0.5, 4)])
+    with pytest.raises(GradientError, match="is wrong") as caught:
+        check_primitive(square, shapes=[(3,)])
+    assert "at large and small inputs" in caught.value.__notes__[0]
+
+
+def test_the_conventions_of_a_primitive_of_the_project_are_checked_too():
+    relu = PRIMITIVES["relu"]
+    done = check_primitive(relu, lambda x: relu(x), inputs=1, kinks=[[0]], examples=2)
+    assert "gradients at ties and kinks are those of the convention" in done
 
 
 def make_again(forward, *vjps):

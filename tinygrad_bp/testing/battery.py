@@ -8,7 +8,7 @@ all shapes of a case. Elements may be moved by 0.002, over the ends of the domai
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,10 +16,16 @@ import numpy.typing as npt
 
 from tinygrad_bp.core import Tensor
 from tinygrad_bp.errors import GradientError
+from tinygrad_bp.testing.catalogue.ties import ties_of
 from tinygrad_bp.testing.numerical import numerical_jacobian
 from tinygrad_bp.testing.record import RECORD
-from tinygrad_bp.testing.setting import Draw, Setting, require, require_close, weights
+from tinygrad_bp.testing.setting import Draw, Setting, draws, require, require_close, weights
 from tinygrad_bp.testing.several import complex_step, numerical_gradients
+from tinygrad_bp.testing.unusual import (
+    gradients_are_the_derivatives_at_large_and_small_inputs,
+    gradients_at_ties_and_kinks_are_those_of_the_convention,
+    gradients_in_float32_are_those_in_float64,
+)
 from tinygrad_bp.transforms import jvp
 
 if TYPE_CHECKING:
@@ -31,6 +37,9 @@ Check = Callable[["Case", Draw], None]
 #: The step of the numerical derivatives, of which the farthest values are four away.
 STEP = 2.0**-11
 
+#: So many error bars are room enough: of the noise, a bar is only an estimate.
+BARS = 3.0
+
 
 def forward_equals_the_reference_in_value_shape_and_dtype(case: Case, draw: Draw) -> None:
     """For inputs of any dtypes and layouts; what was asked for is recorded, nothing is changed."""
@@ -41,8 +50,12 @@ def forward_equals_the_reference_in_value_shape_and_dtype(case: Case, draw: Draw
         expected = np.asarray(setting.reference(*setting.arrays))
         tolerance = 1e-12 if expected.dtype == np.float64 and len(draw.dtypes) == 1 else 1e-5
         require(out.dtype == expected.dtype, f"{setting}: {out.dtype}, not {expected.dtype}")
-        require_close(out.data, expected, tolerance, f"{setting}: the value")
-        names = _names_in_graph(out)
+
+        def noise(setting: Setting = setting) -> Array:
+            return setting.scatter(lambda *arrays: [setting.reference(*arrays)])[0]
+
+        require_close(out.data, expected, tolerance, f"{setting}: the value", noise)
+        names = names_in_graph(out)
         require(not case.primitive or case.primitive in names, f"{case} records {names}")
         setting.require_unchanged()
 
@@ -58,16 +71,22 @@ def gradients_are_the_derivatives_and_belong_to_their_inputs(case: Case, draw: D
             return np.sum(v * setting.reference_of_leaves(*values))
 
         start = [setting.doubles[i] for i in setting.leaves]
-        expected, _ = numerical_gradients(projected, start, step=STEP)
+        expected, errors = numerical_gradients(projected, start, step=STEP)
         given_v = v.astype(out.dtype)
         given_bytes = given_v.tobytes()
         out.backward(given_v, create_graph=draw.create_graph)
         # Where any input is float32, so are the intermediate values.
         single = np.float32 in {a.dtype.type for a in setting.arrays}
-        for i, g, numerical in zip(setting.leaves, setting.gradients(), expected, strict=True):
+        found = zip(setting.leaves, setting.gradients(), expected, strict=True)
+        for k, (i, g, numerical) in enumerate(found):
             what = f"{setting}: the gradient of input {i}"
             require(g.dtype == setting.arrays[i].dtype, f"{what} has dtype {g.dtype}")
-            require_close(g.data, numerical, 2e-4 if single else 1e-7, what)
+            tolerance = 2e-4 if single else 1e-7
+
+            def noise(k: int = k, setting: Setting = setting, v: Any = (given_v, errors)) -> Any:
+                return BARS * v[1][k] + setting.noise(v[0])[k]
+
+            require_close(g.data, numerical, tolerance, what, noise)
             if isinstance(g.data, np.ndarray) and g.ndim and not draw.create_graph:
                 require(g.data.flags.writeable, f"{what} cannot be written to")
         if case.complex_step and draw.dtypes == (np.float64,):
@@ -127,10 +146,10 @@ def second_derivatives_are_the_derivatives_of_the_gradients(case: Case, draw: Dr
         total.backward()
         _compare_slopes(setting, slope, start, directions)
         # <J'v, w> is <v, Jw>: its derivative by the cotangent is that of the function along w.
-        expected = _along(setting.reference_of_leaves, start, [w])[..., 0]
+        expected, error = _along(setting.reference_of_leaves, start, [w])
         actual = np.zeros(v.shape) if v.grad is None else v.grad.data
         what = f"{setting}: the second derivative, of the cotangent,"
-        require_close(actual, expected, 1e-6, what)
+        require_close(actual, expected[..., 0], 1e-6, what, BARS * error[..., 0])
         setting.require_unchanged()
 
 
@@ -144,22 +163,27 @@ def _compare_slopes(
     actual = [g.data for g in setting.gradients()]
     summed = [sum((np.sum(g * a) for g, a in zip(actual, d, strict=True)), 0.0) for d in directions]
     try:
-        require_close(summed, _along(slope, start, directions), 1e-6, "along directions")
+        expected, error = _along(slope, start, directions)
+        require_close(summed, expected, 1e-6, "along directions", BARS * error)
     except GradientError:
-        expected, _ = numerical_gradients(slope, start, step=STEP)
-        for i, g, numerical in zip(setting.leaves, actual, expected, strict=True):
+        wanted, errors = numerical_gradients(slope, start, step=STEP)
+        found = zip(setting.leaves, actual, wanted, errors, strict=True)
+        for i, g, numerical, bar in found:
             what = f"{setting}: the second derivative, of input {i},"
-            require_close(g, numerical, 1e-6, what)
+            require_close(g, numerical, 1e-6, what, BARS * bar)
 
 
-def _along(f: Callable[..., Any], start: list[Array], directions: list[list[Array]]) -> Array:
-    """The derivatives of a function along directions whose elements are 1.5 at most."""
+def _along(
+    f: Callable[..., Any], start: list[Array], directions: list[list[Array]]
+) -> tuple[Array, Array]:
+    """Derivatives along directions whose elements are 1.5 at most, and their error bars."""
 
     def moved(t: Array) -> Any:
         parts = zip(start, *directions, strict=True)
-        return f(*(np.asarray(x + sum(map(np.multiply, t, d))) for x, *d in parts))
+        return f(*(np.asarray(x + sum(map(np.multiply, t - 1.0, d))) for x, *d in parts))
 
-    return numerical_jacobian(moved, np.zeros(len(directions)), step=STEP / 2)[0]
+    # Around 1, and not around 0, whose last bit tells nothing about the noise of f.
+    return numerical_jacobian(moved, np.ones(len(directions)), step=STEP / 2)
 
 
 def the_backward_pass_is_the_adjoint_of_the_forward_derivative(case: Case, draw: Draw) -> None:
@@ -177,13 +201,22 @@ def the_backward_pass_is_the_adjoint_of_the_forward_derivative(case: Case, draw:
         u = setting.cotangent(out)
         case.call(*setting.inputs).backward(u)
         backward = sum(np.sum(g.data * a) for g, a in zip(setting.gradients(), v, strict=True))
-        require_close(backward, np.sum(np.asarray(forward) * u), 1e-11, f"{setting}: <v, J'u>")
+        expected = np.sum(np.asarray(forward) * u)
+
+        def noise(setting: Setting = setting, v: list[Array] = v, u: Array = u) -> Array:
+            pairs = zip(setting.noise(u), v, strict=True)
+            return np.asarray(sum((np.sum(e * np.abs(a)) for e, a in pairs), 0.0))
+
+        require_close(backward, expected, 1e-11, f"{setting}: <v, J'u>", noise)
 
 
 #: Every check, with the part of the examples that it needs: a fifth of the profile's, or four.
 CHECKS: dict[Check, bool] = {
     forward_equals_the_reference_in_value_shape_and_dtype: True,
     gradients_are_the_derivatives_and_belong_to_their_inputs: True,
+    gradients_are_the_derivatives_at_large_and_small_inputs: False,
+    gradients_in_float32_are_those_in_float64: False,
+    gradients_at_ties_and_kinks_are_those_of_the_convention: False,
     gradients_add_up_over_uses_and_over_passes: False,
     second_derivatives_are_the_derivatives_of_the_gradients: True,
     the_backward_pass_is_the_adjoint_of_the_forward_derivative: False,
@@ -195,6 +228,19 @@ SECOND_ORDER: tuple[Check, ...] = (
     second_derivatives_are_the_derivatives_of_the_gradients,
     the_backward_pass_is_the_adjoint_of_the_forward_derivative,
 )
+
+
+def checks_for(case: Case) -> list[Check]:
+    """Those that have something to check; of ties, those of which the conventions are known."""
+    by_ties = gradients_at_ties_and_kinks_are_those_of_the_convention
+    return [check for check in CHECKS if check is not by_ties or ties_of(case.primitive)]
+
+
+def examples(checks: Iterable[Check], count: int, seed: int = 0) -> Iterator[tuple[Check, Draw]]:
+    """Every check with its draws: so many, or four where that is enough."""
+    for check in checks:
+        for draw in draws(count if CHECKS[check] else min(count, 4), seed):
+            yield check, draw
 
 
 def put(check: Check, case: Case, draw: Draw) -> None:
@@ -242,7 +288,7 @@ def _require_no_aliasing(setting: Setting, out: Tensor, v: Array) -> None:
             require(not np.shares_memory(g, other), f"{setting}: gradient {i} shares its memory")
 
 
-def _names_in_graph(out: Tensor) -> set[str]:
+def names_in_graph(out: Tensor) -> set[str]:
     """The names of all primitives that were recorded for a tensor."""
     names, todo = set(), [out]
     while todo:

@@ -55,7 +55,7 @@ rel_entr = differentiable(
     ],
     r"x \ln \frac{x}{y}",
     [r"\left(\ln \frac{x}{y} + 1\right) \bar{z}", r"-\frac{x}{y} \, \bar{z}"],
-    kinks="at x = 0 the derivative in x is infinite; at x = y = 0 that in y is 0",
+    kinks="at x = 0 the derivative in x is infinite; at x = y = 0 none, and that in y is 0",
 )
 
 kl_div = differentiable(
@@ -66,7 +66,7 @@ kl_div = differentiable(
     ],
     r"x \ln \frac{x}{y} - x + y",
     [r"\ln \frac{x}{y} \, \bar{z}", r"\left(1 - \frac{x}{y}\right) \bar{z}"],
-    kinks="at x = 0 the derivative in x is infinite; at x = y = 0 that in y is 1",
+    kinks="at x = 0 the derivative in x is infinite; at x = y = 0 none, and that in y is 1",
 )
 
 huber = differentiable(

@@ -108,16 +108,12 @@ ndtri = differentiable(
 
 
 def _mills(x: Any) -> Any:
-    """The density divided into the distribution at x, without cancellation on either side.
-
-    Where the density is below 1e-297, it is taken at 37, since its reciprocal would overflow.
-    """
-    x = np.where(x > 37, 37, x)
+    """The density divided into the distribution at x, without cancellation on either side."""
     return math.sqrt(math.pi / 2) * special.erfcx(x * -math.sqrt(0.5))
 
 
 def _log_ndtr_vjp(g: Any, out: Any, x: Any) -> Any:
-    limit = 37 if x.dtype == np.float64 else 13  # below the overflow of float32
+    limit = 37 if x.dtype == np.float64 else 13  # beyond, what is divided by would overflow
     return g / _mills(np.where(x > limit, limit, x))
 
 

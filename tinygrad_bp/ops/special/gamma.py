@@ -12,7 +12,7 @@ from tinygrad_bp.core import without_derivative
 from tinygrad_bp.ops.constants import STEP
 from tinygrad_bp.ops.special.register import differentiable
 
-_POLES = "at the poles 0, -1, -2, ... the derivative is not a number"
+_POLES = "at the poles 0, -1, -2, ... the derivative is infinite or not a number"
 
 gamma = differentiable(
     special.gamma,
@@ -35,7 +35,7 @@ loggamma = differentiable(
     [lambda g, out, x: g * special.psi(x)],
     r"\ln \Gamma(x)",
     [r"\psi(x) \, \bar{z}"],
-    kinks="not a number below 0, where the logarithm is complex",
+    kinks="below 0 the logarithm is complex, and the value not a number",
 )
 
 

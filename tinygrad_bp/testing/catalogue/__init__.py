@@ -21,7 +21,7 @@ def families() -> dict[str, list[Case]]:
     """
     rows = {}
     for module in sorted(info.name for info in pkgutil.iter_modules(__path__)):
-        if module == "special" and importlib.util.find_spec("scipy") is None:
+        if module.startswith("special") and importlib.util.find_spec("scipy") is None:
             continue
         found = getattr(importlib.import_module(f"{__name__}.{module}"), "CASES", [])
         if found:

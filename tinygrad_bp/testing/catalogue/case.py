@@ -34,6 +34,9 @@ class Case:
         max, min and sort need.
     complex_step : bool
         Whether `reference` (or `call`) accepts complex arrays and is analytic.
+    within : bool
+        Whether the domains are all that the operation is for, so that no input of a domain of its
+        own is made larger or smaller than it says.
     label : str
         Tells apart the cases of one primitive.
     """
@@ -46,7 +49,12 @@ class Case:
     kinks: tuple[tuple[float, ...], ...] = ()
     distinct: bool = False
     complex_step: bool = False
+    within: bool = False
     label: str = ""
+
+    def bounded(self, i: int) -> bool:
+        """Whether input i has to stay in its domain."""
+        return self.within and i < len(self.domains)
 
     def __str__(self) -> str:
         return f"{self.primitive}[{self.label}]" if self.label else self.primitive

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from tinygrad_bp.core import Tensor
+from tinygrad_bp.testing.catalogue.ties import ties_of
 from tinygrad_bp.testing.mutants.mutant import Mutant
 from tinygrad_bp.testing.mutants.operators import AROUND
-from tinygrad_bp.testing.mutants.ranges import LARGE, SMALL
 from tinygrad_bp.testing.mutants.rows import rows_of, scaled
-from tinygrad_bp.testing.mutants.ties import examples
 from tinygrad_bp.testing.setting import Draw, values_of
+from tinygrad_bp.testing.unusual import LARGE, SMALL
 
 _DRAWS = (Draw(101), Draw(102, rounded=True))
 
@@ -32,7 +32,7 @@ def _situations(primitive: str, kind: type) -> list[tuple[Any, list[Any]]]:
             arrays = scaled(case, factor, _DRAWS[0])
             if arrays is not None:
                 found.append((case.call, arrays))
-    found += [(tie.call, [np.asarray(a) for a in tie.inputs]) for tie in examples(primitive)]
+    found += [(tie.call, [np.asarray(a) for a in tie.inputs]) for tie in ties_of(primitive)]
     return [(call, [a.astype(kind) for a in arrays]) for call, arrays in found]
 
 

@@ -17,17 +17,7 @@ BY_REASON: dict[str, tuple[str, ...]] = {
 }
 
 #: Mutants that live, each with what would kill it.
-SURVIVES = {
-    "pinv[0]: stale output": (
-        ": where the old output does not fit, the rule takes the way that does without; wrong are "
-        "second derivatives alone, at the values of the very first call, and a check of both "
-        "orders at one point would see it"
-    ),
-    "special.gdtr[0]: wrong for large inputs": (
-        ": the gradient is below 1e-11 there, beside a value of 1, so numerical derivatives of the "
-        "value see noise alone; those of the complement, `gdtrc`, would see it"
-    ),
-}
+SURVIVES: dict[str, str] = {}
 
 #: By name, the reason.
 EQUIVALENT = {name: reason for reason, names in BY_REASON.items() for name in names}

@@ -12,7 +12,7 @@ from tinygrad_bp.testing.mutants.equivalent import EQUIVALENT, SURVIVES
 from tinygrad_bp.testing.mutants.peers import PEERS
 from tinygrad_bp.testing.mutants.run import Outcome
 
-KIT = "tinygrad_bp.testing"
+KIT = "`tinygrad_bp.testing`"
 
 _INTRODUCTION = """\
 # Mutants: a tester that is tested
@@ -22,7 +22,7 @@ in every classic way that applies, and put to `tinygrad_bp.testing`, and to the 
 autograd, JAX and PyTorch. This page is the result. It is written by
 
 ```sh
-python -m tinygrad_bp.testing.mutants docs/mutants.md
+python -m tinygrad_bp.testing.mutants docs/mutants.md --peers 300
 ```
 
 A *mutant* is one rule of one primitive with one mistake. Some are made around the rule (its result
@@ -34,20 +34,27 @@ Mutants whose gradients of first and second order equal the right ones on every 
 small inputs, at ties and in both precisions *have no effect*, and are not counted: a rule that has
 nothing to broadcast cannot forget to sum. The comparison uses inputs of its own and no check.
 
-The kit is the battery behind `check_primitive`, with a few draws of each check, then
-`check_gradients`, and beside them checks of `tinygrad_bp.testing.mutants` itself: at inputs five
-times as large and a thousandth as large as usual, in float32 against float64, at different values
-one after the other, and at ties, where the convention is compared with numbers. A check that fails
-the right rule of a row has no say about that row.
+The kit is what its users have: on each row of the catalogue, the battery of `check_primitive` with
+its 16 draws, then `check_gradients`. A check that fails the right rule of a row has no say about
+that row.
 
-The checkers of others get a random part of the same mutants, each at its defaults: autograd's of
-order 2 for all arguments, JAX's of order 1 with 64 bits enabled, and PyTorch's `gradcheck`; all in
-reverse mode, for which alone there is a rule. Around our rule stands a function of theirs. They do
-not choose inputs, so they are given those of the rows in all shapes (every second, third, ... of
-more than 20), and large and small ones too, in float64. Out of their reach is what is wrong in
-float32 alone, since they ask for float64; ties, since they reject the right rule there; and, but
-for autograd, second derivatives, for which PyTorch and JAX have to be asked separately. Again, an
-answer counts only where the checker accepts the right rule.
+The checkers of others get a random part of the same mutants. Around our rule, which is one of
+reverse mode alone, stands a function `f` of theirs. They do not choose inputs, so they are given
+those of the rows in all shapes (every second, third, ... of more than 20), and large and small ones
+too. Again, an answer counts only where the checker accepts the right rule. Each is called twice: as
+it is by default, and in the most generous way.
+
+- `autograd`: `check_grads(f, modes=["rev"])(*xs)`. The default is `modes=["fwd", "rev"]`; it fails
+  for every function without a rule of forward mode, right or wrong, so that `modes` has to be
+  given. All else is default: order 2, of the *first* argument. In the second column, of all.
+- `jax`: `check_grads(f, xs, order, modes=["rev"])`, for the same reason. `order` has no default:
+  it is called with 1, then with 2, and a complaint of either counts. By default JAX computes in
+  float32; in the second column, `jax_enable_x64` is set.
+- `torch`: `gradcheck(f, xs)`, with nothing changed. In the second column, `gradgradcheck(f, xs)`
+  too, and a complaint of either counts.
+
+Out of their reach is what is wrong in float32 alone, but for JAX in its own precision, and ties,
+since they reject the right rule there.
 
 `--sample N` judges a part of the mutants, `--peers N` puts a part of them to the others, and
 `--results FILE` continues a run that was interrupted.
@@ -88,7 +95,8 @@ def page(found: Sequence[Outcome], total: int, seconds: float = 0.0) -> str:
     survivors = sorted(o.mutant for o in effective if not _killed(o))
     equivalent = sorted(o.mutant for o in found if o.mutant in EQUIVALENT)
     everywhere = _share(sum(map(_killed, effective)), len(effective))
-    versions = ", ".join(f"{p.package} {p.version}" for p in PEERS if p.version)
+    packages = {p.package: p.version for p in PEERS}
+    versions = ", ".join(f"{name} {version}" for name, version in packages.items() if version)
     parts = [
         _INTRODUCTION,
         f"\n{len(found)} of the {total} mutants were judged"
@@ -98,11 +106,11 @@ def page(found: Sequence[Outcome], total: int, seconds: float = 0.0) -> str:
         + (f", in {seconds / 60:.0f} minutes of one core.\n" if seconds else ".\n"),
         "\n## Who notices how many\n\n",
         _table(
-            ["checker", "of all that were judged", "of those that every checker was given"],
+            ["checker", "called", "of all that were judged", "of those that all were given"],
             [
-                [f"`{KIT}`", everywhere, _share(sum(map(_killed, asked)), len(asked))],
+                [KIT, "", everywhere, _share(sum(map(_killed, asked)), len(asked))],
                 *(
-                    [f"`{p.name}`", "", cell]
+                    [p.name, f"`{p.call}`", "", cell]
                     for p, cell in zip(PEERS, _by_peer(asked), strict=True)
                 ),
             ],
@@ -133,5 +141,5 @@ def _by_operator(effective: Sequence[Outcome]) -> str:
         group = kinds[kind]
         killed = sum(map(_killed, group))
         rows.append([kind, len(group), killed, len(group) - killed, *_by_peer(group)])
-    head = ["mistake", "mutants", "killed", "survived", *(p.package for p in PEERS)]
+    head = ["mistake", "mutants", "killed", "survived", *(p.name for p in PEERS)]
     return _table(head, rows)

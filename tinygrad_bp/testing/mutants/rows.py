@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_bp.core import Tensor, no_grad
 from tinygrad_bp.testing.catalogue import cases
-from tinygrad_bp.testing.setting import Draw, values_of
+from tinygrad_bp.testing.setting import Draw
+from tinygrad_bp.testing.unusual import stretched
 
 Array = npt.NDArray[Any]
 
@@ -37,12 +37,4 @@ def scaled(case: Any, factor: float, draw: Draw) -> list[Array] | None:
     True
     """
     full = [shapes for shapes in case.shapes if all(np.prod(s) for s in shapes)]
-    if not full:
-        return None
-    arrays = [factor * a for a in values_of(case, full[0], draw)]
-    try:
-        with no_grad(), np.errstate(all="ignore"):
-            out = case.call(*map(Tensor, arrays))
-    except ValueError:  # as of a matrix that has no decomposition
-        return None
-    return arrays if np.all(np.isfinite(out.data)) else None
+    return stretched(case, full[0], factor, draw) if full else None
