@@ -213,6 +213,18 @@ def test_another_convention_at_a_tie_is_found(name, rule, monkeypatch):
     fails(check, row, f"{name}: at a tie or a kink, the gradient of input 0 is")
 
 
+def test_another_convention_at_second_order_is_found(monkeypatch):
+    """At 0 the second derivative of softsign jumps from 2 to -2; promised is 0."""
+    row = next(case for case in cases() if case.primitive == "softsign")
+
+    def rule(g, out, x):
+        return g / (1 + x * np.where(x >= 0, 1.0, -1.0)) ** 2
+
+    monkeypatch.setattr(PRIMITIVES["softsign"], "vjps", (rule,))
+    check = battery.gradients_at_ties_and_kinks_are_those_of_the_convention
+    fails(check, row, "softsign: at a tie or a kink, the second derivative of input 0 is wrong")
+
+
 def test_noise_is_asked_for_only_where_it_matters():
     require_close(1.0, 1.0, 1e-6, "it", lambda: pytest.fail("asked"))
     require_close(1e-10, 0.0, 1e-6, "it", lambda: np.array(1e-9))

@@ -214,10 +214,10 @@ def the_backward_pass_is_the_adjoint_of_the_forward_derivative(case: Case, draw:
 CHECKS: dict[Check, bool] = {
     forward_equals_the_reference_in_value_shape_and_dtype: True,
     gradients_are_the_derivatives_and_belong_to_their_inputs: True,
-    gradients_are_the_derivatives_at_large_and_small_inputs: False,
+    gradients_are_the_derivatives_at_large_and_small_inputs: True,
     gradients_in_float32_are_those_in_float64: False,
     gradients_at_ties_and_kinks_are_those_of_the_convention: False,
-    gradients_add_up_over_uses_and_over_passes: False,
+    gradients_add_up_over_uses_and_over_passes: True,
     second_derivatives_are_the_derivatives_of_the_gradients: True,
     the_backward_pass_is_the_adjoint_of_the_forward_derivative: False,
 }

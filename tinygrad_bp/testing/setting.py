@@ -259,6 +259,26 @@ def gradients_of(call: Callable[..., Any], arrays: Iterable[Any], v: Array) -> l
     return [np.zeros_like(x.data) if x.grad is None else np.asarray(x.grad.data) for x in leaves]
 
 
+def second_gradients_of(call: Callable[..., Any], arrays: Iterable[Any]) -> list[Array]:
+    """The gradients of the sum of all gradients of the sum of what a function returns.
+
+    Examples
+    --------
+    >>> second_gradients_of(lambda x: x**3, [np.array([1.0, 2.0])])
+    [array([ 6., 12.])]
+    """
+
+    def slope(*leaves: Tensor) -> Tensor:
+        out = call(*leaves)
+        out.backward(np.ones(out.shape, out.dtype), create_graph=True)
+        found = [x.grad.sum() for x in leaves if x.grad is not None]
+        for x in leaves:
+            x.grad = None
+        return sum(found, Tensor(0.0))
+
+    return gradients_of(slope, arrays, np.ones(()))
+
+
 def weights(rng: np.random.Generator, shape: Shape) -> Array:
     """Numbers of either sign between 0.5 and 1.5 in size, so that none is weighed lightly."""
     return np.asarray(rng.uniform(0.5, 1.5, shape) * rng.choice([-1, 1], shape))

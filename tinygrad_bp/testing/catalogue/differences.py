@@ -91,7 +91,7 @@ CASES = [
     ),
     Case(
         "unwrap",
-        lambda x: np.unwrap(x * np.array([0.4, 3.0, 0.3]), axis=-1),
+        lambda x: np.unwrap(x * np.array([0.4, 3.0, 0.3], x.dtype), axis=-1),
         (((3,),), ((2, 3),)),
         domains=((0.7, 1.2),),
     ),

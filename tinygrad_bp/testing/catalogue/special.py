@@ -137,6 +137,7 @@ BESSEL = [
     _last(special.kve, 1.5, domain=(0.5, 9.0)),
     _last(special.iv, 1.5, domain=(0.5, 3.0)),
     _last(special.ive, 1.5, domain=(0.5, 9.0)),
+    _last(special.ive, 1, domain=(-9.0, -0.5)),
     _last(special.struve, 1.5, domain=(0.5, 9.0)),
     _last(special.modstruve, 1.5, domain=(0.5, 3.0)),
 ]

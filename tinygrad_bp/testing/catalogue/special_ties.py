@@ -18,9 +18,9 @@ def _row(name: str, call: Callable[..., Any], *pairs: Any) -> Tie:
     return row(f"special.{name}", call, *pairs)
 
 
-def _first(ufunc: Any, *pairs: Any, fixed: tuple[Any, ...] = ()) -> Tie:
+def _first(ufunc: Any, *pairs: Any, fixed: tuple[Any, ...] = (), second: Any = ()) -> Tie:
     """Of the last arguments, those before them being numbers."""
-    return _row(ufunc.__name__, lambda *xs: ufunc(*fixed, *xs), *pairs)
+    return row(f"special.{ufunc.__name__}", lambda *xs: ufunc(*fixed, *xs), *pairs, second=second)
 
 
 _INF = np.inf
@@ -60,7 +60,7 @@ _VALUES = [
     _first(special.xlog1py, ([0.0, 0.0], [0.0, _LOG_2]), ([-1.0, 1.0], [0.0, 0.0])),
     _first(special.rel_entr, ([0.0, 0.0], [-_INF, np.nan]), ([2.0, 0.0], [0.0, 0.0])),
     _first(special.kl_div, ([0.0, 0.0], [-_INF, np.nan]), ([2.0, 0.0], [1.0, 1.0])),
-    _first(special.huber, (2.0, 0.0), (2.0, 2.0)),
+    _first(special.huber, (2.0, 0.0), (2.0, 2.0), second=(0.0, 1.0)),
     _first(special.powm1, ([0.0, 0.0, 0.0], [0.0, 0.0, _INF]), ([2.0, 0.0, 0.5], [0.0] * 3)),
     _first(special.boxcox, (2.0, 0.5), (0.0, _LOG_2**2 / 2)),
     _first(special.boxcox1p, (1.0, 0.5), (0.0, _LOG_2**2 / 2)),

@@ -15,7 +15,7 @@ import numpy as np
 
 from tinygrad_bp.core import PRIMITIVES, Tensor
 from tinygrad_bp.errors import GradientError, LinAlgError, OperationError
-from tinygrad_bp.testing.setting import gradients_of, require_close
+from tinygrad_bp.testing.setting import gradients_of, require_close, second_gradients_of
 
 
 class Tie(NamedTuple):
@@ -31,39 +31,58 @@ class Tie(NamedTuple):
         An array for each.
     gradients : tuple or type
         Of the sum of what `call` returns, by each input; or the error that the convention is.
+    second : tuple, optional
+        The gradients of the sum of all elements of these, where they have a convention too.
     """
 
     primitive: str
     call: Callable[..., Any]
     inputs: tuple[Any, ...]
     gradients: tuple[Any, ...] | type[Exception]
+    second: tuple[Any, ...] = ()
 
     def require(self, arrays: list[Any]) -> None:
-        """The inputs, in whichever precision and layout, have the gradients of the convention."""
-        what = f"{self.primitive}: at a tie or a kink, the gradient of input"
+        """The inputs, in whichever precision and layout, have the gradients of the convention.
+
+        Half of each gradient comes from each of two uses.
+        """
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")  # as of vectors that have no derivative
-            v = np.ones(np.shape(self.call(*map(Tensor, arrays))))
-            try:
-                found = gradients_of(self.call, arrays, v)
-            except Exception as error:
-                if isinstance(self.gradients, type) and isinstance(error, self.gradients):
-                    return
-                raise
-        if isinstance(self.gradients, type):
-            name = self.gradients.__name__
-            raise GradientError(f"{what} 0 is {found[0]}, and should be a {name}")
-        tolerance = 1e-12 if arrays[0].dtype == np.float64 else 1e-6
-        for i, (actual, expected) in enumerate(zip(found, self.gradients, strict=True)):
-            require_close(actual, expected, tolerance, f"{what} {i}", tolerance)
+            half = np.full(np.shape(self.call(*map(Tensor, arrays))), 0.5)
+            if isinstance(self.gradients, type):
+                self._require_error(arrays, half, self.gradients)
+                return
+            self._compare(gradients_of(self._twice, arrays, half), self.gradients, "gradient")
+            if self.second:
+                found = second_gradients_of(self.call, arrays)
+                self._compare(found, self.second, "second derivative")
+
+    def _twice(self, *leaves: Any) -> Any:
+        return self.call(*leaves) + self.call(*leaves)
+
+    def _compare(self, found: list[Any], promised: tuple[Any, ...], what: str) -> None:
+        for i, (actual, expected) in enumerate(zip(found, promised, strict=True)):
+            tolerance = 1e-12 if actual.dtype == np.float64 else 1e-6
+            what_of = f"{self.primitive}: at a tie or a kink, the {what} of input {i}"
+            require_close(actual, expected, tolerance, what_of, tolerance)
+
+    def _require_error(self, arrays: list[Any], half: Any, promised: type[Exception]) -> None:
+        try:
+            found = gradients_of(self._twice, arrays, half)
+        except promised:
+            return
+        raise GradientError(
+            f"{self.primitive}: at a tie or a kink, the gradient of input 0 is {found[0]}, "
+            f"and should be a {promised.__name__}"
+        )
 
 
-def row(name: str, call: Callable[..., Any], *pairs: Any) -> Tie:
+def row(name: str, call: Callable[..., Any], *pairs: Any, second: tuple[Any, ...] = ()) -> Tie:
     """A tie from pairs of an input and its gradient, or from inputs and the class of an error."""
     if isinstance(pairs[-1], type):
         return Tie(name, call, tuple(np.array(x, float) for x in pairs[:-1]), pairs[-1])
     inputs, gradients = zip(*pairs, strict=True)
-    return Tie(name, call, tuple(np.array(x, float) for x in inputs), gradients)
+    return Tie(name, call, tuple(np.array(x, float) for x in inputs), gradients, second)
 
 
 def _of(name: str, **params: Any) -> Callable[..., Any]:
@@ -113,7 +132,7 @@ _ELEMENTS = [
     row("relu", _of("relu"), ([0.0, 2.0], [0.0, 1.0])),
     row("leaky_relu", _of("leaky_relu", slope=0.25), ([0.0, 2.0], [0.25, 1.0])),
     row("elu", _of("elu", alpha=0.5), ([0.0, 2.0], [0.5, 1.0])),
-    row("softsign", _of("softsign"), ([0.0, 1.0], [1.0, 0.25])),
+    row("softsign", _of("softsign"), ([0.0, 1.0], [1.0, 0.25]), second=([0.0, -0.25],)),
     row(
         "absolute_error",
         _of("absolute_error", scale=1.0),
@@ -161,12 +180,18 @@ _MATRICES = [
         (np.zeros((2, 2)), np.zeros((2, 2))),
         (_SINGULAR, np.zeros((2, 2))),
     ),
-    row("pinv", np.linalg.pinv, (_RANK_1, [[-0.25, 0.25], [0.25, 0.0]])),
+    row(
+        "pinv",
+        np.linalg.pinv,
+        (_RANK_1, [[-0.25, 0.25], [0.25, 0.0]]),
+        second=([[-0.25, -0.25], [-0.25, 0.0]],),
+    ),
     row(
         "lstsq",
         lambda a, b: np.linalg.lstsq(a, b)[0],
         (_RANK_1, [[-0.25, 0.25], [0.25, 0.0]]),
         (_ONES, [0.5, 0.0]),
+        second=([[-0.5, 0.0], [0.0, 0.0]], [0.0, 0.25]),
     ),
     row("qr", lambda x: np.linalg.qr(x)[1], _RANK_1, LinAlgError),
     row("complement", lambda x: np.linalg.qr(x, "complete")[0], [[3.0], [4.0]], OperationError),
