@@ -205,8 +205,9 @@ def check_primitive(
     Its value, shape and dtype are held against the reference, its gradients against numerical
     derivatives and the complex step, second derivatives against those of the first, the backward
     pass against the forward derivative; in float64, float32 and both mixed, in every memory layout,
-    for scalars, empty arrays and shapes that broadcast. Gradients must add up over uses and passes,
-    share no memory with anything, and leave the inputs and the cotangent as they are.
+    for scalars, empty arrays and shapes that broadcast, and for large and small inputs. Gradients
+    must add up over uses and passes, share no memory with anything, and leave the inputs and the
+    cotangent as they are.
 
     Parameters
     ----------
@@ -223,7 +224,8 @@ def check_primitive(
         The same function of arrays, by other means. Without it, values are not held against
         anything, and the forward function of the primitive is what is differentiated numerically.
     domains : iterable of (low, high), optional
-        Per input, the interval of its elements; (-2, 2) where it is not given.
+        Per input, the interval of its elements. Where it is not given, they are taken from
+        (-2, 2), and also from (-10, 10) and very close to 0 as far as the operation takes them.
     kinks : iterable of iterables, optional
         Per input, points from which its elements keep a distance of 0.05.
     distinct : bool
