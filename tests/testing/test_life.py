@@ -238,9 +238,10 @@ class Life(RuleBasedStateMachine):
         root = [times(constant(c), p) for c, p in zip(cotangent, x.elements(), strict=True)]
         for leaf in self._reached(x):
             g = [sum(evaluated(derivative(p, s)) for p in root) for s in leaf.symbols()]
-            assert tape[leaf.tensor].data.tolist() == g  # as it arrives, before hooks
+            g = [leaf.factor * n for n in g]  # what its hook makes of it
+            assert tape[leaf.tensor].data.tolist() == g
             before = leaf.grad or [0, 0]
-            leaf.grad = [n + leaf.factor * m for n, m in zip(before, g, strict=True)]
+            leaf.grad = [n + m for n, m in zip(before, g, strict=True)]
         if not retain:
             for node in x.nodes():
                 node.freed = True
