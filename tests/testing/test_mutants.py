@@ -186,6 +186,27 @@ def test_peers_accept_the_right_rule_and_notice_a_turned_sign(peer):
     assert not kills(peer, named("sin[0]: un-broadcasting left out"))
 
 
+def test_the_default_modes_of_peers_need_a_rule_of_forward_mode():
+    """Why the page calls them with ``modes=["rev"]``: else they reject what is right."""
+    extend = pytest.importorskip("autograd.extend")
+    from autograd.test_util import check_grads
+
+    square = extend.primitive(lambda x: x * x)
+    extend.defvjp(square, lambda out, x: lambda g: 2 * g * x)
+    check_grads(square, modes=["rev"])(3.0)
+    with pytest.raises(NotImplementedError, match="JVP"):
+        check_grads(square)(3.0)
+
+    jax = pytest.importorskip("jax")
+    from jax.test_util import check_grads
+
+    square = jax.custom_vjp(lambda x: x * x)
+    square.defvjp(lambda x: (x * x, x), lambda x, g: (2 * g * x,))
+    check_grads(square, (np.array(3.0),), 1, modes=["rev"])
+    with pytest.raises(TypeError, match="forward-mode"):
+        check_grads(square, (np.array(3.0),), 1)
+
+
 def test_rules_of_any_number_of_inputs_are_broken_one_by_one():
     assert list(rules_of("concatenate")) == [0, 1]
     pieces = (np.ones(2), np.ones(2))
