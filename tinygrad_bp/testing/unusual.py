@@ -71,7 +71,8 @@ def stretched(
         np.asarray(a if case.bounded(i) or only not in (None, i) else factor * a)
         for i, a in enumerate(values_of(case, shapes, draw))
     ]
-    return arrays if np.all(np.isfinite(_value(case, arrays))) else None
+    value = _value(case, arrays)
+    return arrays if value.dtype.kind == "f" and np.all(np.isfinite(value)) else None
 
 
 def _value(case: Case, arrays: list[Array]) -> Array:
