@@ -56,7 +56,9 @@ def main(arguments: list[str] | None = None) -> int:
         found.append(outcome)
         if outcome.killed_by == "survived":
             print(f"survived: {outcome.mutant}", file=sys.stderr)
-    text = page(found, len(everything), time.process_time() - start)
+    # Of a run that went on where another ended, the time says nothing.
+    seconds = 0.0 if known else time.process_time() - start
+    text = page(found, len(everything), seconds)
     if chosen.page:
         write_atomically(chosen.page, text)
     else:
