@@ -11,6 +11,7 @@ import sys
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, find, given, settings
+from hypothesis.errors import NoSuchExample
 
 import tinygrad_bp as tg
 from tinygrad_bp import errors
@@ -62,6 +63,54 @@ def test_what_is_printed_runs_and_gives_the_same(program):
         program.run(*program.inputs).data,
     )
     assert check == f"print(check_gradients({', '.join(['program', *program.names])}))"
+
+
+@given(programs(max_operations=5, unusual=True))
+def test_unusual_programs_are_finite_functions_of_their_inputs(program):
+    out = program.run(*program.inputs)
+    assert out.shape == ()
+    assert np.isfinite(out.data)
+    source, _, _ = program.code().rpartition("\n")
+    room: dict = {}
+    exec(source, room)
+    for name, values in zip(program.names, program.inputs, strict=True):
+        assert (room[name].dtype, room[name].shape) == (values.dtype, values.shape)
+        np.testing.assert_array_equal(room[name], values)
+
+
+KINDS = {
+    "empty": lambda x: x.size == 0,
+    "float32": lambda x: x.dtype == np.float32,
+    "large": lambda x: np.max(np.abs(x), initial=0) > 1e7,
+    "tiny": lambda x: np.any((x != 0) & (np.abs(x) < 1e-7)),
+    "zero": lambda x: np.any(x == 0),
+    "equal": lambda x: x.size > 1 and np.all(x == x.flat[0]) and np.all(x != 0),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_unusual_programs_have_inputs_of_all_kinds_and_shrink_to_one_operation(kind):
+    quick = settings(max_examples=500, database=None, suppress_health_check=list(HealthCheck))
+    program = find(
+        programs(max_operations=4, unusual=True),
+        lambda program: any(KINDS[kind](x) for x in program.inputs),
+        settings=quick,
+        random=random.Random(0),
+    )
+    assert len(program.steps) <= 2
+
+
+def test_unusual_programs_cast_to_float32_and_usual_ones_do_not():
+    def casts(program):
+        return any(".astype(np.float32)" in step.code for step in program.steps)
+
+    quick = settings(max_examples=500, database=None)
+    smallest = find(
+        programs(max_operations=4, unusual=True), casts, settings=quick, random=random.Random(0)
+    )
+    assert smallest.steps[-1].code.endswith(".astype(np.float32)")
+    with pytest.raises(NoSuchExample):
+        find(programs(max_operations=4), casts, settings=settings(max_examples=50, database=None))
 
 
 @settings(max_examples=5)

@@ -101,6 +101,8 @@ def test_a_direction_moves_each_element_in_proportion_to_its_size():
 
 def test_an_infinite_slope_is_noisy_and_one_that_is_no_number_wrong():
     assert verdict(np.sqrt, 0.0, np.inf) is Verdict.NOISY
+    assert verdict(np.cbrt, 0.0, np.inf) is Verdict.NOISY
+    assert verdict(lambda x: 1e9 * x**3 + x, 0.0, np.inf) is Verdict.WRONG
     assert verdict(np.sqrt, 0.0, np.nan) is Verdict.WRONG
     assert verdict(np.sin, 0.0, np.inf) is Verdict.WRONG
     assert verdict(np.abs, 0.0, np.nan) is Verdict.WRONG

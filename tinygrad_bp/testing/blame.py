@@ -19,7 +19,7 @@ from tinygrad_bp.errors import TgError
 from tinygrad_bp.testing.compare import SAFETY, Comparison
 from tinygrad_bp.testing.setting import weights
 from tinygrad_bp.testing.slopes import Array, Field
-from tinygrad_bp.testing.subjects import Recorded, nodes_below, shake
+from tinygrad_bp.testing.subjects import MIXING, Recorded, nodes_below, shake
 from tinygrad_bp.testing.verdicts import Finding, Verdict, judge, unless_rounded
 
 _TOLERANCE = 1e-6  # above what rounding leaves of a right rule, and below what a wrong one makes
@@ -160,9 +160,9 @@ class _Rule:
     @cached_property
     def rounding(self) -> Array:
         """How far rounding may put off what the rule gives."""
-        found = []
+        found, mixing = [], self.node.primitive.name in MIXING
         for _ in range(_SHAKES):
-            values = [shake(v, _EPS, self.rng) if _is_real(v) else v for v in self.values]
+            values = [shake(v, _EPS, self.rng, mixing) if _is_real(v) else v for v in self.values]
             out, params = self._run(values)
             found.append(self._pull(shake(self.cotangents, _EPS, self.rng), out, values, params))
         spread: Array = SAFETY * (np.max(found, axis=0) - np.min(found, axis=0))

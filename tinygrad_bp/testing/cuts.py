@@ -11,7 +11,7 @@ from tinygrad_bp.core.hooks import Hook
 from tinygrad_bp.testing.slopes import Array
 from tinygrad_bp.testing.subjects import Recorded, Slope2
 
-_MOVE = 2.0**-12
+_MOVE = 2.0**-40  # little, so that what is rounded down, as by floor, stays as it is
 
 
 def cuts(subject: Recorded, names: list[str]) -> list[str]:

@@ -30,7 +30,9 @@ def diagnose(result: GradientCheck, subject: Subject, args: Sequence[Any]) -> Gr
     """A failed check with its causes, and with what is to blame where a graph was recorded.
 
     Where each rule is right by itself and some operation is at a kink, conventions of several
-    kinks meet, as in ``relu(x) - relu(-x)`` at 0, and no one is wrong: the verdict is KINK.
+    kinks meet, as in ``relu(x) - relu(-x)`` at 0, and no one is wrong: the verdict is KINK. Where
+    each rule is right and float32 is inside, which hides what bends within the steps that rise
+    above its rounding, the verdict is NOISY.
     """
     failed, worst = [a for a in result.arguments if not a.passed], result.worst
     blamed: list[str] = []
@@ -39,8 +41,9 @@ def diagnose(result: GradientCheck, subject: Subject, args: Sequence[Any]) -> Gr
         blamed, kinks = _blame(subject)
         places = [] if blamed else cuts(subject, [a.name for a in failed])
         wrong = all(v in (Verdict.WRONG, *_FINE) for a in failed for v in a.verdicts.ravel())
-        if kinks and not blamed and not places and wrong and result.adjoint <= ADJOINT_LIMIT:
-            checks = [a if a.passed else _at_kinks(a) for a in result.arguments]
+        doubt = Verdict.KINK if kinks else Verdict.NOISY if subject.coarse() else None
+        if doubt and not blamed and not places and wrong and result.adjoint <= ADJOINT_LIMIT:
+            checks = [a if a.passed else _doubted(a, doubt) for a in result.arguments]
             return dataclasses.replace(result, arguments=checks, notes=[*result.notes, *kinks])
         causes = [] if blamed or not failed else _unrecorded(subject, places)
         result = dataclasses.replace(result, blamed=blamed, cuts=places)
@@ -88,9 +91,9 @@ def _blame(subject: Recorded) -> tuple[list[str], list[str]]:
     return lines, [*kinks.values()]
 
 
-def _at_kinks(a: ArgumentCheck) -> ArgumentCheck:
+def _doubted(a: ArgumentCheck, doubt: Verdict) -> ArgumentCheck:
     verdicts = a.verdicts.copy()
-    verdicts[a.failed] = Verdict.KINK
+    verdicts[a.failed] = doubt
     return dataclasses.replace(a, verdicts=verdicts)
 
 

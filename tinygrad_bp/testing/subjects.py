@@ -17,6 +17,14 @@ from tinygrad_bp.testing.slopes import Array
 _SHAKES = 6
 _ULPS = 4
 
+#: Primitives of matrices, whose rounding errors are small beside the largest element alone.
+MIXING = frozenset(
+    (
+        *("cholesky", "complement", "det", "eig", "eigh", "eigvals", "eigvalsh", "inv", "lstsq"),
+        *("lyapunov", "nuclear_norm", "pinv", "polar", "qr", "slogdet", "solve", "svd", "svdvals"),
+    )
+)
+
 
 class Subject:
     """A function of flat arrays and, for each of its outputs, its gradient.
@@ -44,6 +52,10 @@ class Subject:
         """For each cotangent of the flat outputs, the gradients; None where nothing arrives."""
         raise NotImplementedError
 
+    def near(self, rng: np.random.Generator) -> list[Array]:
+        """Arguments that are others in their last bits."""
+        return [shake(a, self.precision(), rng) for a in self.start]
+
     def shaken(self, rows: Array, rng: np.random.Generator) -> list[list[Array | None]]:
         """The gradients where every number on the way to them is another in its last bits."""
         raise NotImplementedError
@@ -66,6 +78,10 @@ class Subject:
     def precision(self) -> float:
         """What a number of the coarsest dtype in the computation is rounded by, relatively."""
         return _precision([self.value(self.start).dtype])
+
+    def coarse(self) -> bool:
+        """Whether some number in the computation is rounded to less than float64."""
+        return self.precision() > float(np.finfo(np.float64).eps)
 
     def size(self) -> float:
         """How large numbers in the computation become, as far as that is known."""
@@ -135,12 +151,17 @@ class Recorded(Subject):
         with _Values(self.leaves, self.start if arrays is None else arrays):
             return self._pulled(self.output(), rows)
 
+    def near(self, rng: np.random.Generator) -> list[Array]:
+        """Arguments that are others in their last bits, by the measure of what is done to them."""
+        eps = self.precision()
+        whole = any(n.primitive.name in MIXING for n in nodes_below(self.output()))
+        return [shake(a, eps, rng, whole) for a in self.start]
+
     def shaken(self, rows: Array, rng: np.random.Generator) -> list[list[Array | None]]:
         """Go back from other last bits of the arguments, with other last bits of cotangents."""
-        eps = self.precision()
-        with _Values(self.leaves, [shake(a, eps, rng) for a in self.start]):
+        with _Values(self.leaves, self.near(rng)):
             out = self.output()
-            with shaking(out, eps, rng):
+            with shaking(out, self.precision(), rng):
                 return self._pulled(out, rows)
 
     def _pulled(self, out: Tensor, rows: Array) -> list[list[Array | None]]:
@@ -241,8 +262,7 @@ class Written(Subject):
 
     def shaken(self, rows: Array, rng: np.random.Generator) -> list[list[Array | None]]:
         """The gradient at other last bits of the arguments."""
-        eps = self.precision()
-        return self._pulled([shake(a, eps, rng) for a in self.start], rows)
+        return self._pulled(self.near(rng), rows)
 
     def _pulled(self, arrays: Sequence[Array], rows: Array) -> list[list[Array | None]]:
         found = [np.asarray(g, np.float64) for g in self.gradients(arrays)]
@@ -275,10 +295,11 @@ def joined(parts: Sequence[Any], like: Sequence[Array]) -> Array:
     return np.concatenate(flat)
 
 
-def shake(a: Any, precision: float, rng: np.random.Generator) -> Any:
-    """The same numbers, but for a few last bits of a precision."""
+def shake(a: Any, precision: float, rng: np.random.Generator, whole: bool = False) -> Any:
+    """The same numbers, but for a few last bits of each, or of the largest of the whole array."""
     steps = rng.integers(-_ULPS, _ULPS + 1, np.shape(a))
-    return (a * (1.0 + precision * steps)).astype(a.dtype)
+    size = np.max(np.abs(a), initial=0.0) if whole else np.abs(a)
+    return (a + size * (precision * steps)).astype(a.dtype)
 
 
 @contextmanager

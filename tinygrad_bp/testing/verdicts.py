@@ -154,8 +154,10 @@ def _verdict(
     best = min(known, key=lambda s: float(s.error[k]))
     value, error = float(best.value[k]), float(best.error[k])
     if not np.isfinite(exact):
-        kink = np.isinf(exact) and is_kink(known, k, rtol * scale)
-        return Finding(Verdict.KINK if kink else Verdict.WRONG, value, error)
+        if np.isinf(exact) and is_kink(known, k, rtol * scale):
+            return Finding(Verdict.KINK, value, error)
+        steep = np.isinf(exact) and _is_vertical(known, k)
+        return Finding(Verdict.NOISY if steep else Verdict.WRONG, value, error)
     if is_kink(known, k, rtol * max(scale, abs(exact))):
         return Finding(Verdict.KINK, value, error)
     trusted = _trusted(known, k)
@@ -180,6 +182,13 @@ def _verdict(
     if _is_far(exact, value, error):
         sure &= all(abs(exact - s.value[k]) > 3 * s.error[k] for s in _smaller(known, trusted))
     return Finding(Verdict.WRONG if sure else Verdict.NOISY, value, error)
+
+
+def _is_vertical(known: list[Slope], k: int) -> bool:
+    """Whether the slope grows and grows as the step shrinks, as that of a cubic root at 0."""
+    told = [s for s in sorted(known, key=lambda s: -s.step) if s.error[k] <= 0.6 * abs(s.value[k])]
+    sizes = [abs(float(s.value[k])) for s in told]
+    return len(sizes) > 1 and sizes == sorted(sizes) and sizes[-1] > 4 * sizes[0]
 
 
 def _is_far(exact: float, value: float, error: float) -> bool:
