@@ -38,7 +38,7 @@ _INFINITE = [
     _first(special.expi, (0.0, _INF)),
     *(_first(special.expn, (0.0, -_INF), fixed=(n,)) for n in (0, 1, 2)),
     _first(special.ellipk, (1.0, _INF)),
-    _first(special.ellipe, (1.0, -_INF)),
+    _first(special.ellipe, (1.0, -_INF), second=(-_INF,)),
     _first(special.spence, (0.0, -_INF)),
     _row("ci", lambda x: special.sici(x)[1], (0.0, _INF)),
     _row("chi", lambda x: special.shichi(x)[1], (0.0, _INF)),

@@ -131,7 +131,7 @@ _ELEMENTS = [
     row("nan_to_num", np.nan_to_num, ([np.nan, np.inf, 2.0], [0.0, 0.0, 1.0])),
     row("relu", _of("relu"), ([0.0, 2.0], [0.0, 1.0])),
     row("leaky_relu", _of("leaky_relu", slope=0.25), ([0.0, 2.0], [0.25, 1.0])),
-    row("elu", _of("elu", alpha=0.5), ([0.0, 2.0], [0.5, 1.0])),
+    row("elu", _of("elu", alpha=0.5), ([0.0, 2.0], [0.5, 1.0]), second=([0.25, 0.0],)),
     row("softsign", _of("softsign"), ([0.0, 1.0], [1.0, 0.25]), second=([0.0, -0.25],)),
     row(
         "absolute_error",
