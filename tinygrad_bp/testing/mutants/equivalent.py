@@ -10,10 +10,6 @@ if TYPE_CHECKING:
 
 #: By reason, the names of the mutants that it holds for.
 BY_REASON: dict[str, tuple[str, ...]] = {
-    "the matrix is cut into other blocks, for which the formula holds as well; rounding differs": (
-        "det[0]: factor dropped (_cofactors: np.sqrt(np.finfo(dtype).eps) * size[..., :1] -> "
-        "size[..., :1])",
-    ),
     "the formula for small inputs holds far out as well, with 12 digits in place of 16": (
         "special.dawsn[0]: x for out (x -> out)",
     ),
