@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_bp.errors import TgError
 from tinygrad_bp.testing.replay import Replay
 from tinygrad_bp.testing.result import ArgumentCheck, all_verdicts
 from tinygrad_bp.testing.slopes import Array, Field
@@ -72,7 +73,7 @@ class Comparison:
         ]
         try:
             out = np.asarray(self.subject.value(arrays), np.float64)
-        except (ValueError, ArithmeticError):  # as of a step that leaves the domain
+        except (TgError, ValueError, ArithmeticError):  # as of a step that leaves the domain
             return np.full(len(self.rows), np.nan)
         if self.of == [""]:
             return out.reshape(1) if out.size else np.zeros(1)
