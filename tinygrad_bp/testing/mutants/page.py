@@ -110,7 +110,7 @@ def page(found: Sequence[Outcome], total: int, seconds: float = 0.0) -> str:
             [
                 [KIT, "", everywhere, _share(sum(map(_killed, asked)), len(asked))],
                 *(
-                    [p.name, f"`{p.call}`", "", cell]
+                    [p.name, p.call, "", cell]
                     for p, cell in zip(PEERS, _by_peer(asked), strict=True)
                 ),
             ],
