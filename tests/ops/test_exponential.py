@@ -108,3 +108,12 @@ def test_anomaly_detection_names_the_logarithm_of_zero():
         pytest.raises(tg.errors.NonFiniteError, match="log made 1 of 2 values not finite"),
     ):
         np.log(x)
+
+
+def test_where_no_cotangent_arrives_the_cubic_root_has_no_gradient_at_0_either():
+    x = tg.Tensor([0.0, 8.0], requires_grad=True)
+    np.cbrt(x)[1].backward()
+    np.testing.assert_allclose(x.grad.data, [0.0, 1 / 12], rtol=1e-15)
+    with np.errstate(divide="ignore"):
+        np.cbrt(x)[0].backward()
+    assert x.grad.data[0] == np.inf
