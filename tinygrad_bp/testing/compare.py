@@ -43,7 +43,9 @@ class Comparison:
         self.rows, self.of = self._projections(out, size)
         point = np.concatenate([a.ravel() for a in subject.start])
         self._precision, self._size = subject.precision(), subject.size()
-        self._stair = max(self._precision, float(np.finfo(np.float32).eps)) * self._size
+        # Nobody knows what dtypes are inside of a function that is not recorded.
+        coarse = 0.0 if isinstance(subject, Recorded) else float(np.finfo(np.float32).eps)
+        self._stair = max(self._precision, coarse) * self._size
         self._least = 2 * self._precision * (np.abs(self.rows) @ np.abs(np.ravel(out)))
         self.field = Field(self._value, point, self._least)
         self._confirmed = 0

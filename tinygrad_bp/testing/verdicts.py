@@ -167,7 +167,9 @@ def _verdict(
     difference, size = abs(exact - value), max(abs(exact), abs(value))
     # Between the sides of a kink that lies within the step, each slope may be right.
     bend = float(trusted.jump[k]) if trusted.jump[k] > 10 * trusted.jump_error[k] else 0.0
-    if difference <= max(rtol * size, 3 * error, bend):
+    # An error bar that is a good part of the slope tells of steps that have not come close yet.
+    bar = 10 * error if error > 0.1 * abs(value) else 3 * error
+    if difference <= max(rtol * size, bar, bend):
         return Finding(Verdict.NOISY, value, error)
     # An error bar is a guess itself, and may be too short by chance, most of all that of a small
     # step where values are rounded: other steps must tell the same.
@@ -193,7 +195,7 @@ def _is_vertical(known: list[Slope], k: int) -> bool:
 
 def _is_far(exact: float, value: float, error: float) -> bool:
     """Whether a derivative is so large that a function may wind many times within a step."""
-    return abs(exact) > 1e3 * (abs(value) + error)
+    return abs(exact) > 100 * (abs(value) + error)
 
 
 def _smaller(known: list[Slope], than: Slope) -> list[Slope]:
