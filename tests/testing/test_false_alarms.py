@@ -74,17 +74,24 @@ INPUTS = {
 def inputs_of(number, name):
     """Inputs of a kind for a row, if its function is finite there and around them.
 
-    Far out, SciPy's functions are not exact, and some take seconds.
+    SciPy's functions keep to the domains of the rows, as in unusual programs; and so do second
+    inputs that have one, such as a period.
     """
     family, row = ROWS[number]
     full = [shapes for shapes in row.shapes if all(np.prod(s) for s in shapes)]
     if not full:
         return None
-    arrays = [np.asarray(INPUTS[name](a)) for a in values_of(row, full[0], Draw(number))]
     if name == "of all sizes" and row.primitive in MIXING:  # rounding decides what rank they have
         return None
-    if family == "special" and any(np.any(np.abs(a) > 1e3) for a in arrays):
-        return None
+    arrays = [
+        np.asarray(a if 0 < i < len(row.domains) else INPUTS[name](a))
+        for i, a in enumerate(values_of(row, full[0], Draw(number)))
+    ]
+    if family == "special":
+        domains = [*row.domains, *[(-2.0, 2.0)] * len(arrays)]
+        inside = zip(arrays, domains, strict=False)
+        if not all(np.all((low <= a) & (a <= high)) for a, (low, high) in inside):
+            return None
     for step in (0.0, 2.0**-20, -(2.0**-20)):
         moved = [tg.Tensor(a + step * np.where(a == 0, 0.01, a)) for a in arrays]
         try:
@@ -110,7 +117,7 @@ def test_no_row_of_the_catalogue_is_called_wrong(number):
 
 def test_most_rows_take_inputs_of_most_kinds():
     taken = [inputs_of(number, name) is not None for number, name in CALLS[::7]]
-    assert np.mean(taken) > 0.7
+    assert np.mean(taken) > 0.6
 
 
 # What programs found in the engine, each the smallest that failed.
@@ -152,6 +159,10 @@ FOUND = {
     "waves below the rounding of float32": (
         lambda x: np.sum(np.sin(4 * np.sin(x)) + x.astype(np.float32)),
         np.array([-20000.0, 5.0, -2e6]),
+    ),
+    "waves below the rounding of large squares": (
+        lambda x: np.sum(0.25 * x**2) + np.sum(np.prod(2 * np.sin(x), axis=0)),
+        np.full((2, 3), 12500000.0),
     ),
     "a vertical tangent": (
         lambda x: np.sum(np.cbrt(x) + np.exp(np.sin(x))),
