@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import assume
 from hypothesis import strategies as st
 
 import tinygrad_bp as tg
@@ -92,6 +93,39 @@ def test_arguments_that_are_no_code_are_replayed_by_their_blob(make):
     with pytest.raises(GradientError) as caught:
         property_of_things()
     assert any("by @reproduce_failure, as printed" in note for note in caught.value.__notes__)
+    RECORD.replays.clear()
+
+
+def test_an_error_of_the_function_is_shrunk_and_replayed_too():
+    @gradient_property(x=tensors(min_value=-2.0, max_value=2.0), n=st.integers(0, 9))
+    def property_of_indices(x, n):
+        assume(n != 8)
+        return np.sum(x) + [1.0, 2.0, 3.0][n]
+
+    with pytest.raises(IndexError) as caught:
+        property_of_indices()
+    (line,) = [n for n in "\n".join(caught.value.__notes__).splitlines() if ".check(" in n]
+    assert line == "    property_of_indices.check(x=np.array(0.), n=3)"
+    RECORD.replays.clear()
+
+
+def test_a_rule_that_is_right_once_is_checked_once_and_float32_when_asked(make):
+    once = make(lambda x: x * x, lambda g, out, x: g * 2 * x, once=True)
+
+    @gradient_property(x=tensors(shape=(2,)), max_examples=2)
+    def property_of_once(x):
+        return once(x)
+
+    property_of_once()
+    del PRIMITIVES["of_a_test"]
+    coarse = make(lambda x: x * x, lambda g, out, x: g * 2 * (x + (x.dtype == np.float32)))
+
+    @gradient_property(x=tensors(shape=(2,)), max_examples=2, float32=True)
+    def property_of_coarse(x):
+        return coarse(x)
+
+    with pytest.raises(GradientError, match="float32"):
+        property_of_coarse()
     RECORD.replays.clear()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_bp.core import Primitive, Tensor
-from tinygrad_bp.errors import ArgumentError, GradientError, missing_extra
+from tinygrad_bp.errors import ArgumentError, missing_extra
 from tinygrad_bp.testing import battery
 from tinygrad_bp.testing.check import check_gradients
 from tinygrad_bp.testing.record import RECORD
@@ -32,8 +32,9 @@ def gradient_property(
     function: Any = None,
     /,
     *,
-    order: int = 2,
+    order: int | None = None,
     rtol: float = 1e-7,
+    float32: bool = False,
     max_examples: int | None = None,
     **strategies: Any,
 ) -> Any:
@@ -41,12 +42,12 @@ def gradient_property(
 
     The test draws arguments, and `check_gradients` has to pass for each. It is an ordinary test of
     Hypothesis: it runs under pytest, in classes too, it shrinks to the smallest arguments that
-    fail, and its parameters without a strategy are fixtures. A failure ends in the checker's
-    message, and in a call that replays it.
+    fail, and its parameters without a strategy are fixtures. A failure, of the check or by an
+    error of the function, ends in its message, and in a call that replays it.
 
     Parameters
     ----------
-    order, rtol
+    order, rtol, float32
         As for `check_gradients`.
     max_examples : int, optional
         How many examples to try; the profile's number unless given.
@@ -78,6 +79,7 @@ def gradient_property(
     """
     try:
         import hypothesis
+        from hypothesis.errors import HypothesisException
     except ImportError as error:
         raise missing_extra("hypothesis", "test", "gradient_property") from error
 
@@ -102,6 +104,7 @@ def gradient_property(
                 *(given[k] for k in drawn),
                 order=order,
                 rtol=rtol,
+                float32=float32,
             )
             RECORD.add(name, found)
             return found
@@ -113,7 +116,9 @@ def gradient_property(
             RECORD.examples += 1
             try:
                 check(*args, **given)
-            except GradientError as error:
+            except HypothesisException:  # as of an `assume`, which is no failure
+                raise
+            except Exception as error:
                 line = _replay(f, {**dict(zip(kept, args, strict=False)), **given})
                 RECORD.replays[name] = line
                 error.add_note(f"Replay it, with numpy as np:\n{line}")
