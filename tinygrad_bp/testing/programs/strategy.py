@@ -31,6 +31,8 @@ _BOUND = 4.0
 _EMPTY: tuple[Shape, ...] = ((0,), (0, 2), (2, 0))
 _FAR = 1e16  # of values in unusual programs
 _NEAR = 2.0**-20
+_WIDEST = 1e3  # of what periodic functions take, since of more they wind within any step
+_WINDING = frozenset(["sin", "cos", "tan", "sinc", "remainder", "fmod", "unwrap", "complement"])
 
 
 def programs(
@@ -181,9 +183,14 @@ class _Growing:
         take seconds, and there are poles at whole numbers. So do second operands, such as a period.
         """
         values = {name: self.values[name] for name in operands}
+        made = {step.name for step in self.steps}
         last = op.arity if op.primitive.startswith("special.") else min(op.arity, len(op.domains))
         first = 0 if op.primitive.startswith("special.") else 1
         if not all(op.takes(i, self.values[operands[i]]) for i in range(first, last)):
+            return False
+        if op.primitive in _WINDING and any(
+            np.any(np.abs(value) > _WIDEST) for name, value in values.items() if name in made
+        ):
             return False
         if op.primitive in MIXING and not all(map(_are_alike, values.values())):
             return False
@@ -253,7 +260,10 @@ class _Growing:
         found = [
             name
             for name, value in self.values.items()
-            if 0 < value.size <= _LARGEST and name not in self.large and fits(value.shape)
+            if 0 < value.size <= _LARGEST
+            and name not in self.large
+            and np.max(np.abs(value)) <= _WIDEST
+            and fits(value.shape)
         ]
         return found[::-1]
 
