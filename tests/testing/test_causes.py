@@ -161,3 +161,35 @@ def test_a_graph_that_is_another_for_other_values_leaves_the_place_unknown():
     assert "Cause: each rule is right by itself, so that part of the way from" in str(check)
     assert "a term is missing: 2 times the argument itself" in str(check)
     assert "Blame" not in str(check)
+
+
+def _through_float32(x):
+    return np.sin(x.astype(np.float32))
+
+
+def _beside_a_kink(x):
+    return np.abs(x) + np.sin(x)
+
+
+@pytest.mark.parametrize("f", [_through_float32, _beside_a_kink])
+def test_neither_float32_nor_a_kink_hides_what_is_no_fault_of_a_rule(f, monkeypatch):
+    x = np.array([0.0, 0.5, 1.5])
+    assert check_gradients(lambda x: np.sum(f(x)), x).passed
+
+    def hooked(x):
+        h = f(x)
+        h.register_hook(lambda g: 1.01 * g)
+        return np.sum(h)
+
+    assert "a hook sees the gradient" in str(failure(hooked, x))
+
+    def cut(x):
+        return np.sum(f(x) * x.data.astype(np.float32))
+
+    assert "a term is missing" in str(failure(cut, x + 0.5))
+
+    # A backward pass that forgets to undo a broadcast, in place of a sum.
+    monkeypatch.setattr(
+        "tinygrad_bp.core.cotangents.sum_to_shape", lambda g, shape: g[0].reshape(shape)
+    )
+    assert not failure(lambda x: np.sum(f(x) * np.arange(6.0).reshape(2, 3)), x).blamed

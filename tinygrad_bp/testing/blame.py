@@ -19,7 +19,7 @@ from tinygrad_bp.errors import TgError
 from tinygrad_bp.testing.compare import SAFETY, Comparison
 from tinygrad_bp.testing.setting import weights
 from tinygrad_bp.testing.slopes import Array, Field
-from tinygrad_bp.testing.subjects import MIXING, Recorded, nodes_below, shake
+from tinygrad_bp.testing.subjects import MIXING, Recorded, joined, nodes_below, shake
 from tinygrad_bp.testing.verdicts import Finding, Verdict, judge, unless_rounded
 
 _TOLERANCE = 1e-6  # above what rounding leaves of a right rule, and below what a wrong one makes
@@ -121,6 +121,38 @@ def blame_second(nodes: Sequence[Node], kinks: Collection[str] = ()) -> list[str
                     f"order{node.where()}: its value is right, its own derivative is not"
                 )
     return [*found.values()]
+
+
+def follows_the_rules(subject: Recorded) -> bool:
+    """Whether the gradient is what the rules make of it by the chain rule, written out here.
+
+    Neither the backward pass of the engine nor a hook of the user has a part in that.
+    """
+    out = subject.output()
+    row = weights(np.random.default_rng(0), out.shape)
+    with np.errstate(all="ignore"):
+        found = joined(subject.pulls(row.reshape(1, -1))[0], subject.start)
+        expected = joined(_by_chain_rule(out, row, subject.leaves), subject.start)
+        rounding = SAFETY * subject.scatter(row.reshape(1, -1))[0]
+        bound = rounding + 64 * subject.precision() * np.maximum(np.abs(found), np.abs(expected))
+        right = np.abs(found - expected) <= bound
+    return bool(np.all(right | ~np.isfinite(expected)))
+
+
+def _by_chain_rule(output: Tensor, cotangent: Array, leaves: Sequence[Tensor]) -> list[Array]:
+    """The gradients at leaves: the last operation first, cotangents summed where paths meet."""
+    sums: dict[int, Array] = {}
+    for node in reversed(nodes_below(output)):
+        g = cotangent if node is output.node else sums.pop(id(node), None)
+        if g is None:
+            continue
+        for i in _places(node):
+            x, value = node.sources[i], np.asarray(node.values[i])
+            given = np.asarray(g, np.asarray(node.out).dtype)
+            rule = node.primitive.vjps[i]
+            part = _flat(rule(given, node.out, *node.values, **node.rule_params()), value.shape)
+            sums[id(x)] = sums.get(id(x), 0.0) + part.reshape(value.shape).astype(value.dtype)
+    return [sums.get(id(leaf), np.zeros(leaf.shape)) for leaf in leaves]
 
 
 def _places(node: Node) -> list[int]:

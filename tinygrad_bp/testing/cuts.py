@@ -11,7 +11,9 @@ from tinygrad_bp.core.hooks import Hook
 from tinygrad_bp.testing.slopes import Array
 from tinygrad_bp.testing.subjects import Recorded, Slope2
 
-_MOVE = 2.0**-40  # little, so that what is rounded down, as by floor, stays as it is
+# Little, so that what is rounded down, as by floor, stays as it is; more, where that finds nothing,
+# since float32 may be behind the cut.
+_MOVES = 2.0**-40, 2.0**-20
 
 
 def cuts(subject: Recorded, names: list[str]) -> list[str]:
@@ -29,13 +31,18 @@ def cuts(subject: Recorded, names: list[str]) -> list[str]:
     """
     while isinstance(subject, Slope2):
         subject = subject.first
+    little, more = _MOVES
+    return _cuts(subject, names, little) or _cuts(subject, names, more)
+
+
+def _cuts(subject: Recorded, names: list[str], move: float) -> list[str]:
     nodes = subject.nodes(subject.start)
     found: dict[tuple[int, str], str] = {}
     for i, name in enumerate(subject.names):
         if name not in names:
             continue
         arrays = [*subject.start]
-        arrays[i] = _moved(arrays[i])
+        arrays[i] = _moved(arrays[i], move)
         try:
             with np.errstate(all="ignore"):
                 others = subject.nodes(arrays)
@@ -62,9 +69,9 @@ def hooks(subject: Recorded) -> list[str]:
     ]
 
 
-def _moved(x: Array) -> Array:
+def _moved(x: Array, move: float) -> Array:
     """Other numbers near by, of the same signs, each moved by another part of itself."""
-    parts = _MOVE * np.linspace(0.5, 1.0, x.size).reshape(x.shape)
+    parts = move * np.linspace(0.5, 1.0, x.size).reshape(x.shape)
     return np.where(x == 0, parts, x * (1 + parts))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_bp.core import Tensor
-from tinygrad_bp.testing.blame import blame, blame_second
+from tinygrad_bp.testing.blame import blame, blame_second, follows_the_rules
 from tinygrad_bp.testing.cuts import cuts, hooks
 from tinygrad_bp.testing.numerical import numerical_gradient
 from tinygrad_bp.testing.patterns import patterns
@@ -32,7 +32,8 @@ def diagnose(result: GradientCheck, subject: Subject, args: Sequence[Any]) -> Gr
     Where each rule is right by itself and some operation is at a kink, conventions of several
     kinks meet, as in ``relu(x) - relu(-x)`` at 0, and no one is wrong: the verdict is KINK. Where
     each rule is right and float32 is inside, which hides what bends within the steps that rise
-    above its rounding, the verdict is NOISY.
+    above its rounding, the verdict is NOISY. Either is so only if the gradient is what the rules
+    make of it: a fault of the engine, or a hook, is none of theirs.
     """
     failed, worst = [a for a in result.arguments if not a.passed], result.worst
     blamed: list[str] = []
@@ -42,7 +43,8 @@ def diagnose(result: GradientCheck, subject: Subject, args: Sequence[Any]) -> Gr
         places = [] if blamed else cuts(subject, [a.name for a in failed])
         wrong = all(v in (Verdict.WRONG, *_FINE) for a in failed for v in a.verdicts.ravel())
         doubt = Verdict.KINK if kinks else Verdict.NOISY if subject.coarse() else None
-        if doubt and not blamed and not places and wrong and result.adjoint <= ADJOINT_LIMIT:
+        sound = not blamed and not places and wrong and result.adjoint <= ADJOINT_LIMIT
+        if doubt and sound and _follows_the_rules(subject):
             checks = [a if a.passed else _doubted(a, doubt) for a in result.arguments]
             return dataclasses.replace(result, arguments=checks, notes=[*result.notes, *kinks])
         causes = [] if blamed or not failed else _unrecorded(subject, places)
@@ -89,6 +91,12 @@ def _blame(subject: Recorded) -> tuple[list[str], list[str]]:
         kinks = {**blame(nodes).kinks, **kinks}
         lines = lines or blame_second(nodes, kinks)
     return lines, [*kinks.values()]
+
+
+def _follows_the_rules(subject: Recorded) -> bool:
+    """Whether the gradients of all orders are what the rules make of them."""
+    below = not isinstance(subject, Slope2) or _follows_the_rules(subject.first)
+    return below and follows_the_rules(subject)
 
 
 def _doubted(a: ArgumentCheck, doubt: Verdict) -> ArgumentCheck:
