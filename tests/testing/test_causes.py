@@ -193,3 +193,26 @@ def test_neither_float32_nor_a_kink_hides_what_is_no_fault_of_a_rule(f, monkeypa
         "tinygrad_bp.core.cotangents.sum_to_shape", lambda g, shape: g[0].reshape(shape)
     )
     assert not failure(lambda x: np.sum(f(x) * np.arange(6.0).reshape(2, 3)), x).blamed
+
+
+def test_where_steps_tell_nothing_a_rule_is_acquitted_only_if_it_is_right():
+    def fine(sine, x):
+        return np.sum(np.abs(x) * sine(366896502460.94635 * x))
+
+    x = np.array([-1.1378, 0.6235])
+    check = check_gradients(lambda x: fine(np.sin, x), x, order=1)
+    assert check.inconclusive
+    assert "more finely than steps can tell" in str(check)
+    wrong = tg.Primitive(
+        "sine_of_a_test",
+        np.sin,
+        [lambda g, out, x: 1.01 * g * np.cos(x)],
+        formula="",
+        vjp_formulas=[""],
+    )
+    try:
+        assert "'sine_of_a_test' for its input 0" in str(
+            failure(lambda x: fine(wrong, x), x, order=1)
+        )
+    finally:
+        del PRIMITIVES["sine_of_a_test"]

@@ -164,6 +164,23 @@ FOUND = {
         lambda x: np.sum(0.25 * x**2) + np.sum(np.prod(2 * np.sin(x), axis=0)),
         np.full((2, 3), 12500000.0),
     ),
+    "a function that winds within every step": (
+        lambda x: np.sum(np.abs(x) * np.sin(366896502460.94635 * x)),
+        np.array([-1.1378, 0.6235]),
+    ),
+    "a power of 1.5 near 0, beside a large number": (
+        lambda x: np.linalg.norm(x, 1.5),
+        np.array([1e-5, 1e5]),
+    ),
+    "leading zeros, without which the result is shorter": (
+        lambda x, y: np.polymul(x, y),
+        np.zeros(3),
+        np.array([1.5, 1.0]),
+    ),
+    "ties in a percentile over several axes": (
+        lambda x: np.percentile(x, [25.0, 60.0], axis=(0, 1), keepdims=True),
+        np.zeros((3, 2, 2)),
+    ),
     "a vertical tangent": (
         lambda x: np.sum(np.cbrt(x) + np.exp(np.sin(x))),
         np.array([0.0, 1.0, 1.5]),

@@ -77,6 +77,8 @@ class Comparison:
             out = np.asarray(self.subject.value(arrays), np.float64)
         except (TgError, ValueError, ArithmeticError):  # as of a step that leaves the domain
             return np.full(len(self.rows), np.nan)
+        if out.size != self.rows.shape[1]:  # as of a polynomial, whose leading zeros are left out
+            return np.full(len(self.rows), np.nan)
         if self.of == [""]:
             return out.reshape(1) if out.size else np.zeros(1)
         found: Array = self.rows @ out.ravel()

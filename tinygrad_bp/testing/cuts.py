@@ -8,8 +8,7 @@ import numpy as np
 
 from tinygrad_bp.core import Node, Tensor
 from tinygrad_bp.core.hooks import Hook
-from tinygrad_bp.testing.slopes import Array
-from tinygrad_bp.testing.subjects import Recorded, Slope2
+from tinygrad_bp.testing.subjects import Recorded, Slope2, moved
 
 # Little, so that what is rounded down, as by floor, stays as it is; more, where that finds nothing,
 # since float32 may be behind the cut.
@@ -42,7 +41,7 @@ def _cuts(subject: Recorded, names: list[str], move: float) -> list[str]:
         if name not in names:
             continue
         arrays = [*subject.start]
-        arrays[i] = _moved(arrays[i], move)
+        arrays[i] = moved(arrays[i], move)
         try:
             with np.errstate(all="ignore"):
                 others = subject.nodes(arrays)
@@ -69,12 +68,6 @@ def hooks(subject: Recorded) -> list[str]:
     ]
 
 
-def _moved(x: Array, move: float) -> Array:
-    """Other numbers near by, of the same signs, each moved by another part of itself."""
-    parts = move * np.linspace(0.5, 1.0, x.size).reshape(x.shape)
-    return np.where(x == 0, parts, x * (1 + parts))
-
-
 def _changed(node: Node, other: Node, leaves: list[Tensor]) -> list[str]:
     """The inputs and parameters that are constants, and not the same in the two nodes."""
     pairs = [
@@ -94,5 +87,7 @@ def _plain(x: Any) -> Any:
 
 
 def _differ(x: Any, y: Any) -> bool:
+    if not all(isinstance(value, (float, np.ndarray, np.generic)) for value in (x, y)):
+        return False
     x, y = np.asarray(x), np.asarray(y)
     return x.dtype.kind == y.dtype.kind == "f" and not np.array_equal(x, y, equal_nan=True)

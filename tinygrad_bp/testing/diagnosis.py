@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_bp.core import Tensor
-from tinygrad_bp.testing.blame import blame, blame_second, follows_the_rules
+from tinygrad_bp.testing.blame import blame, blame_second, follows_the_rules, is_complete
 from tinygrad_bp.testing.cuts import cuts, hooks
 from tinygrad_bp.testing.numerical import numerical_gradient
 from tinygrad_bp.testing.patterns import patterns
@@ -32,21 +32,25 @@ def diagnose(result: GradientCheck, subject: Subject, args: Sequence[Any]) -> Gr
     Where each rule is right by itself and some operation is at a kink, conventions of several
     kinks meet, as in ``relu(x) - relu(-x)`` at 0, and no one is wrong: the verdict is KINK. Where
     each rule is right and float32 is inside, which hides what bends within the steps that rise
-    above its rounding, the verdict is NOISY. Either is so only if the gradient is what the rules
-    make of it: a fault of the engine, or a hook, is none of theirs.
+    above its rounding, the verdict is NOISY. It is too, at first order, where each rule is surely
+    right, and the numerical derivative far off: a sine of 1e9 winds within each step. All of that
+    only if the gradient is what the rules make of it: a fault of the engine, or a hook, is none
+    of theirs.
     """
     failed, worst = [a for a in result.arguments if not a.passed], result.worst
     blamed: list[str] = []
     causes: list[str] = []
     if isinstance(subject, Recorded) and not result.causes:
-        blamed, kinks = _blame(subject)
+        blamed, kinks, confirmed = _blame(subject)
         places = [] if blamed else cuts(subject, [a.name for a in failed])
         wrong = all(v in (Verdict.WRONG, *_FINE) for a in failed for v in a.verdicts.ravel())
-        doubt = Verdict.KINK if kinks else Verdict.NOISY if subject.coarse() else None
+        misled = confirmed and all(map(_far, failed)) and is_complete(subject)
+        doubt = Verdict.KINK if kinks else Verdict.NOISY if misled or subject.coarse() else None
         sound = not blamed and not places and wrong and result.adjoint <= ADJOINT_LIMIT
         if doubt and sound and _follows_the_rules(subject):
             checks = [a if a.passed else _doubted(a, doubt) for a in result.arguments]
-            return dataclasses.replace(result, arguments=checks, notes=[*result.notes, *kinks])
+            notes = [*result.notes, *kinks] if kinks or not misled else [*result.notes, _MISLED]
+            return dataclasses.replace(result, arguments=checks, notes=notes)
         causes = [] if blamed or not failed else _unrecorded(subject, places)
         result = dataclasses.replace(result, blamed=blamed, cuts=places)
     if worst is not None and not result.causes:
@@ -74,23 +78,37 @@ def _unrecorded(subject: Recorded, places: list[str]) -> list[str]:
     ]
 
 
+_MISLED = (
+    "The numerical derivative is far off, though each rule is right by itself, and the gradient is "
+    "what they make together: some function changes more finely than steps can tell."
+)
 _FINE = (Verdict.OK, Verdict.NOISY, Verdict.KINK)
 
 
-def _blame(subject: Recorded) -> tuple[list[str], list[str]]:
+def _blame(subject: Recorded) -> tuple[list[str], list[str], bool]:
     """Wrong rules of the graph, of the rules' own graph at second order, and kinks.
+
+    And whether all rules are known to be right, which is asked at first order alone.
 
     What a rule makes of a kink, such as 0 or 1, is a constant, on which no derivative of higher
     order hangs: the kink is found in the graph of the order before alone.
     """
     found = blame(nodes_below(subject.output()))
     lines, kinks = found.rules, found.kinks
+    confirmed = found.confirmed and not isinstance(subject, Slope2)
     while isinstance(subject, Slope2):
         subject = subject.first
         nodes = nodes_below(subject.output())
         kinks = {**blame(nodes).kinks, **kinks}
         lines = lines or blame_second(nodes, kinks)
-    return lines, [*kinks.values()]
+    return lines, [*kinks.values()], confirmed
+
+
+def _far(a: ArgumentCheck) -> bool:
+    """Whether all that fails differs by more than a rule that passed might be off by."""
+    exact, numerical = a.exact[a.failed], a.numerical[a.failed]
+    size = np.maximum(np.abs(exact), np.abs(numerical))
+    return bool(np.all(np.abs(exact - numerical) > 1e-3 * size))
 
 
 def _follows_the_rules(subject: Recorded) -> bool:

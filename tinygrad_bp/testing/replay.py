@@ -23,7 +23,8 @@ from tinygrad_bp.core.graph import Node
 from tinygrad_bp.testing.slopes import Array
 from tinygrad_bp.testing.subjects import Recorded, nodes_below
 
-_STEP = 2.0**-100
+#: So small that nothing is truncated.
+COMPLEX_STEP = 2.0**-100
 
 
 class Replay:
@@ -52,21 +53,22 @@ class Replay:
         for leaf in self.leaves:
             if 0 <= position < leaf.size:
                 moved = np.array(leaf.data, complex)
-                moved.flat[position] += 1j * _STEP
+                moved.flat[position] += 1j * COMPLEX_STEP
                 values[id(leaf)] = moved if leaf.ndim else moved[()]
             position -= leaf.size
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("error")
-                out = self._run(values)
+                out = self.run(values)
         except Exception:  # whatever a function does on numbers that it was not made for
             self.works = False
             return None
         if not np.iscomplexobj(out):  # something in between took the real part
             return None
-        return np.asarray(self.rows @ np.imag(out).ravel() / _STEP, np.float64)
+        return np.asarray(self.rows @ np.imag(out).ravel() / COMPLEX_STEP, np.float64)
 
-    def _run(self, values: dict[int, Any]) -> Any:
+    def run(self, values: dict[int, Any]) -> Any:
+        """The output for other values of the arguments, by the identity of their tensors."""
         done: dict[int, Any] = {}
         for node in self.nodes:
             inputs, touched = [], False

@@ -129,12 +129,16 @@ class Recorded(Subject):
 
     def value(self, arrays: Sequence[Array]) -> NDArray[Any]:
         """Evaluate at other values of the arguments."""
-        with _Values(self.leaves, arrays):
+        with self.at(arrays):
             return np.asarray(self.output().data)
+
+    def at(self, arrays: Sequence[Array]) -> _Values:
+        """A context in which the arguments have other values."""
+        return _Values(self.leaves, arrays)
 
     def nodes(self, arrays: Sequence[Array]) -> list[Node]:
         """The graph at other values of the arguments."""
-        with _Values(self.leaves, arrays):
+        with self.at(arrays):
             return nodes_below(self.output())
 
     def precision(self) -> float:
@@ -148,7 +152,7 @@ class Recorded(Subject):
 
     def pulls(self, rows: Array, arrays: Sequence[Array] | None = None) -> list[list[Array | None]]:
         """Go back once for each cotangent."""
-        with _Values(self.leaves, self.start if arrays is None else arrays):
+        with self.at(self.start if arrays is None else arrays):
             return self._pulled(self.output(), rows)
 
     def near(self, rng: np.random.Generator) -> list[Array]:
@@ -159,7 +163,7 @@ class Recorded(Subject):
 
     def shaken(self, rows: Array, rng: np.random.Generator) -> list[list[Array | None]]:
         """Go back from other last bits of the arguments, with other last bits of cotangents."""
-        with _Values(self.leaves, self.near(rng)):
+        with self.at(self.near(rng)):
             out = self.output()
             with shaking(out, self.precision(), rng):
                 return self._pulled(out, rows)
@@ -189,7 +193,7 @@ class Slope2(Recorded):
 
     def value(self, arrays: Sequence[Array]) -> NDArray[Any]:
         """Evaluate at other values of the arguments."""
-        with _Values(self.leaves, arrays):
+        with self.at(arrays):
             found = self.first.backward(self.first.output(), self.cotangent)
         return joined([None if g is None else g.data for g in found], self.start)
 
@@ -293,6 +297,12 @@ def joined(parts: Sequence[Any], like: Sequence[Array]) -> Array:
         for g, a in zip(parts, like, strict=True)
     ]
     return np.concatenate(flat)
+
+
+def moved(x: Array, by: float = 2.0**-6) -> Array:
+    """Other numbers near by, of the same signs, each moved by another part of itself."""
+    parts = by * np.linspace(0.5, 1.0, x.size).reshape(x.shape)
+    return np.where(x == 0, parts, x * (1 + parts)).astype(x.dtype)
 
 
 def shake(a: Any, precision: float, rng: np.random.Generator, whole: bool = False) -> Any:

@@ -169,7 +169,7 @@ def _verdict(
     value, error = float(trusted.value[k]), float(trusted.error[k])
     difference, size = abs(exact - value), max(abs(exact), abs(value))
     # Between the sides of a kink that lies within the step, each slope may be right.
-    bend = float(trusted.jump[k]) if trusted.jump[k] > 10 * trusted.jump_error[k] else 0.0
+    bend = float(trusted.jump[k]) if trusted.jump[k] > 3 * trusted.jump_error[k] else 0.0
     # An error bar that is a good part of the slope tells of steps that have not come close yet.
     bar = 10 * error if error > 0.1 * abs(value) else 3 * error
     if difference <= max(rtol * size, bar, bend):

@@ -31,8 +31,7 @@ _BOUND = 4.0
 _EMPTY: tuple[Shape, ...] = ((0,), (0, 2), (2, 0))
 _FAR = 1e16  # of values in unusual programs
 _NEAR = 2.0**-20
-_WIDEST = 1e3  # of what periodic functions take, since of more they wind within any step
-_WINDING = frozenset(["sin", "cos", "tan", "sinc", "remainder", "fmod", "unwrap", "complement"])
+_WIDEST = 1e3  # of what is computed with further where it is not tried first whether it can be
 
 
 def programs(
@@ -183,14 +182,9 @@ class _Growing:
         take seconds, and there are poles at whole numbers. So do second operands, such as a period.
         """
         values = {name: self.values[name] for name in operands}
-        made = {step.name for step in self.steps}
         last = op.arity if op.primitive.startswith("special.") else min(op.arity, len(op.domains))
         first = 0 if op.primitive.startswith("special.") else 1
         if not all(op.takes(i, self.values[operands[i]]) for i in range(first, last)):
-            return False
-        if op.primitive in _WINDING and any(
-            np.any(np.abs(value) > _WIDEST) for name, value in values.items() if name in made
-        ):
             return False
         if op.primitive in MIXING and not all(map(_are_alike, values.values())):
             return False
