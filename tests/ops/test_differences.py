@@ -125,3 +125,15 @@ def test_unwrapping_is_that_of_numpy_and_lets_gradients_through():
     period = leaf(4.0)
     np.unwrap(leaf([0.0, 3.0, 7.5]), period=period)[2].backward()
     assert period.grad.item() == -2.0
+
+
+def test_the_period_0_is_taken_from_nothing_at_the_first_element():
+    """Where others follow they are not numbers, and no derivative is one."""
+    x, period = leaf([[0.5], [7.0]]), leaf(0.0)
+    np.unwrap(x, period=period).sum().backward()
+    assert x.grad.data.tolist() == [[1.0], [1.0]]
+    assert period.grad.item() == 0.0
+    period.grad = None
+    with np.errstate(invalid="ignore"):
+        np.unwrap(leaf([0.5, 7.0]), period=period).sum().backward()
+    assert np.isnan(period.grad.item())

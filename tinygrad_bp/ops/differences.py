@@ -232,13 +232,15 @@ def _unwrapped(x: Any, period: Any, *, discont: Any, axis: int) -> Any:
     return np.unwrap(x, discont, axis, period=period)
 
 
+def _unwrap_period(g: Any, out: Any, x: Any, period: Any, *, discont: Any, axis: int) -> Any:
+    """How many periods were taken; of the period 0 none at the first, and no number elsewhere."""
+    return g * np.rint((out - x) / np.where(period == 0, 1, period))
+
+
 _unwrap = Primitive(
     "unwrap",
     _unwrapped,
-    [
-        lambda g, out, x, period, *, discont, axis: g,
-        lambda g, out, x, period, *, discont, axis: g * np.rint((out - x) / period),
-    ],
+    [lambda g, out, x, period, *, discont, axis: g, _unwrap_period],
     formula=r"x_i + k_i \, y, \; k_i \in \mathbb{Z}",
     vjp_formulas=[r"\bar{z}", r"\textstyle\sum_i k_i \, \bar{z}_i"],
     analytic=False,

@@ -16,6 +16,32 @@ from tinygrad_bp.ops.special.register import differentiable
 
 _ORDER = {0: "v"}
 _AT_ZERO = "at 0 the slope of exp(-abs(x)) counts as 0"
+_TERMS = 10
+
+
+def _logarithmic_slope(v: Any, x: Any, far: Any, sign: int) -> Any:
+    r"""The slope of a scaled function divided by the function, where `far`.
+
+    The scaled functions are :math:`|x|^{-1/2} \sum_k c_k u^k` at :math:`u = \pm 1/|x|`, with
+    :math:`c_k = c_{k-1} (4 v^2 - (2k-1)^2) / (8k)`, up to a factor. Their slopes, as differences
+    of neighbours, lose as many digits as x has.
+    """
+    x = np.where(far, x, 1e6)
+    u = sign / np.abs(x)
+    coefficients = [1.0 + 0.0 * v]
+    for k in range(1, _TERMS):
+        coefficients.append(coefficients[-1] * (4.0 * v * v - (2 * k - 1) ** 2) / (8 * k))
+    value = slope = 0.0 * u
+    for k in range(_TERMS - 1, -1, -1):
+        value = value * u + coefficients[k]
+        slope = slope * u + coefficients[k] * (k + 0.5)
+    return -slope / (value * x)
+
+
+def _scaled(v: Any, x: Any, out: Any, sign: int, near: Any) -> Any:
+    """The slope of a scaled function: `near` of the value, or the series far out."""
+    far = np.abs(x) > 100 + 5.0 * v * v
+    return np.where(far, out * _logarithmic_slope(v, x, far, sign), near)
 
 
 def _of_any_order(ufunc: Any, function: Any, name: str) -> Any:
@@ -85,16 +111,22 @@ iv = differentiable(
 
 i0e = differentiable(
     special.i0e,
-    [lambda g, out, x: g * (special.i1e(x) - np.sign(x) * out)],
+    [lambda g, out, x: g * _scaled(0.0, x, out, -1, special.i1e(x) - np.sign(x) * out)],
     r"e^{-|x|} I_0(x)",
     [r"(e^{-|x|} I_1(x) - \operatorname{sign}(x) \, z) \, \bar{z}"],
     analytic=False,
     kinks=_AT_ZERO,
 )
 
+
+def _i1e_vjp(g: Any, out: Any, x: Any) -> Any:
+    near = (special.i0e(x) + special.ive(2, x)) * 0.5 - np.sign(x) * out
+    return g * _scaled(1.0, x, out, -1, near)
+
+
 i1e = differentiable(
     special.i1e,
-    [lambda g, out, x: g * ((special.i0e(x) + special.ive(2, x)) * 0.5 - np.sign(x) * out)],
+    [_i1e_vjp],
     r"e^{-|x|} I_1(x)",
     [r"(e^{-|x|} \frac{I_0(x) + I_2(x)}{2} - \operatorname{sign}(x) \, z) \, \bar{z}"],
     analytic=False,
@@ -102,7 +134,8 @@ i1e = differentiable(
 
 
 def _ive_vjp(g: Any, out: Any, v: Any, x: Any) -> Any:
-    return g * ((special.ive(v - 1, x) + special.ive(v + 1, x)) * 0.5 - np.sign(x) * out)
+    near = (special.ive(v - 1, x) + special.ive(v + 1, x)) * 0.5 - np.sign(x) * out
+    return g * _scaled(v, x, out, -1, near)
 
 
 ive = differentiable(
@@ -140,21 +173,27 @@ kn = differentiable(special.kn, [None, _kv_vjp], "K_v(x)", _K_FORMULAS, paramete
 
 k0e = differentiable(
     special.k0e,
-    [lambda g, out, x: g * (out - special.k1e(x))],
+    [lambda g, out, x: g * _scaled(0.0, x, out, 1, out - special.k1e(x))],
     r"e^x K_0(x)",
     [r"(z - e^x K_1(x)) \, \bar{z}"],
 )
 
+
+def _k1e_vjp(g: Any, out: Any, x: Any) -> Any:
+    return g * _scaled(1.0, x, out, 1, out - (special.k0e(x) + special.kve(2, x)) * 0.5)
+
+
 k1e = differentiable(
     special.k1e,
-    [lambda g, out, x: g * (out - (special.k0e(x) + special.kve(2, x)) * 0.5)],
+    [_k1e_vjp],
     r"e^x K_1(x)",
     [r"(z - e^x \frac{K_0(x) + K_2(x)}{2}) \, \bar{z}"],
 )
 
 
 def _kve_vjp(g: Any, out: Any, v: Any, x: Any) -> Any:
-    return g * (out - (special.kve(v - 1, x) + special.kve(v + 1, x)) * 0.5)
+    near = out - (special.kve(v - 1, x) + special.kve(v + 1, x)) * 0.5
+    return g * _scaled(v, x, out, 1, near)
 
 
 kve = differentiable(
@@ -172,12 +211,23 @@ def _forcing(v: Any, x: Any) -> Any:
 
 
 def _struve_vjp(g: Any, out: Any, v: Any, x: Any) -> Any:
-    return g * ((special.struve(v - 1, x) - special.struve(v + 1, x) + _forcing(v, x)) * 0.5)
+    """By the neighbours; far out, where they and the forcing cancel, by the lower one alone."""
+    far = np.abs(x) > 10
+    lowest = np.equal(v, 0)
+    above = special.struve(v + 1, x)
+    forcing = _forcing(v, np.where(far, 1, x))
+    lower = special.struve(np.where(lowest, 1, v) - 1, x)
+    near = (lower - above + forcing) * 0.5
+    beyond = lower - out * v / np.where(far, x, 1)
+    return g * np.where(lowest, 2 / math.pi - above, np.where(far, beyond, near))
 
 
 def _modstruve_vjp(g: Any, out: Any, v: Any, x: Any) -> Any:
-    neighbours = special.modstruve(v - 1, x) + special.modstruve(v + 1, x)
-    return g * ((neighbours + _forcing(v, x)) * 0.5)
+    """By the neighbours; of the order 0, whose lower one is singular at 0, by the upper one."""
+    lowest = np.equal(v, 0)
+    above = special.modstruve(v + 1, x)
+    near = (special.modstruve(np.where(lowest, 1, v) - 1, x) + above + _forcing(v, x)) * 0.5
+    return g * np.where(lowest, 2 / math.pi + above, near)
 
 
 _FORCING = r"\frac{(x/2)^v}{\sqrt\pi \, \Gamma(v + 3/2)}"

@@ -67,7 +67,8 @@ def _expn_vjp(g: Any, out: Any, n: Any, x: Any) -> Any:
     """The order below; of the order 0, exp(-x) / x, there is none."""
     lowest = np.equal(n, 0)
     below = special.expn(np.where(lowest, 1, n) - 1, x)
-    return g * np.where(lowest, -np.exp(-x) * (x + 1) / np.square(x), -below)
+    first = np.where(lowest, x, 1)  # elsewhere nothing is to be divided by 0
+    return g * np.where(lowest, -np.exp(-first) * (first + 1) / np.square(first), -below)
 
 
 expn = differentiable(

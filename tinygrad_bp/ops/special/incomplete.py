@@ -12,12 +12,21 @@ from tinygrad_bp.ops.special.register import differentiable
 
 
 def _gamma_density(a: Any, x: Any) -> Any:
-    return np.exp(special.xlogy(a - 1, x) - x - special.gammaln(a))
+    """By logarithms, since powers overflow; at 0 by the power, which has all derivatives there."""
+    end = x == 0
+    inside = np.where(end, 1, x)
+    logarithm = special.xlogy(a - 1, inside) - inside - special.gammaln(a)
+    power = np.power(np.where(end, x, 1), a - 1) * np.exp(-x) * special.rgamma(a)
+    return np.where(end, power, np.exp(logarithm))
 
 
-def _beta_density(a: Any, b: Any, x: Any) -> Any:
-    powers = special.xlogy(a - 1, x) + special.xlog1py(b - 1, -x)
-    return np.exp(powers - special.betaln(a, b))
+def _beta_density(a: Any, b: Any, x: Any, rest: Any) -> Any:
+    """At `x` and `rest`, which is ``1 - x`` to all digits; at the ends as `_gamma_density`."""
+    end = (x == 0) | (rest == 0)
+    inside, beyond = np.where(end, 0.5, x), np.where(end, 0.5, rest)
+    logarithm = special.xlogy(a - 1, inside) + special.xlogy(b - 1, beyond) - special.betaln(a, b)
+    powers = np.power(np.where(end, x, 1), a - 1) * np.power(np.where(end, rest, 1), b - 1)
+    return np.where(end, powers / special.beta(a, b), np.exp(logarithm))
 
 
 _A, _AB = {0: "a"}, {0: "a", 1: "b"}
@@ -60,7 +69,7 @@ gammainccinv = differentiable(
 
 betainc = differentiable(
     special.betainc,
-    [None, None, lambda g, out, a, b, x: g * _beta_density(a, b, x)],
+    [None, None, lambda g, out, a, b, x: g * _beta_density(a, b, x, 1 - x)],
     r"I_x(a, b) = \frac{1}{B(a, b)} \textstyle\int_0^x t^{a-1} (1-t)^{b-1} dt",
     ["", "", rf"{_BETA} \, \bar{{z}}"],
     parameters=_AB,
@@ -68,7 +77,7 @@ betainc = differentiable(
 
 betaincc = differentiable(
     special.betaincc,
-    [None, None, lambda g, out, a, b, x: -g * _beta_density(a, b, x)],
+    [None, None, lambda g, out, a, b, x: -g * _beta_density(a, b, x, 1 - x)],
     r"1 - I_x(a, b)",
     ["", "", rf"-{_BETA} \, \bar{{z}}"],
     parameters=_AB,
@@ -76,7 +85,7 @@ betaincc = differentiable(
 
 betaincinv = differentiable(
     special.betaincinv,
-    [None, None, lambda g, out, a, b, x: g / _beta_density(a, b, out)],
+    [None, None, lambda g, out, a, b, x: g / _beta_density(a, b, out, 1 - out)],
     r"I_\cdot(a, b)^{-1}(x)",
     ["", "", _INV_BETA],
     parameters=_AB,
@@ -84,7 +93,7 @@ betaincinv = differentiable(
 
 betainccinv = differentiable(
     special.betainccinv,
-    [None, None, lambda g, out, a, b, x: -g / _beta_density(a, b, out)],
+    [None, None, lambda g, out, a, b, x: -g / _beta_density(a, b, out, 1 - out)],
     r"(1 - I_\cdot(a, b))^{-1}(x)",
     ["", "", f"-{_INV_BETA}"],
     parameters=_AB,
@@ -149,13 +158,22 @@ _distribution(
     {1: (lambda v, x: _gamma_density(v / 2, x / 2) * 0.5, r"\frac12 P'(\tfrac v2, \tfrac x2)")},
     r"P(\tfrac v2, \tfrac x2)",
 )
+
+
+def _gamma_slope(b: Any, x: Any, a: Any) -> Any:
+    """The slope of ``P(b, a x)`` in a; at x = 0, where the density may be infinite, it is 0."""
+    end = (x == 0) & (a != 0)
+    at_end = b * _gamma_density(b + 1, np.where(end, a * x, 0)) / np.where(end, a, 1)
+    return np.where(end, at_end, x * _gamma_density(b, np.where(end, 1, a * x)))
+
+
 _distribution(
     special.gdtr,
     special.gdtrc,
     {1: "b"},
     {
-        0: (lambda a, b, x: _gamma_density(b, a * x) * x, r"x \, P'(b, a x)"),
-        2: (lambda a, b, x: _gamma_density(b, a * x) * a, r"a \, P'(b, a x)"),
+        0: (lambda a, b, x: _gamma_slope(b, x, a), r"x \, P'(b, a x)"),
+        2: (lambda a, b, x: _gamma_slope(b, a, x), r"a \, P'(b, a x)"),
     },
     r"P(b, a x)",
 )
@@ -170,7 +188,7 @@ _distribution(
 
 def _f_density(m: Any, n: Any, x: Any) -> Any:
     total = n + m * x
-    return _beta_density(m / 2, n / 2, m * x / total) * (m * n / np.square(total))
+    return _beta_density(m / 2, n / 2, m * x / total, n / total) * (m * n / np.square(total))
 
 
 _distribution(

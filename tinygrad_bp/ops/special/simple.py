@@ -119,12 +119,18 @@ boxcox1p = differentiable(
     kinks="at y = 0 the value and both derivatives are their limits",
 )
 
+
+def _inv_boxcox_y(g: Any, out: Any, x: Any, y: Any) -> Any:
+    """By the logarithm of z that keeps the digits of small x."""
+    return -g * (_stretch(np.log1p(special.inv_boxcox1p(x, y)), y) * np.power(out, 1 - y))
+
+
 # By the implicit function: the Box-Cox transform of z is x.
 inv_boxcox = differentiable(
     special.inv_boxcox,
     [
         lambda g, out, x, y: g * np.power(out, 1 - y),
-        lambda g, out, x, y: -g * (_stretch(np.log(out), y) * np.power(out, 1 - y)),
+        _inv_boxcox_y,
     ],
     r"(x y + 1)^{1/y}",
     [r"z^{1-y} \, \bar{z}", r"\frac{x - z^y \ln z}{y} \, z^{1-y} \, \bar{z}"],

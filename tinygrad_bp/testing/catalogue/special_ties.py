@@ -25,6 +25,7 @@ def _first(ufunc: Any, *pairs: Any, fixed: tuple[Any, ...] = (), second: Any = (
 
 _INF = np.inf
 _LOG_2 = np.log(2.0)
+_SQRT_PI = np.sqrt(np.pi)
 
 _INFINITE = [
     _first(special.entr, (0.0, _INF)),
@@ -50,8 +51,9 @@ _POLES = [
     _row("_zeta", lambda x: special.zeta(2.5, x), ([0.0, -1.0], [-_INF, -_INF])),
     _first(special.beta, (-1.0, np.nan), (0.5, -_INF)),
     _first(special.betaln, (-1.0, np.nan), (0.5, -2.0)),
-    _first(special.poch, (-1.0, np.nan), (0.5, 0.0)),
+    _first(special.poch, ([-1.0, -3.0], [2 * _SQRT_PI, 11.0]), ([0.5, 3.0], [0.0, _INF])),
     _first(special.binom, (-1.0, np.nan), (0.5, np.nan)),
+    _first(special.binom, ([2.0, 0.5], [1 / 3, 0.0]), ([3.0, -1.0], [-1 / 3, 2 / 3])),
 ]
 _VALUES = [
     _first(special.i0e, (0.0, 0.0)),
