@@ -52,6 +52,17 @@ def _last(ufunc, *fixed, domain=ABOVE_ZERO, label=""):
     )
 
 
+def _first(ufunc, second, *, domain):
+    """In the first argument, the second being a number."""
+    return Case(
+        f"special.{ufunc.__name__}",
+        lambda x: ufunc(x, second),
+        SINGLES,
+        domains=(domain,),
+        label=f"to {second:g}",
+    )
+
+
 ERRORS = [
     *(_one(f, complex_step=True) for f in (special.erf, special.erfc, special.erfi)),
     _one(special.erfcx, complex_step=True),
@@ -90,8 +101,15 @@ GAMMA = [
     ),
     _two(special.beta, ABOVE_ZERO, ABOVE_ZERO),
     _two(special.betaln, ABOVE_ZERO, ABOVE_ZERO),
+    _two(special.betaln, (-0.7, -0.3), (2.0, 3.0), label="from below to above zero"),
+    _two(special.betaln, (200.0, 900.0), ABOVE_ZERO, label="of unlike sizes"),
     _two(special.poch, ABOVE_ZERO, ABOVE_ZERO),
+    _two(special.poch, (-2.7, -2.3), (0.8, 1.2), label="below zero"),
+    _first(special.poch, 3.0, domain=(-3.4, 0.4)),
+    _first(special.poch, 0.5, domain=(-1.2, -0.8)),
     _two(special.binom, (3.2, 5.0), (0.3, 2.0)),
+    _first(special.binom, 3.0, domain=(-0.4, 2.4)),
+    _last(special.binom, 2.0, domain=(-3.4, 5.4)),
 ]
 INCOMPLETE = [
     _last(special.gammainc, 2.5),
@@ -138,8 +156,14 @@ BESSEL = [
     _last(special.iv, 1.5, domain=(0.5, 3.0)),
     _last(special.ive, 1.5, domain=(0.5, 9.0)),
     _last(special.ive, 1, domain=(-9.0, -0.5)),
+    *(_one(f, 2e5, 9e5, label="far out") for f in (special.i0e, special.i1e)),
+    *(_one(f, 2e5, 9e5, label="far out") for f in (special.k0e, special.k1e)),
+    *(_last(f, 2, domain=(2e5, 9e5), label="far out") for f in (special.ive, special.kve)),
     _last(special.struve, 1.5, domain=(0.5, 9.0)),
+    _last(special.struve, 1.5, domain=(11.0, 30.0), label="far out"),
+    _last(special.struve, 0, domain=(-2.0, 2.0)),
     _last(special.modstruve, 1.5, domain=(0.5, 3.0)),
+    _last(special.modstruve, 0, domain=(-2.0, 2.0)),
 ]
 ENTROPY = [
     _two(special.xlogy, (-2.0, 2.0), ABOVE_ZERO, complex_step=True),
