@@ -52,8 +52,19 @@ _POLES = [
     _first(special.beta, (-1.0, np.nan), (0.5, -_INF)),
     _first(special.betaln, (-1.0, np.nan), (0.5, -2.0)),
     _first(special.poch, ([-1.0, -3.0], [2 * _SQRT_PI, 11.0]), ([0.5, 3.0], [0.0, _INF])),
+    _first(
+        special.poch,
+        (-1.0, 2 * _SQRT_PI),
+        (0.5, 0.0),
+        second=(-2.609402122004605, 0.12935358979554004),
+    ),
     _first(special.binom, (-1.0, np.nan), (0.5, np.nan)),
-    _first(special.binom, ([2.0, 0.5], [1 / 3, 0.0]), ([3.0, -1.0], [-1 / 3, 2 / 3])),
+    _first(
+        special.binom,
+        ([2.0, 0.5], [1 / 3, 0.0]),
+        ([3.0, -1.0], [-1 / 3, 2 / 3]),
+        second=([-1 / 9, -4 / 9], [1 / 9, 1.707163074062368 - 4 / 9]),
+    ),
 ]
 _VALUES = [
     _first(special.i0e, (0.0, 0.0)),
