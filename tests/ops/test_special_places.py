@@ -49,6 +49,16 @@ def test_scaled_bessel_functions_keep_their_digits_far_out(function, x, first, s
     np.testing.assert_allclose(found, [[first], [second]], rtol=1e-13)
 
 
+@pytest.mark.parametrize("x", [1e10, 1e16])
+def test_they_have_derivatives_where_scipy_knows_no_neighbours(x):
+    """All fall like the root of x there."""
+    assert np.isnan(special.ive(2, x))
+    for function in (special.i0e, special.i1e, special.k0e, special.k1e):
+        z = function(x)
+        expected = [[-z / (2 * x)], [3 * z / (4 * x**2)]]
+        np.testing.assert_allclose(derivatives(function, x), expected, rtol=1e-9)
+
+
 @pytest.mark.parametrize("order", [0.0, 0.5, 3.0, 20.0])
 @pytest.mark.parametrize("function", [special.ive, special.kve])
 def test_the_series_of_scaled_bessel_functions_joins_the_difference_of_neighbours(function, order):

@@ -39,9 +39,11 @@ def _logarithmic_slope(v: Any, x: Any, far: Any, sign: int) -> Any:
 
 
 def _scaled(v: Any, x: Any, out: Any, sign: int, near: Any) -> Any:
-    """The slope of a scaled function: `near` of the value, or the series far out."""
+    """The slope of a scaled function: `near` of argument and value, or the series far out."""
     far = np.abs(x) > 100 + 5.0 * v * v
-    return np.where(far, out * _logarithmic_slope(v, x, far, sign), near)
+    series = out * _logarithmic_slope(v, x, far, sign)
+    # SciPy's neighbours are not numbers beyond 1e9.
+    return np.where(far, series, near(np.where(far, 1, x), np.where(far, 0, out)))
 
 
 def _of_any_order(ufunc: Any, function: Any, name: str) -> Any:
@@ -109,9 +111,14 @@ iv = differentiable(
     parameters=_ORDER,
 )
 
+
+def _i0e_near(x: Any, out: Any) -> Any:
+    return special.i1e(x) - np.sign(x) * out
+
+
 i0e = differentiable(
     special.i0e,
-    [lambda g, out, x: g * _scaled(0.0, x, out, -1, special.i1e(x) - np.sign(x) * out)],
+    [lambda g, out, x: g * _scaled(0.0, x, out, -1, _i0e_near)],
     r"e^{-|x|} I_0(x)",
     [r"(e^{-|x|} I_1(x) - \operatorname{sign}(x) \, z) \, \bar{z}"],
     analytic=False,
@@ -119,14 +126,13 @@ i0e = differentiable(
 )
 
 
-def _i1e_vjp(g: Any, out: Any, x: Any) -> Any:
-    near = (special.i0e(x) + special.ive(2, x)) * 0.5 - np.sign(x) * out
-    return g * _scaled(1.0, x, out, -1, near)
+def _i1e_near(x: Any, out: Any) -> Any:
+    return (special.i0e(x) + special.ive(2, x)) * 0.5 - np.sign(x) * out
 
 
 i1e = differentiable(
     special.i1e,
-    [_i1e_vjp],
+    [lambda g, out, x: g * _scaled(1.0, x, out, -1, _i1e_near)],
     r"e^{-|x|} I_1(x)",
     [r"(e^{-|x|} \frac{I_0(x) + I_2(x)}{2} - \operatorname{sign}(x) \, z) \, \bar{z}"],
     analytic=False,
@@ -134,7 +140,9 @@ i1e = differentiable(
 
 
 def _ive_vjp(g: Any, out: Any, v: Any, x: Any) -> Any:
-    near = (special.ive(v - 1, x) + special.ive(v + 1, x)) * 0.5 - np.sign(x) * out
+    def near(x: Any, out: Any) -> Any:
+        return (special.ive(v - 1, x) + special.ive(v + 1, x)) * 0.5 - np.sign(x) * out
+
     return g * _scaled(v, x, out, -1, near)
 
 
@@ -173,26 +181,28 @@ kn = differentiable(special.kn, [None, _kv_vjp], "K_v(x)", _K_FORMULAS, paramete
 
 k0e = differentiable(
     special.k0e,
-    [lambda g, out, x: g * _scaled(0.0, x, out, 1, out - special.k1e(x))],
+    [lambda g, out, x: g * _scaled(0.0, x, out, 1, lambda x, out: out - special.k1e(x))],
     r"e^x K_0(x)",
     [r"(z - e^x K_1(x)) \, \bar{z}"],
 )
 
 
-def _k1e_vjp(g: Any, out: Any, x: Any) -> Any:
-    return g * _scaled(1.0, x, out, 1, out - (special.k0e(x) + special.kve(2, x)) * 0.5)
+def _k1e_near(x: Any, out: Any) -> Any:
+    return out - (special.k0e(x) + special.kve(2, x)) * 0.5
 
 
 k1e = differentiable(
     special.k1e,
-    [_k1e_vjp],
+    [lambda g, out, x: g * _scaled(1.0, x, out, 1, _k1e_near)],
     r"e^x K_1(x)",
     [r"(z - e^x \frac{K_0(x) + K_2(x)}{2}) \, \bar{z}"],
 )
 
 
 def _kve_vjp(g: Any, out: Any, v: Any, x: Any) -> Any:
-    near = out - (special.kve(v - 1, x) + special.kve(v + 1, x)) * 0.5
+    def near(x: Any, out: Any) -> Any:
+        return out - (special.kve(v - 1, x) + special.kve(v + 1, x)) * 0.5
+
     return g * _scaled(v, x, out, 1, near)
 
 
