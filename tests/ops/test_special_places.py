@@ -170,6 +170,7 @@ def test_the_gamma_distribution_at_0_does_not_depend_on_its_rate(shape, first, s
             [99999999.5, 8.748948109437467e16],
             [1.0, 1799789630.8864417, 1799789630.8864417, 1.528907205376913e18],
         ),
+        (lambda x: special.binom(x, 2.0), (1e-8,), [-0.49999999], [1.0]),
         (special.binom, (2.0, 3.0), [1 / 3, -1 / 3], [1.0, -10 / 9, -10 / 9, 11 / 9]),
         (
             special.binom,

@@ -147,6 +147,11 @@ betaln = differentiable(
 )
 
 
+def _near_pole(x: Any) -> Any:
+    """Or so near to one, and not so far out, that psi has few digits beside its reciprocal."""
+    return _pole(x) | ((x > -100) & (x < 0.01) & (np.abs(x - np.rint(x)) < 0.01))
+
+
 def _at_zeros(zero: Any, x: Any, rest: Any) -> Any:
     """The slope in x of ``rest / gamma(x)`` at its zeros, but for that of `rest`."""
     return _reciprocal_slope(np.where(zero, x, 1)) * rest
@@ -155,7 +160,7 @@ def _at_zeros(zero: Any, x: Any, rest: Any) -> Any:
 def _poch_x(g: Any, out: Any, x: Any, y: Any) -> Any:
     """Of poles of both gamma functions the quotient is finite, by reflection."""
     both = _pole(x) & _pole(x + y)
-    zero = _pole(x) & ~_pole(x + y)
+    zero = _near_pole(x) & ~_near_pole(x + y)
     end = np.where(zero, x + y, 1)
     steep = _at_zeros(zero, x, special.gamma(end)) + out * special.psi(end)
     start = np.where(both, 1 - x, np.where(zero, 1, x))
@@ -176,7 +181,7 @@ poch = differentiable(
 
 
 def _binom_x(g: Any, out: Any, x: Any, y: Any) -> Any:
-    zero = _pole(x - y + 1)
+    zero = _near_pole(x - y + 1)
     rest = special.poch(np.where(zero, y + 1, 1), np.where(zero, x - y, 0))
     steep = _at_zeros(zero, x - y + 1, rest) + out * special.psi(np.where(zero, x + 1, 1))
     rise = _rise(np.where(zero, 1, x - y + 1), np.where(zero, 0, y))
@@ -185,8 +190,8 @@ def _binom_x(g: Any, out: Any, x: Any, y: Any) -> Any:
 
 def _binom_y(g: Any, out: Any, x: Any, y: Any) -> Any:
     """At the zeros in y + 1 or in x - y + 1, either of which is the mirror image of the other."""
-    mirrored = _pole(x - y + 1)
-    zero = _pole(y + 1) | mirrored
+    mirrored = _near_pole(x - y + 1)
+    zero = _near_pole(y + 1) | mirrored
     below, above = np.where(mirrored, x - y, y), np.where(mirrored, y, x - y)
     rest = special.poch(np.where(zero, above + 1, 1), np.where(zero, below, 0))
     steep = _at_zeros(zero, below + 1, rest) + out * special.psi(np.where(zero, above + 1, 1))
