@@ -168,6 +168,11 @@ FOUND = {
         lambda x: np.linalg.norm(x, 1.5),
         np.array([1e-5, 1e5]),
     ),
+    "a jump, where an angle goes on at the other end": (
+        lambda x, y: np.sum(np.arctan2(x, y) * np.linspace(0.5, 1.5, 4).reshape(2, 2)),
+        np.array([[1.0], [0.0]]),
+        np.array([1e-5, -1e-5]),
+    ),
     "leading zeros, without which the result is shorter": (
         lambda x, y: np.polymul(x, y),
         np.zeros(3),

@@ -163,6 +163,8 @@ def _verdict(
         return Finding(Verdict.NOISY if steep else Verdict.WRONG, value, error)
     if is_kink(known, k, rtol * max(scale, abs(exact))):
         return Finding(Verdict.KINK, value, error)
+    if _is_vertical(known, k, 3):  # where a function jumps, as an angle by 2 pi
+        return Finding(Verdict.NOISY, value, error)
     trusted = _trusted(known, k)
     if trusted is None:
         return Finding(Verdict.NOISY, value, error)
@@ -191,11 +193,14 @@ def _verdict(
     return Finding(Verdict.WRONG if sure else Verdict.NOISY, value, error)
 
 
-def _is_vertical(known: list[Slope], k: int) -> bool:
-    """Whether the slope grows and grows as the step shrinks, as that of a cubic root at 0."""
+def _is_vertical(known: list[Slope], k: int, least: int = 2) -> bool:
+    """Whether the slope grows and grows as the step shrinks, as that of a cubic root at 0.
+
+    It is told by so many steps at least.
+    """
     told = [s for s in sorted(known, key=lambda s: -s.step) if s.error[k] <= 0.6 * abs(s.value[k])]
     sizes = [abs(float(s.value[k])) for s in told]
-    return len(sizes) > 1 and sizes == sorted(sizes) and sizes[-1] > 4 * sizes[0]
+    return len(sizes) >= least and sizes == sorted(sizes) and sizes[-1] > 4 * sizes[0]
 
 
 def _is_far(exact: float, value: float, error: float) -> bool:
