@@ -173,6 +173,7 @@ FOUND = {
         np.array([[1.0], [0.0]]),
         np.array([1e-5, -1e-5]),
     ),
+    "what underflows": (lambda x: tg.nn.functional.sigmoid(x), np.full(3, -1000.0)),
     "leading zeros, without which the result is shorter": (
         lambda x, y: np.polymul(x, y),
         np.zeros(3),

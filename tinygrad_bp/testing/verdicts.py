@@ -11,6 +11,7 @@ import numpy as np
 from tinygrad_bp.testing.slopes import Array, Field, Slope, is_kink
 
 _FINE = 2.0**-4
+_UNDERFLOW = 2.0**-1000  # of what is smaller, digits are lost, and a function may be 0 on purpose
 
 
 class Verdict(StrEnum):
