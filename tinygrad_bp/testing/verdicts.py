@@ -79,7 +79,7 @@ def judge(
     possible = np.ones(len(exact), bool)
     wanted = rtol * np.maximum(scale, np.abs(exact))
     for slope in field.slopes(along, np.where(np.isfinite(wanted), wanted, 0.0)):
-        slope = slope._replace(error=np.maximum(slope.error, floor))
+        slope = slope._replace(error=np.maximum(slope.error, max(floor, _UNDERFLOW)))
         if tried and tried[-1].step == slope.step:  # the same, with a better error bar
             tried.pop()
         tried.append(slope)
