@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import find, given, settings
 
+from tinygrad_bp.core import Tensor
 from tinygrad_bp.errors import ArgumentError
 from tinygrad_bp.testing import check_gradients
+from tinygrad_bp.testing.catalogue import families
 from tinygrad_bp.testing.catalogue.case import Case
-from tinygrad_bp.testing.strategies import primitive_calls
+from tinygrad_bp.testing.setting import Draw, values_of
+from tinygrad_bp.testing.strategies import Call, primitive_calls
 
 OWN = Case(
     "own",
@@ -24,6 +27,12 @@ APART = Case("apart", np.maximum, (((20,), (20,)),), distinct=True)
 def test_calls_of_any_primitive_are_valid_and_have_right_gradients(call):
     assert np.all(np.isfinite(np.asarray(call())))
     check_gradients(call.function, *call.arguments, order=1)
+
+
+def test_no_row_warns_where_it_is_called_as_it_is():
+    for case in (case for rows in families().values() for case in rows):
+        call = Call(case, tuple(values_of(case, case.shapes[0], Draw())))
+        assert isinstance(call(), Tensor)
 
 
 @given(primitive_calls(["log", "arcsin"], dtype="f4", layout="any"))

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from hypothesis import strategies as st
 
+from tinygrad_bp.core import as_tensor
 from tinygrad_bp.errors import ArgumentError, nearest
 from tinygrad_bp.testing.setting import LAYOUTS, Draw, laid_out, values_of
 from tinygrad_bp.testing.strategies.arrays import Layout, arrays
@@ -41,12 +42,15 @@ class Call:
 
     @property
     def function(self) -> Any:
-        """Takes the arguments, as arrays or as tensors."""
+        """Takes the arguments, as tensors."""
         return self.case.call
 
     def __call__(self, *arguments: Any) -> Any:
-        """The function of these arguments, or of its own."""
-        return self.case.call(*(arguments or self.arguments))
+        """The function of these arguments, or of its own, as tensors.
+
+        Of arrays alone NumPy warns at times, and leaves what a ``where=`` leaves out to chance.
+        """
+        return self.case.call(*map(as_tensor, arguments or self.arguments))
 
     def __repr__(self) -> str:
         values = ", ".join(np.array_repr(a) for a in self.arguments)
