@@ -16,7 +16,7 @@ from scipy import special
 import tinygrad_bp as tg
 from tinygrad_bp.testing import check_gradients
 from tinygrad_bp.testing.catalogue import families
-from tinygrad_bp.testing.programs import programs
+from tinygrad_bp.testing.programs import calls, programs
 from tinygrad_bp.testing.setting import Draw, values_of
 from tinygrad_bp.testing.subjects import MIXING
 
@@ -174,6 +174,12 @@ FOUND = {
         np.array([1e-5, -1e-5]),
     ),
     "what underflows": (lambda x: tg.nn.functional.sigmoid(x), np.full(3, -1000.0)),
+    "a matrix of no full rank, in float32": (
+        lambda x: np.sum(
+            calls()["qr[Q of a wide matrix]"](x) * np.linspace(0.5, 1.5, 4).reshape(2, 2)
+        ),
+        np.full((2, 3), 1e7, np.float32),
+    ),
     "leading zeros, without which the result is shorter": (
         lambda x, y: np.polymul(x, y),
         np.zeros(3),
