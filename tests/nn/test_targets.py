@@ -60,6 +60,16 @@ def test_labels_out_of_range_are_named_with_their_index(labels, index, value, fi
         functional.cross_entropy(X, np.array(labels))
 
 
+@pytest.mark.parametrize("dtype", ["i1", "u1", "<i8", ">i8", ">i4", "u8"])
+def test_labels_of_every_integer_dtype_are_held_against_the_classes(dtype):
+    logits = np.zeros((3, 3), np.float32)
+    good = np.array([2, 0, 1], dtype)
+    assert functional.cross_entropy(logits, good).item() == pytest.approx(np.log(3))
+    for wrong in [3] + [-1] * (good.dtype.kind == "i"):
+        with pytest.raises(ArgumentError, match=f"label at index 1 is {wrong}"):
+            functional.cross_entropy(logits, np.array([2, wrong, 1], dtype))
+
+
 def test_float_labels_of_the_shape_of_classes_are_refused():
     with pytest.raises(
         DTypeError, match=r"labels of shape \(2,\).*integers, not float64.\nFix: labels.astype"

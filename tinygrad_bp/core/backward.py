@@ -159,10 +159,11 @@ def backward_pass(
                         leaves[key] = (x, part.dense(), OWNED)
                     else:
                         # A new array of the rule's own is kept as it is; any other is copied.
-                        new = getattr(part, "base", part) is None
+                        held = FRESH if getattr(part, "base", part) is None else BORROWED
                         for a in (g, node.out, node.saved, *arrays):
-                            new = new and part is not a
-                        leaves[key] = (x, part, FRESH if new else BORROWED)
+                            if part is a:
+                                held = BORROWED
+                        leaves[key] = (x, part, held)
                     continue
             _, total, held = arrived[key]
             if type(part) is Sparse:

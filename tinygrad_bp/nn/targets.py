@@ -12,6 +12,7 @@ from tinygrad_bp.errors import ArgumentError, DTypeError, ShapeError, nearest, u
 
 Reduction = Literal["mean", "sum", "none"]
 REDUCTIONS = ("mean", "sum", "none")
+_UNSIGNED = {np.dtype(f"i{n}"): np.dtype(f"u{n}") for n in (1, 2, 4, 8)}
 
 
 def check_reduction(loss: str, reduction: str) -> None:
@@ -154,8 +155,10 @@ def _check_integers(loss: str, labels: Any, classes: int) -> None:
             f"integers, not {labels.dtype}.\nFix: labels.astype(int); or pass one-hot rows or "
             f"probabilities of shape ({len(labels)}, {classes})."
         )
-    lowest, highest = np.minimum.reduce, np.maximum.reduce  # half the time of min() and max()
-    if labels.size and not (lowest(labels) >= 0 and highest(labels) < classes):
+    # One look finds both kinds: what is negative is large without its sign.
+    known = labels.dtype in _UNSIGNED
+    unsigned = labels.view(_UNSIGNED[labels.dtype]) if known else labels.astype(np.uint64)
+    if labels.size and not np.maximum.reduce(unsigned) < classes:
         index, value = _first(labels, (labels < 0) | (labels >= classes))
         raise ArgumentError(
             f"{_where(loss)}: the label at index {index[0]} is {value}, but logits of "

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_bp.core import Tensor
-from tinygrad_bp.core.graph import Version
+from tinygrad_bp.core.graph import Version, clock
 from tinygrad_bp.errors import ArgumentError, DTypeError, GraphError, Place, ShapeError, user_line
 
 Array = npt.NDArray[Any]
@@ -218,7 +218,10 @@ class FlatParameters:
             if grad is not None:
                 ready.append(i)
                 steps[i] += 1
-                p.version.advance(where)  # type: ignore[union-attr] # set when it was adopted
+                version = p.version  # set when it was adopted; written to as by `advance`
+                version.count += 1  # type: ignore[union-attr]
+                version.changed = next(clock)  # type: ignore[union-attr]
+                version.where = where  # type: ignore[union-attr]
         # The pieces are the same from step to step, until other parameters have a gradient;
         # making them anew would cost 3 of the 10 microseconds of a step on two small matrices.
         if self._planned != (ready, names):
