@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import tinygrad_bp as tg
 from tinygrad_bp import errors, nn
 from tinygrad_bp.draw import draw
+from tinygrad_bp.draw.scene import read
 
 
 def _plain(source: str, *options: str) -> list[list[str]]:
@@ -74,6 +75,23 @@ def test_modules_are_frames_and_parameters_carry_their_dotted_names():
     assert "label=Sequential" in source
     assert 'label="2.weight\\n(2, 3) float32"' in source
     assert source.count("subgraph cluster") == 4
+
+
+def test_each_call_of_a_module_has_a_frame_of_its_own_whatever_switches_are_thrown_within():
+    class Switching(nn.Module):
+        def __init__(self):
+            self.inner = nn.Linear(3, 3, generator=0)
+
+        def forward(self, x):
+            y = self.inner(x)
+            with tg.enable_grad():
+                y = np.tanh(y)
+            with tg.detect_anomaly():
+                return self.inner(y) * 2.0
+
+    frames = read([Switching()(np.ones((2, 3), np.float32))]).frames
+    assert [f.title for f in frames.values()] == ["Switching", "inner: Linear", "inner: Linear"]
+    assert [f.parent for f in frames.values()] == ["", "c1", "c1"]
 
 
 @given(name=st.text(min_size=1, max_size=12))

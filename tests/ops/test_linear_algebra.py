@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tinygrad_bp as tg
-from tinygrad_bp.core.mode import MODE, Mode
+from tinygrad_bp.core.mode import MODE, Call, Mode
 from tinygrad_bp.errors import AxisError, OperationError, ShapeError
 from tinygrad_bp.ops.linear_algebra import linear
 
@@ -32,8 +32,8 @@ def inside_a_module():
     inner = _Net()
     net = _Net(fc1=inner)
     outside = MODE.get()
-    MODE.set(Mode(module=net, parent=outside))
-    MODE.set(Mode(module=inner, parent=MODE.get()))
+    MODE.set(Mode(call=Call(net, outside.call)))
+    MODE.set(Mode(call=Call(inner, MODE.get().call)))
     yield
     MODE.set(outside)
 

@@ -65,7 +65,7 @@ class Watched(Mode):
 
 def watched(mode: Mode, arrays: Sequence[Any]) -> Watched:
     """The mode, with a checksum of each array that a node keeps."""
-    result = Watched(mode.recording, mode.anomaly, mode.module, mode.parent)
+    result = Watched(mode.recording, mode.anomaly, mode.call)
     result.prints = [_checksum(a) for a in arrays]
     return result
 

@@ -17,6 +17,24 @@ from tinygrad_bp.errors import TgError
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+class Call:
+    """A call of a module that is running, or was when a node was recorded.
+
+    Attributes
+    ----------
+    module : object
+        The `nn.Module`.
+    parent : Call or None
+        The call from within which it was called.
+    """
+
+    __slots__ = ("module", "parent")
+
+    def __init__(self, module: Any, parent: Call | None = None) -> None:
+        self.module = module
+        self.parent = parent
+
+
 class Mode:
     """Recording or not, watching for numbers that are not finite or not, and the module at work.
 
@@ -26,34 +44,26 @@ class Mode:
         Whether operations on tensors that require gradients leave nodes in the graph.
     anomaly : bool
         Whether each operation is checked for making NaN or infinity out of finite numbers.
-    module : object or None
-        The `nn.Module` whose call is running.
-    parent : Mode or None
-        The mode in force when that module was called.
+    call : Call or None
+        The innermost call of a module that is running.
     """
 
-    __slots__ = ("anomaly", "module", "parent", "recording")
+    __slots__ = ("anomaly", "call", "recording")
 
     def __init__(
-        self,
-        recording: bool = True,
-        anomaly: bool = False,
-        module: Any = None,
-        parent: Mode | None = None,
+        self, recording: bool = True, anomaly: bool = False, call: Call | None = None
     ) -> None:
         self.recording = recording
         self.anomaly = anomaly
-        self.module = module
-        self.parent = parent
+        self.call = call
 
     def modules(self) -> list[Any]:
         """The modules whose calls are running, outermost first."""
         chain: list[Any] = []
-        mode: Mode | None = self
-        while mode is not None:
-            if mode.module is not None:
-                chain.append(mode.module)
-            mode = mode.parent
+        call = self.call
+        while call is not None:
+            chain.append(call.module)
+            call = call.parent
         return chain[::-1]
 
     def path(self) -> str:
@@ -103,7 +113,7 @@ class _Switch:
         mode = MODE.get()
         self._before.append(mode)
         fields = {"recording": mode.recording, "anomaly": mode.anomaly, self._field: self._value}
-        MODE.set(Mode(**fields, module=mode.module, parent=mode.parent))
+        MODE.set(Mode(**fields, call=mode.call))
 
     def __exit__(
         self,

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_bp.core.hooks import HookHandle
-from tinygrad_bp.core.mode import MODE, Mode
+from tinygrad_bp.core.mode import MODE, Call, Mode
 from tinygrad_bp.core.tensor import Tensor
 from tinygrad_bp.errors import ArgumentError, DTypeError
 from tinygrad_bp.nn import state
@@ -72,7 +72,7 @@ class Module:
     def __call__(self, *inputs: Any, **kwargs: Any) -> Any:
         """Run the hooks and `forward`; nodes and errors then know that they belong here."""
         mode = MODE.get()
-        MODE.set(Mode(mode.recording, mode.anomaly, self, mode))
+        MODE.set(Mode(mode.recording, mode.anomaly, Call(self, mode.call)))
         try:
             if self._forward_pre_hooks:
                 for hook in list(self._forward_pre_hooks):

@@ -1,0 +1,225 @@
+"""What a picture shows, before it is written in any format: boxes, arrows between them, frames.
+
+`read` makes a scene of a recorded graph, with a box for each operation and each value that goes in.
+Other modules fold it and write numbers on it; `dot`, `mermaid` and `text` write it down.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinygrad_bp.core import Node, Tensor
+from tinygrad_bp.core.mode import Call
+from tinygrad_bp.errors import GraphError, in_words, user_line
+
+
+@dataclasses.dataclass(slots=True)
+class Box:
+    """A thing in the picture.
+
+    Attributes
+    ----------
+    key : str
+        Unique in the scene, and the same each time: ``n3`` is the third operation, ``v2`` the
+        second value.
+    role : str
+        ``"operation"``, ``"output"``, ``"parameter"``, ``"input"``, ``"constant"`` or
+        ``"module"``, which stands for many operations.
+    title : str
+        What it is called.
+    lines : tuple of str
+        What is written below the title.
+    frame : str
+        Key of the frame that it lies in, ``""`` for none.
+    node : Node or None
+        The operation.
+    value : Any
+        What came out of it, or the value that goes in.
+    tensor : Tensor or None
+        The tensor that goes in, where it is one.
+    """
+
+    key: str
+    role: str
+    title: str
+    lines: tuple[str, ...] = ()
+    frame: str = ""
+    node: Node | None = None
+    value: Any = None
+    tensor: Tensor | None = None
+
+
+class Arrow(NamedTuple):
+    """From what makes a value to what takes it, as the input at a position if there are several."""
+
+    tail: str
+    head: str
+    position: int | None = None
+
+
+class Frame(NamedTuple):
+    """A call of a module, around its operations.
+
+    Attributes
+    ----------
+    key : str
+        Unique in the scene: ``c2`` is the second call.
+    title : str
+        Path in the outermost module, and class.
+    parent : str
+        Key of the frame around it, ``""`` for none.
+    module : Module
+        What was called.
+    """
+
+    key: str
+    title: str
+    parent: str
+    module: Any
+
+
+@dataclasses.dataclass(slots=True)
+class Scene:
+    """All that a picture shows; dictionaries are in the order in which things came to be.
+
+    Attributes
+    ----------
+    boxes : dict of str to Box
+        By their keys, operations in a topological order.
+    arrows : list of Arrow
+    frames : dict of str to Frame
+        By their keys; a frame comes after the one around it.
+    """
+
+    boxes: dict[str, Box] = dataclasses.field(default_factory=dict)
+    arrows: list[Arrow] = dataclasses.field(default_factory=list)
+    frames: dict[str, Frame] = dataclasses.field(default_factory=dict)
+
+
+def read(outputs: Sequence[Tensor]) -> Scene:
+    """Make a scene of the graph behind tensors.
+
+    Raises
+    ------
+    GraphError
+        There is nothing behind one of them, or it has been freed.
+    """
+    nodes = nodes_behind(outputs)
+    scene, names = Scene(), Names(nodes)
+    ends = {id(t.node) for t in outputs}
+    keys = {id(node): f"n{k}" for k, node in enumerate(nodes, 1)}
+    values: dict[Any, str] = {}
+    frames: dict[int, str] = {}
+    for node in nodes:
+        frame = _frame(scene, names, frames, node.mode.call)
+        key = keys[id(node)]
+        for position, x in enumerate(node.sources):
+            if isinstance(x, Node):
+                tail = keys[id(x)]
+            else:
+                shared = isinstance(x, (Tensor, np.ndarray))
+                use = id(x) if shared else (id(node), position)  # numbers are drawn at each use
+                if use not in values:
+                    values[use] = f"v{len(values) + 1}"
+                    box = names.box(values[use], x)
+                    box.frame = frame if box.role == "parameter" else ""
+                    scene.boxes[box.key] = box
+                tail = values[use]
+            scene.arrows.append(Arrow(tail, key, position if len(node.sources) > 1 else None))
+        scene.boxes[key] = Box(
+            key,
+            "output" if id(node) in ends else "operation",
+            node.primitive.name,
+            (*(f"{k}={short(v)}" for k, v in sorted(node.params.items())), facts(node.out)),
+            frame,
+            node,
+            node.out,
+        )
+    return scene
+
+
+def nodes_behind(outputs: Sequence[Tensor]) -> list[Node]:
+    """Every node behind the outputs, oldest first, which is a topological order."""
+    for t in outputs:
+        if not isinstance(t, Tensor) or t.node is None:
+            what = f"a tensor {t.shape}" if isinstance(t, Tensor) else f"a {type(t).__name__}"
+            raise GraphError(
+                f"there is no graph to draw behind {what} (at {user_line()}).\n"
+                "Fix: draw the result of operations on tensors that require a gradient."
+            )
+    waiting = [t.node for t in outputs if t.node is not None]
+    found = {id(node): node for node in waiting}
+    while waiting:
+        node = waiting.pop()
+        if node.freed_at is not None:
+            raise GraphError(
+                f"the graph was freed by the backward pass at {in_words(node.freed_at)}.\n"
+                "Fix: draw before backward(), or call backward(retain_graph=True)."
+            )
+        for x in node.sources:
+            if isinstance(x, Node) and id(x) not in found:
+                found[id(x)] = x
+                waiting.append(x)
+    return sorted(found.values(), key=lambda node: node.number)
+
+
+class Names:
+    """What values and modules are called: by their own name, or by their place in the module."""
+
+    def __init__(self, nodes: Iterable[Node]) -> None:
+        self.parameters: dict[int, str] = {}
+        self.modules: dict[int, str] = {}
+        roots: dict[int, Any] = {}
+        modes = {id(node.mode): node.mode for node in nodes}
+        for mode in modes.values():
+            for module in mode.modules()[:1]:
+                roots[id(module)] = module
+        for root in roots.values():
+            for name, parameter in root.named_parameters():
+                self.parameters.setdefault(id(parameter), name)
+            for name, module in root.named_modules():
+                self.modules.setdefault(id(module), name)
+
+    def box(self, key: str, x: Any) -> Box:
+        """The box of an input that no operation made."""
+        if isinstance(x, Tensor):
+            place = self.parameters.get(id(x))
+            role = "parameter" if place else "input" if x.requires_grad else "constant"
+            title = place or x.name or role
+            return Box(key, role, title, (facts(x.data),), value=x.data, tensor=x)
+        if isinstance(x, np.ndarray):
+            return Box(key, "constant", "constant", (facts(x),), value=x)
+        return Box(key, "constant", short(x), value=x)
+
+    def of(self, module: Any) -> str:
+        """The title of a module's frame."""
+        path, kind = self.modules.get(id(module), ""), type(module).__name__
+        return f"{path}: {kind}" if path else kind
+
+
+def _frame(scene: Scene, names: Names, known: dict[int, str], call: Call | None) -> str:
+    """The key of the frame for a call, which is new to the scene perhaps, as those around it."""
+    if call is None:
+        return ""
+    if id(call) not in known:
+        parent = _frame(scene, names, known, call.parent)
+        key = known[id(call)] = f"c{len(known) + 1}"
+        scene.frames[key] = Frame(key, names.of(call.module), parent, call.module)
+    return known[id(call)]
+
+
+def facts(value: Any) -> str:
+    """Shape and dtype."""
+    return f"{np.shape(value)} {np.asarray(value).dtype}"
+
+
+def short(value: Any) -> str:
+    """A parameter of an operation, or a number, in a few characters."""
+    if isinstance(value, np.ndarray):
+        return facts(value)
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."
