@@ -41,6 +41,14 @@ class Box:
         What came out of it, or the value that goes in.
     tensor : Tensor or None
         The tensor that goes in, where it is one.
+    numbers, gradient : tuple of str
+        Its value and its gradient in words, where they are asked for; see `numbers`.
+    marks : tuple of str
+        What is the matter with it, in words, such as ``"3 of 8 not finite"``; see `marks`.
+    state : str
+        ``"failed"``, ``"added"``, ``"removed"``, ``"changed"``, ``"same"``, or ``""``.
+    image : bytes or None
+        A thumbnail of the value, as PNG; see `thumbnails`.
     """
 
     key: str
@@ -51,14 +59,37 @@ class Box:
     node: Node | None = None
     value: Any = None
     tensor: Tensor | None = None
+    numbers: tuple[str, ...] = ()
+    gradient: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
+    state: str = ""
+    image: bytes | None = None
 
 
 class Arrow(NamedTuple):
-    """From what makes a value to what takes it, as the input at a position if there are several."""
+    """From what makes a value to what takes it, as the input at a position if there are several.
+
+    Attributes
+    ----------
+    tail, head : str
+        Keys of boxes.
+    position : int or None
+        Of the input, from 0.
+    state : str
+        ``"backward"`` for what a cotangent flows along, ``"added"``, ``"removed"``, ``"same"``,
+        or ``""``.
+    width : float or None
+        Between 0 and 1, where arrows differ in width.
+    label : str
+        What is written beside it.
+    """
 
     tail: str
     head: str
     position: int | None = None
+    state: str = ""
+    width: float | None = None
+    label: str = ""
 
 
 class Frame(NamedTuple):
