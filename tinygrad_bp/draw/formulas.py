@@ -3,19 +3,30 @@ r"""The formulas of primitives, with the names of a graph put in place of their 
 A formula is LaTeX in letters of its own: ``\bar{z} \, y \, x^{y-1}``. `rewrite` puts symbols in
 place of these letters, token by token, and keeps what is written above and below a letter apart
 from what belongs to the name: ``X W^\top`` with `W` as :math:`W^{1}` is :math:`X W^{1\top}`, and
-``x^2`` with `x` as :math:`a^{1}` is :math:`(a^{1})^2`.
+``x^2`` with `x` as :math:`a^{1}` is :math:`(a^{1})^2`. `forward_formula` and `vjp_formula` do so
+for an operation of a graph.
 """
 
 from __future__ import annotations
 
+import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import NamedTuple
+
+import numpy as np
+
+from tinygrad_bp.core import Node
 
 _TOKEN = re.compile(r"\\[A-Za-z]+|\\.|\d+(?:\.\d+)?|\s+|.", re.DOTALL)
 _WORDS = {r"\text", r"\operatorname"}  # what follows in braces is no formula
+_COMMAND = re.compile(r"\\[A-Za-z]+")
 _SPACES = {r"\,", r"\;", r"\!", r"\quad"}
-_OPENING = {"", "(", "[", "{", "|", "+", "-", "=", "<", ">", ",", "/", "^", "_"}
+_ENDING = re.compile(r"[\w)\]}!]|\\(?:alpha|delta|mu|pi|sigma|Phi|top|bar|infty)")  # ends a factor
+_LETTERS = {"linear": ("X", "W", "b"), "polyval": ("x", "y")}
+_LETTERS |= dict.fromkeys(("var", "std"), ("x", r"\mu"))
+_SETTINGS = {"scale": "s", "alpha": r"\alpha", "slope": r"\alpha", "delta": r"\delta", "p": "p"}
 
 
 class Symbol(NamedTuple):
@@ -43,7 +54,7 @@ class Symbol(NamedTuple):
         else:
             upper, power = self.above, above
         text = self.base + (f"_{{{lower}}}" if lower else "") + (f"^{{{upper}}}" if upper else "")
-        if upper and self.base.startswith("-"):
+        if upper and (self.base.startswith("-") or "^" in self.base):
             text, power = self.base, upper
         return f"({text})^{{{power}}}" if power else text
 
@@ -89,10 +100,13 @@ def rewrite(formula: str, names: Mapping[str, Symbol]) -> str:
             i += 1
             continue
         below, above, i = _scripts(tokens, end, names)
-        if symbol.number and _last(out) not in _OPENING:
-            out.append(r"\cdot ")
-        text = symbol.latex(below, above)
-        negative = text.startswith("-") and _last(out) not in {"", "(", "="}
+        before, text = _last(out), symbol.latex(below, above)
+        if before in ("_", "^"):  # the letter alone is a script: e^x
+            out.append(f"{{{text}}}")
+            continue
+        if symbol.number and _ENDING.fullmatch(before):
+            out.append(r" \cdot ")
+        negative = text.startswith("-") and before not in ("", "(", "=")
         out.append(f"({text})" if negative else text)
     return "".join(out)
 
@@ -124,8 +138,190 @@ def _scripts(tokens: list[str], i: int, names: Mapping[str, Symbol]) -> tuple[st
 
 
 def _last(out: list[str]) -> str:
-    """The last character that is not a space."""
+    """The last command, word, or other character that is not a space."""
     for token in reversed(out):
-        if token.strip() and token not in _SPACES:
-            return token.strip()[-1]
+        token = token.strip()
+        if token and token not in _SPACES:
+            whole = _COMMAND.fullmatch(token) or token.startswith(tuple(_WORDS))
+            return token if whole else token[-1]
     return ""
+
+
+def letters(node: Node) -> tuple[str, ...]:
+    r"""The letters by which an operation's formulas call its inputs, in their order.
+
+    Where there are any number of inputs, as of `concatenate`, each letter is that of its place.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_bp as tg
+    >>> x = tg.Tensor([1.0, -1.0], requires_grad=True)
+    >>> letters((x * 2.0).node), letters(np.where([True, False], x, 0.0).node)
+    (('x', 'y'), ('c', 'x', 'y'))
+    """
+    count, name = len(node.sources), node.primitive.name
+    if name in ("concatenate", "stack", "choose", "einsum"):
+        return tuple(f"x_{i}" for i in range(1, count + 1))
+    if name in _LETTERS:
+        return _LETTERS[name][:count]
+    # As in the rules, where the formula has such a letter, and else x and y.
+    rule = next((rule for rule in node.primitive.vjps if rule is not None), None)
+    called = list(inspect.signature(rule).parameters)[2 : 2 + count] if rule else []
+    used = set(_TOKEN.findall(node.primitive.formula))
+    usual = ["x", "y", *(f"x_{i}" for i in range(3, count + 1))]
+    return tuple(a if a in used else b for a, b in zip_longest(called, usual[:count]))
+
+
+def forward_formula(node: Node, inputs: Sequence[Symbol], out: Symbol) -> str:
+    r"""What an operation computes, as an equation in LaTeX.
+
+    Parameters
+    ----------
+    node : Node
+        The operation.
+    inputs : sequence of Symbol
+        What its inputs are called, in their order.
+    out : Symbol
+        What its output is called.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_bp as tg
+    >>> x = tg.Tensor(2.0, requires_grad=True)
+    >>> print(forward_formula((x / 3.0).node, [Symbol("x"), Symbol("3")], Symbol("v", "1")))
+    v_{1} = \frac{x}{3}
+    """
+    name, formula = node.primitive.name, node.primitive.formula
+    if name == "einsum":
+        return _einsum(node, None, inputs, out)
+    if name in ("concatenate", "stack"):
+        return f"{out.latex()} = ({', '.join(x.latex() for x in inputs)})"
+    if name == "choose":  # which of the others, by the first
+        others = ", ".join(x.latex() for x in inputs[1:])
+        return f"{out.latex()} = ({others})_{{{inputs[0].latex()}}}"
+    if name == "linear" and len(inputs) == 2:
+        formula = formula.removesuffix(" + b")
+    names = _names(node, inputs) | dict.fromkeys("zZ", out)
+    text = rewrite(formula, names)
+    return text if _is_equation(formula, names) else f"{out.latex()} = {text}"
+
+
+def vjp_formula(node: Node, i: int, inputs: Sequence[Symbol], out: Symbol, bar: Symbol) -> str:
+    r"""What an operation sends back to one of its inputs, in LaTeX.
+
+    Parameters
+    ----------
+    node : Node
+        The operation.
+    i : int
+        Which input.
+    inputs : sequence of Symbol
+        What its inputs are called, in their order.
+    out, bar : Symbol
+        What its output is called, and the cotangent of the output.
+
+    Returns
+    -------
+    str
+        A formula; ``""`` where the input has no derivative.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_bp as tg
+    >>> x = tg.Tensor(2.0, requires_grad=True)
+    >>> v, bar = Symbol("v", "1"), Symbol(r"\bar{v}", "1")
+    >>> print(vjp_formula(np.sin(x).node, 0, [Symbol("x")], v, bar))
+    \bar{v}_{1} \cos x
+    """
+    name, formulas = node.primitive.name, node.primitive.vjp_formulas
+    if name == "einsum":
+        return _einsum(node, i, inputs, bar)
+    formula = formulas[min(i, len(formulas) - 1)] if formulas else ""
+    if name == "concatenate":
+        return f"{bar.base}_{{{bar.below}{',' if bar.below else ''}[{inputs[i].latex()}]}}"
+    if name == "stack":
+        return bar.latex(str(i + 1))
+    if name == "choose":
+        return rf"[{inputs[0].latex()} = {i - 1}] \, {bar.latex()}" if i else ""
+    if name in ("max", "min") and i:
+        formula = formula.replace("x_0", "y")  # the value to start from
+    names = _names(node, inputs) | dict.fromkeys("zZ", out)
+    return rewrite(formula, names | dict.fromkeys((r"\bar{z}", r"\bar{Z}"), bar))
+
+
+def settings(node: Node) -> str:
+    r"""The values of the letters in an operation's formula that are parameters of it.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_bp as tg
+    >>> x = tg.Tensor([1.0, 2.0, 6.0], requires_grad=True)
+    >>> print(settings(x.mean().node))
+    n = 3
+    """
+    found = {
+        letter: node.params[name]
+        for name, letter in _SETTINGS.items()
+        if isinstance(node.params.get(name), (int, float))
+    }
+    if node.primitive.name == "mean" and node.params.get("where") is None and np.size(node.out):
+        found["n"] = np.size(node.values[0]) // np.size(node.out)
+    return r", \; ".join(f"{letter} = {_fraction(value)}" for letter, value in found.items())
+
+
+def number(value: float) -> str:
+    r"""A number in LaTeX, to six digits.
+
+    Examples
+    --------
+    >>> print(number(3.0), number(-0.25), number(1e-8), number(float("inf")))
+    3 -0.25 10^{-8} \infty
+    """
+    if not np.isfinite(value):
+        return r"\text{NaN}" if np.isnan(value) else r"-\infty" if value < 0 else r"\infty"
+    digits, _, power = f"{value:.6g}".partition("e")
+    if not power:
+        return digits
+    lead = {"1": "", "-1": "-"}.get(digits, rf"{digits} \cdot ")
+    return f"{lead}10^{{{int(power)}}}"
+
+
+def _fraction(value: float) -> str:
+    """A number, as 1/n where it is one."""
+    if 0 < abs(value) < 1 and abs(1 / value - (n := round(1 / value))) < 1e-9 * abs(n):
+        return rf"{'-' if n < 0 else ''}\frac{{1}}{{{abs(n)}}}"
+    return number(value)
+
+
+def _names(node: Node, inputs: Sequence[Symbol]) -> dict[str, Symbol]:
+    """What stands for the letters of a formula; matrices are written large in some."""
+    p, names = node.primitive, dict(zip(letters(node), inputs, strict=True))
+    small = set(_TOKEN.findall(" ".join((p.formula, *p.vjp_formulas))))
+    return names | {a.upper(): names[a] for a in "xy" if a in names and a not in small}
+
+
+def _is_equation(formula: str, names: Mapping[str, Symbol]) -> bool:
+    """Whether a formula has its result on its left side already, as in Q R = X."""
+    left: list[str] = []
+    depth = 0
+    for token in _TOKEN.findall(formula):
+        depth += {"{": 1, "(": 1, "[": 1, "}": -1, ")": -1, "]": -1}.get(token, 0)
+        if not depth and token in ("=", ","):
+            inputs = set(names) - {"z", "Z"}
+            return left[0] in ("z", "Z") or (token == "=" and not inputs & set(left))
+        left.append(token)
+    return left[:1] in (["Z"], ["z"])
+
+
+def _einsum(node: Node, wrt: int | None, inputs: Sequence[Symbol], z: Symbol) -> str:
+    """A sum of products over named axes, or what it sends back to one of its factors."""
+    before, _, after = node.params["subscripts"].partition("->")
+    terms = before.split(",")
+    kept = after if wrt is None else terms[wrt]
+    factors = [x.latex(term) for x, term in zip(inputs, terms, strict=True)]
+    if wrt is not None:
+        factors = [z.latex(after), *factors[:wrt], *factors[wrt + 1 :]]
+        terms = [after, *terms[:wrt], *terms[wrt + 1 :]]
+    summed = "".join(dict.fromkeys(c for term in terms for c in term if c not in kept))
+    text = (rf"\textstyle\sum_{{{summed}}} " if summed else "") + r" \, ".join(factors)
+    return text if wrt is not None else f"{z.latex(after)} = {text}"
