@@ -52,11 +52,6 @@ def test_hidden_units_have_one_picture_each_upright():
     assert (103, 0, 31) in found  # the reddest red of the map
 
 
-@pytest.mark.parametrize(("count", "columns"), [(1, 1), (25, 5), (100, 10), (128, 16), (256, 16)])
-def test_pictures_of_hidden_units_fill_their_rows(count, columns):
-    assert plots._columns(count) == columns
-
-
 def test_the_same_numbers_make_the_same_picture():
     assert plots.curves(rows(3), "a", 2) == plots.curves(rows(3), "a", 2)
 

@@ -5,23 +5,32 @@ The package itself can be called, so that ``tg.draw(loss)`` works beside ``tg.dr
 
 import sys
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tinygrad_bp.draw.graph import draw
+from tinygrad_bp.draw.histograms import activations, gradients
 from tinygrad_bp.draw.render import save
+from tinygrad_bp.draw.surface import landscape
+from tinygrad_bp.draw.weights import hidden_units, preferred_input
 
 if TYPE_CHECKING:
-    import graphviz
+    from tinygrad_bp.draw.picture import Picture
 
-    from tinygrad_bp.core import Tensor
-
-__all__ = ["draw", "save"]
+__all__ = [
+    "activations",
+    "draw",
+    "gradients",
+    "hidden_units",
+    "landscape",
+    "preferred_input",
+    "save",
+]
 
 
 class _CallableModule(ModuleType):
-    def __call__(self, *outputs: "Tensor") -> "graphviz.Digraph":
+    def __call__(self, *what: Any, **options: Any) -> "Picture":
         """Draw the graph behind tensors; see `draw`."""
-        return draw(*outputs)
+        return draw(*what, **options)
 
 
 sys.modules[__name__].__class__ = _CallableModule

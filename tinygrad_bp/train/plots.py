@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_bp import draw
 from tinygrad_bp.data import Dataset
 from tinygrad_bp.errors import missing_extra
 from tinygrad_bp.train.progress import Row
@@ -98,39 +98,16 @@ def confusion(labels: Array, predicted: Array, names: Sequence[str], title: str)
 
 
 def hidden_units(weights: Array, dataset: Dataset, title: str) -> bytes:
-    """The weights of the first layer, one picture for each unit, as a PNG file.
-
-    Red pulls the unit up, blue pulls it down, and white has no weight. One scale serves all
-    units; it ends at the 99.5th percentile, so that single large weights do not pale the rest.
-    """
-    pictures = dataset.images(weights)
-    height, width = dataset.image_shape
-    columns = _columns(len(pictures))
-    rows = math.ceil(len(pictures) / columns)
-    sheet = np.full((rows * (height + 1) + 1, columns * (width + 1) + 1), np.nan)
-    for i, picture in enumerate(pictures):
-        top, left = i // columns * (height + 1) + 1, i % columns * (width + 1) + 1
-        sheet[top : top + height, left : left + width] = picture
-    limit = float(np.percentile(np.abs(weights), 99.5)) or 1.0
-    with rc_context({**_STYLE, "axes.grid": False}):
-        figure = Figure(
-            figsize=(9, 8 * sheet.shape[0] / sheet.shape[1] + 0.6), dpi=120, layout="constrained"
-        )
-        axes = figure.subplots()
-        image = axes.imshow(sheet, cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
-        axes.set_facecolor("#555555")
-        axes.set_xticks([])
-        axes.set_yticks([])
+    """The weights of the first layer, one picture for each unit, as a PNG file."""
+    with rc_context(_STYLE):
+        figure = Figure(figsize=(9, 6), dpi=120, layout="constrained")
+        axes = draw.hidden_units(dataset.images(weights), ax=figure.subplots())
+        (image,) = axes.images
+        rows, columns = image.get_size()
+        figure.set_figheight(8 * rows / columns + 0.6)
         axes.set_title(title)
         figure.colorbar(image, ax=axes, label="weight", fraction=0.03, pad=0.01)
         return _png(figure)
-
-
-def _columns(count: int) -> int:
-    """How many pictures stand side by side: the last row is full where that is possible."""
-    ideal = min(16.0, math.sqrt(count * 1.6))
-    near = range(max(1, math.floor(0.7 * ideal)), math.ceil(1.4 * ideal) + 1)
-    return min(near, key=lambda n: (-count % n, abs(n - ideal)))
 
 
 def digit(picture: Array, probabilities: Array, names: Sequence[str], title: str) -> bytes:
