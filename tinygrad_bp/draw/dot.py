@@ -2,77 +2,154 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+import html
+from collections.abc import Iterable, Iterator, Mapping
 
-from tinygrad_bp.draw.scene import Box, Frame, Scene
-from tinygrad_bp.errors import missing_extra
-
-if TYPE_CHECKING:
-    import graphviz
-
-# Fills that differ in lightness as well as in hue, so that they stay apart in grey print and for
-# the colour-blind.
-_STYLE = {
-    "operation": {"shape": "box", "style": "rounded,filled", "fillcolor": "#ffffff"},
-    "parameter": {"shape": "box", "style": "filled", "fillcolor": "#f5c26b"},
-    "input": {"shape": "box", "style": "filled", "fillcolor": "#a6d3f0"},
-    "constant": {"shape": "box", "style": "filled", "fillcolor": "#ececec"},
-    "output": {"shape": "box", "style": "rounded,filled,bold", "fillcolor": "#bfe3c0"},
-}
+from tinygrad_bp.draw.picture import Picture
+from tinygrad_bp.draw.scene import Arrow, Box, Frame, Scene, printable
+from tinygrad_bp.draw.themes import ROLES, Theme, theme_named
 
 
-def to_dot(scene: Scene) -> graphviz.Digraph:
-    """Write a scene as DOT."""
-    try:
-        import graphviz
-    except ImportError as error:  # a core dependency, but a trimmed installation may lack it
-        raise missing_extra("graphviz", "draw", "draw") from error
-    picture = graphviz.Digraph(
-        graph_attr={"rankdir": "TB", "fontname": "Helvetica", "fontsize": "11", "ranksep": "0.35"},
+def to_dot(scene: Scene, theme: str = "light", legend: bool = False) -> Picture:
+    """Write a scene as DOT.
+
+    Parameters
+    ----------
+    scene : Scene
+    theme : {"light", "dark"}
+    legend : bool, default False
+        Whether a corner of the picture says what the roles in it look like.
+    """
+    look = theme_named(theme)
+    picture = Picture(
+        graph_attr={
+            "rankdir": "TB",
+            "bgcolor": look.background,
+            "fontname": "Helvetica",
+            "fontsize": "10",
+            "fontcolor": look.muted,
+            "nodesep": "0.25",
+            "ranksep": "0.35",
+            "pad": "0.2",
+        },
         node_attr={
             "fontname": "Helvetica",
             "fontsize": "10",
+            "fontcolor": look.ink,
             "height": "0.3",
             "margin": "0.12,0.06",
         },
-        edge_attr={"fontname": "Helvetica", "fontsize": "8", "arrowsize": "0.6"},
+        edge_attr={
+            "fontname": "Helvetica",
+            "fontsize": "8",
+            "fontcolor": look.muted,
+            "color": look.line,
+            "arrowsize": "0.6",
+        },
     )
+    if scene.notes:
+        lines = "<BR/>".join(shown(note) for note in scene.notes)
+        picture.graph_attr.update(label=f"<{lines}>", labelloc="b")
+    picture.body += _frame(scene, look)
+    picture.body += [_arrow(arrow, look) for arrow in scene.arrows]
+    if legend:
+        picture.body += _legend(scene, look)
+    picture.scene, picture.theme = scene, theme
+    return picture
+
+
+def _frame(scene: Scene, look: Theme) -> Iterator[str]:
+    """The lines of all boxes, each within its frames."""
     boxes: dict[str, list[Box]] = {}
     for box in scene.boxes.values():
         boxes.setdefault(box.frame, []).append(box)
     frames: dict[str, list[Frame]] = {}
     for frame in scene.frames.values():
         frames.setdefault(frame.parent, []).append(frame)
-    _put(picture, boxes, frames, "")
-    for arrow in scene.arrows:
-        position = {} if arrow.position is None else {"taillabel": str(arrow.position)}
-        picture.edge(arrow.tail, arrow.head, **position)
-    return picture
+
+    def inside(key: str, indent: str) -> Iterator[str]:
+        for box in boxes.get(key, ()):
+            yield f"{indent}{box.key} [{_attributes(_box(box, look))}]\n"
+        for inner in frames.get(key, ()):
+            title = f'<FONT COLOR="{look.muted}">{shown(inner.title)}</FONT>'
+            attributes = {
+                "label": f"<{title}>",
+                "style": "rounded,filled",
+                "color": look.frame,
+                "fillcolor": look.inside,
+            }
+            yield f"{indent}subgraph cluster_{inner.key} {{\n"
+            yield f"{indent}\tgraph [{_attributes(attributes)}]\n"
+            yield from inside(inner.key, indent + "\t")
+            yield f"{indent}}}\n"
+
+    return inside("", "\t")
 
 
-def _put(
-    picture: graphviz.Digraph,
-    boxes: dict[str, list[Box]],
-    frames: dict[str, list[Frame]],
-    frame: str,
-) -> None:
-    """Write what lies in a frame into a picture, or into a part of it."""
-    for box in boxes.get(frame, ()):
-        picture.node(box.key, label=label((box.title, *box.lines)), **_STYLE[box.role])
-    for inner in frames.get(frame, ()):
-        with picture.subgraph(name=f"cluster_{inner.key}") as part:
-            part.attr(label=label([inner.title]), style="rounded", color="#7f7f7f")
-            _put(part, boxes, frames, inner.key)
+def _box(box: Box, look: Theme) -> dict[str, str]:
+    lines = [f"<B>{shown(box.title)}</B>"]
+    lines += [_small(line) for line in (*box.lines, *box.numbers)]
+    lines += [_small(line, look.gradient) for line in box.gradient]
+    lines += [f"<B>{_small(mark)}</B>" for mark in box.marks]
+    state = look.states[box.state] if box.state else {}
+    return {"label": f"<{'<BR/>'.join(lines)}>", **look.roles[box.role], **state}
+
+
+def _small(line: str, color: str = "") -> str:
+    colored = f' COLOR="{color}"' if color else ""
+    return f'<FONT POINT-SIZE="8.5"{colored}>{shown(line)}</FONT>'
+
+
+def _arrow(arrow: Arrow, look: Theme) -> str:
+    attributes: dict[str, str] = {}
+    if arrow.position is not None:
+        attributes["headlabel"] = str(arrow.position)
+    if arrow.label:
+        attributes["label"] = f"<{shown(arrow.label)}>"
+    if arrow.width is not None:
+        attributes["penwidth"] = f"{0.5 + 5 * arrow.width:.3g}"
+    if arrow.state:
+        attributes |= look.states[arrow.state]
+    listed = f" [{_attributes(attributes)}]" if attributes else ""
+    return f"\t{arrow.tail} -> {arrow.head}{listed}\n"
+
+
+def _legend(scene: Scene, look: Theme) -> Iterator[str]:
+    """One box for each role that the scene has."""
+    there = {box.role for box in scene.boxes.values()}
+    yield "\tsubgraph cluster_legend {\n"
+    attributes = {"label": "<legend>", "style": "dashed", "color": look.frame}
+    yield f"\t\tgraph [{_attributes(attributes)}]\n"
+    before = ""
+    for role in [role for role in ROLES if role in there]:
+        box = Box(f"legend_{role}", role, ROLES[role])
+        yield f"\t\t{box.key} [{_attributes(_box(box, look))}]\n"
+        if before:
+            yield f"\t\t{before} -> {box.key} [style=invis]\n"
+        before = box.key
+    yield "\t}\n"
+
+
+def _attributes(values: Mapping[str, str]) -> str:
+    """Attributes as DOT; labels are markup in angle brackets, and the rest is quoted."""
+    return " ".join(
+        f"{key}={value}" if value.startswith("<") else f'{key}="{value}"'
+        for key, value in values.items()
+    )
+
+
+def shown(text: str) -> str:
+    """Text as markup that shows each character as it is, whatever it means in DOT or HTML.
+
+    Examples
+    --------
+    >>> shown('<b> "a" & b')
+    '&lt;b&gt; &quot;a&quot; &amp; b'
+    """
+    escaped = html.escape(printable(text)).replace("\\", "&#92;")
+    return escaped.replace("  ", "&#160;&#160;") if escaped.strip() else "&#160;" * len(text)
 
 
 def label(lines: Iterable[str]) -> str:
-    """Lines as a label that shows each character as it is, whatever it means in DOT or HTML."""
-    import graphviz
-
-    shown = (
-        "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
-        for line in lines
-    )
-    text: str = graphviz.nohtml("\\n".join(line.replace("\\", "\\\\") for line in shown))
-    return text
+    """Lines as markup, between the angle brackets in which DOT has it."""
+    return f"<{'<BR/>'.join(shown(line) for line in lines)}>"

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tinygrad_bp.core import Tensor
-from tinygrad_bp.draw.dot import to_dot
 from tinygrad_bp.draw.scene import read
 
 if TYPE_CHECKING:
-    import graphviz
+    from tinygrad_bp.draw.picture import Picture
 
 
-def draw(*outputs: Tensor) -> graphviz.Digraph:
+def draw(*what: Tensor, theme: str = "light", legend: bool = False) -> Picture:
     """Draw the graph from which tensors were computed, from the inputs down to the outputs.
 
     Rounded boxes are operations, with the shape and dtype of what comes out; an edge is an input,
@@ -22,13 +21,17 @@ def draw(*outputs: Tensor) -> graphviz.Digraph:
 
     Parameters
     ----------
-    *outputs : Tensor
+    *what : Tensor
         What to draw, before its graph is freed by `backward`.
+    theme : {"light", "dark"}
+    legend : bool, default False
+        Whether a corner of the picture says what the roles in it look like.
 
     Returns
     -------
-    graphviz.Digraph
-        Its ``source`` is DOT; Jupyter shows it; `save` writes it as SVG, PNG, PDF or DOT.
+    Picture
+        A `graphviz.Digraph`. Its ``source`` is DOT; Jupyter shows it; `save` writes it as SVG,
+        PNG, PDF, DOT, Mermaid or text.
 
     Raises
     ------
@@ -42,6 +45,8 @@ def draw(*outputs: Tensor) -> graphviz.Digraph:
     >>> x = tg.Tensor(2.0, requires_grad=True, name="x")
     >>> picture = draw(x * 3.0)
     >>> [line.strip() for line in picture.source.splitlines() if "->" in line]
-    ['v1 -> n1 [taillabel=0]', 'v2 -> n1 [taillabel=1]']
+    ['v1 -> n1 [headlabel="0"]', 'v2 -> n1 [headlabel="1"]']
     """
-    return to_dot(read(outputs))
+    from tinygrad_bp.draw.dot import to_dot
+
+    return to_dot(read(what), theme, legend)

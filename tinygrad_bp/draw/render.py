@@ -10,20 +10,21 @@ from tinygrad_bp.errors import ArgumentError, MissingExtraError, nearest
 from tinygrad_bp.files import write_atomically
 
 if TYPE_CHECKING:
-    import graphviz
+    from tinygrad_bp.draw.picture import Picture
 
-FORMATS = ("svg", "png", "pdf", "dot")
+FORMATS = ("svg", "png", "pdf", "dot", "mmd", "txt")
 
 
-def save(picture: graphviz.Digraph, path: str | Path) -> Path:
+def save(picture: Picture, path: str | Path) -> Path:
     """Write a picture to a file, in the format that its ending names.
 
     Parameters
     ----------
-    picture : graphviz.Digraph
+    picture : Picture
         What `draw` returned.
     path : str or Path
-        A file that ends in ``.svg``, ``.png``, ``.pdf`` or ``.dot``; its folder must exist.
+        A file that ends in ``.svg``, ``.png``, ``.pdf``, ``.dot``, ``.mmd`` for Mermaid, or
+        ``.txt``; its folder must exist.
 
     Returns
     -------
@@ -35,23 +36,32 @@ def save(picture: graphviz.Digraph, path: str | Path) -> Path:
     ArgumentError
         The ending is none of these.
     MissingExtraError
-        There is no Graphviz to lay the picture out; ``.dot`` needs none.
+        There is no Graphviz to lay the picture out; the last three need none.
     """
     path = Path(path)
     kind = path.suffix.removeprefix(".").lower()
     if kind not in FORMATS:
         raise ArgumentError(
             f"a picture cannot be written to {path.name!r}: {nearest(kind, FORMATS)}\n"
-            "Fix: end the name in .svg, .png, .pdf or .dot."
+            "Fix: end the name in .svg, .png, .pdf, .dot, .mmd or .txt."
         )
-    content = picture.source.encode() if kind == "dot" else _layout(picture, kind)
-    write_atomically(path, content)
+    written = {"dot": lambda: picture.source, "mmd": picture.mermaid, "txt": picture.text}
+    write_atomically(path, written[kind]() if kind in written else layout(picture.source, kind))
     return path
 
 
-def _layout(picture: graphviz.Digraph, kind: str) -> bytes:
+def layout(source: str, kind: str) -> bytes:
+    """DOT laid out and written as ``"svg"``, ``"png"`` or ``"pdf"``.
+
+    Raises
+    ------
+    MissingExtraError
+        There is no Graphviz.
+    """
     if shutil.which("dot"):
-        content: bytes = picture.pipe(format=kind)
+        import graphviz
+
+        content: bytes = graphviz.Source(source).pipe(format=kind)
         return content
     try:
         import pygraphviz
@@ -60,8 +70,9 @@ def _layout(picture: graphviz.Digraph, kind: str) -> bytes:
             "a picture needs Graphviz to lay it out, and neither its `dot` program nor the "
             "package pygraphviz is installed.\n"
             "Fix: apt install graphviz (Debian, Ubuntu), brew install graphviz (macOS), winget "
-            "install graphviz (Windows), or pip install 'tinygrad-bp[draw]'. DOT text needs "
-            "neither: picture.source, or a file that ends in .dot."
+            "install graphviz (Windows), or pip install 'tinygrad-bp[draw]'. Text needs neither: "
+            "picture.source, picture.mermaid(), picture.text(), or a file that ends in .dot, .mmd "
+            "or .txt."
         ) from error
-    drawn: bytes = pygraphviz.AGraph(string=picture.source).draw(format=kind, prog="dot")
+    drawn: bytes = pygraphviz.AGraph(string=source).draw(format=kind, prog="dot")
     return drawn

@@ -27,8 +27,8 @@ class Box:
         Unique in the scene, and the same each time: ``n3`` is the third operation, ``v2`` the
         second value.
     role : str
-        ``"operation"``, ``"output"``, ``"parameter"``, ``"input"``, ``"constant"`` or
-        ``"module"``, which stands for many operations.
+        ``"operation"``, ``"output"``, ``"parameter"``, ``"input"``, ``"constant"``, ``"saved"``,
+        or what stands for many operations: ``"module"``, a call of one, and ``"fold"``.
     title : str
         What it is called.
     lines : tuple of str
@@ -49,6 +49,8 @@ class Box:
         ``"failed"``, ``"added"``, ``"removed"``, ``"changed"``, ``"same"``, or ``""``.
     image : bytes or None
         A thumbnail of the value, as PNG; see `thumbnails`.
+    nodes : sequence of Node
+        All operations that it stands for, oldest first.
     """
 
     key: str
@@ -64,6 +66,7 @@ class Box:
     marks: tuple[str, ...] = ()
     state: str = ""
     image: bytes | None = None
+    nodes: Sequence[Node] = ()
 
 
 class Arrow(NamedTuple):
@@ -76,12 +79,14 @@ class Arrow(NamedTuple):
     position : int or None
         Of the input, from 0.
     state : str
-        ``"backward"`` for what a cotangent flows along, ``"added"``, ``"removed"``, ``"same"``,
-        or ``""``.
+        ``"backward"`` for what a cotangent flows along, ``"saved"`` for what is kept for that,
+        ``"part"`` from a module to its parts, ``"added"``, ``"removed"``, ``"same"``, or ``""``.
     width : float or None
         Between 0 and 1, where arrows differ in width.
     label : str
         What is written beside it.
+    source : Any
+        What flows along: the node that made it, or the tensor, array or number.
     """
 
     tail: str
@@ -90,6 +95,7 @@ class Arrow(NamedTuple):
     state: str = ""
     width: float | None = None
     label: str = ""
+    source: Any = None
 
 
 class Frame(NamedTuple):
@@ -124,11 +130,14 @@ class Scene:
     arrows : list of Arrow
     frames : dict of str to Frame
         By their keys; a frame comes after the one around it.
+    notes : tuple of str
+        What the picture says of itself, such as what the width of an arrow means.
     """
 
     boxes: dict[str, Box] = dataclasses.field(default_factory=dict)
     arrows: list[Arrow] = dataclasses.field(default_factory=list)
     frames: dict[str, Frame] = dataclasses.field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def read(outputs: Sequence[Tensor]) -> Scene:
@@ -160,7 +169,8 @@ def read(outputs: Sequence[Tensor]) -> Scene:
                     box.frame = frame if box.role == "parameter" else ""
                     scene.boxes[box.key] = box
                 tail = values[use]
-            scene.arrows.append(Arrow(tail, key, position if len(node.sources) > 1 else None))
+            several = len(node.sources) > 1
+            scene.arrows.append(Arrow(tail, key, position if several else None, source=x))
         scene.boxes[key] = Box(
             key,
             "output" if id(node) in ends else "operation",
@@ -169,6 +179,7 @@ def read(outputs: Sequence[Tensor]) -> Scene:
             frame,
             node,
             node.out,
+            nodes=(node,),
         )
     return scene
 
@@ -254,3 +265,14 @@ def short(value: Any) -> str:
         return facts(value)
     text = repr(value)
     return text if len(text) <= 40 else text[:37] + "..."
+
+
+def printable(text: str) -> str:
+    r"""Text in which what cannot be printed is written as in Python's source.
+
+    Examples
+    --------
+    >>> print(printable("a\nb\x00"))
+    a\nb\x00
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

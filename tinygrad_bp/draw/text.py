@@ -1,0 +1,89 @@
+"""A scene as lines of text for terminals, from what comes out back to what goes in."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from tinygrad_bp.draw.scene import Box, Scene, printable
+
+_LEAVES = {"parameter", "input", "constant", "saved"}
+
+
+def to_text(scene: Scene) -> str:
+    """Write a scene as an indented tree.
+
+    Each line is a box and what it is made of. What a box needs comes below it, and only after
+    everything else that needs it: so each line is there once. A branch is indented; the oldest
+    one goes on in the same column, so that a chain does not wander to the right.
+    """
+    used: dict[str, list[str]] = {}
+    for arrow in scene.arrows:
+        used.setdefault(arrow.tail, []).append(arrow.head)
+    lines = _tree(scene, _below(scene, used))
+    names = _names(scene)
+    for key, box in scene.boxes.items():
+        if box.role in _LEAVES and (facts := _facts(box)):
+            lines.append(f"{names[key]}: {facts} ({box.role})")
+    return "\n".join([*lines, *map(printable, scene.notes)]) + "\n"
+
+
+def _below(scene: Scene, used: dict[str, list[str]]) -> dict[str, list[str]]:
+    """The boxes below each box: those of which it is the nearest that leads to all their uses.
+
+    This is the tree of dominators of the graph, seen from what comes out, which is below ``""``.
+    """
+    above: dict[str, str] = {}
+    depth = {"": 0}
+    below: dict[str, list[str]] = {"": []}
+    for key in reversed(scene.boxes):
+        if scene.boxes[key].role in _LEAVES:
+            continue
+        users = [user for user in dict.fromkeys(used.get(key, ())) if user in above]
+        nearest = users[0] if users else ""
+        for user in users[1:]:
+            while nearest != user:
+                if depth[nearest] >= depth[user]:
+                    nearest = above[nearest]
+                else:
+                    user = above[user]
+        above[key], depth[key] = nearest, depth[nearest] + 1
+        below[key] = []
+        below[nearest].append(key)
+    return below
+
+
+def _tree(scene: Scene, below: dict[str, list[str]]) -> list[str]:
+    """The lines of the boxes that are no leaves."""
+    names = _names(scene)
+    into: dict[str, list[str]] = {}
+    for arrow in scene.arrows:
+        into.setdefault(arrow.head, []).append(names[arrow.tail])
+    lines: list[str] = []
+    waiting = [("", "", key) for key in reversed(below[""])]
+    while waiting:
+        first, indent, key = waiting.pop()
+        box = scene.boxes[key]
+        call = f"{names[key]} = {printable(box.title)}({', '.join(into.get(key, ()))})"
+        frame = scene.frames.get(box.frame)
+        place = f"in {printable(frame.title)}" if frame is not None else ""
+        lines.append(first + "  ".join(part for part in (call, _facts(box), place) if part))
+        *branches, last = below[key] or [""]
+        if last:
+            waiting.append((indent, indent, last))
+        waiting += [(f"{indent}├─ ", f"{indent}│  ", branch) for branch in reversed(branches)]
+    return lines
+
+
+def _names(scene: Scene) -> dict[str, str]:
+    """What boxes are called where they are used: leaves by title, if no other has the same."""
+    titles = Counter(box.title for box in scene.boxes.values() if box.role in _LEAVES)
+    return {
+        key: printable(box.title)
+        if box.role in _LEAVES and (titles[box.title] == 1 or not box.lines)
+        else key
+        for key, box in scene.boxes.items()
+    }
+
+
+def _facts(box: Box) -> str:
+    return " · ".join(map(printable, (*box.lines, *box.numbers, *box.gradient, *box.marks)))
