@@ -73,8 +73,8 @@ def gradients(
 
     Where gradients vanish or explode, the rows drift to the left or to the right. Beside each
     stands the part of its gradients that are exactly 0, which have no place on the scale; the least
-    0.5 % of the others stand at its left end. The backward pass is one of its own: no `.grad`
-    changes, and the graph is kept.
+    1 % of the others may stand at its left end, so that they do not stretch it. The backward pass
+    is one of its own: no `.grad` changes, and the graph is kept.
 
     Parameters
     ----------
@@ -161,11 +161,13 @@ def _even(rows: list[tuple[str, Array]]) -> Array:
 
 
 def _logarithmic(rows: list[tuple[str, Array]]) -> Array:
-    """Edges of bins for values above 0; the first is also for the least 0.5 % of all."""
-    positive = np.concatenate([a[np.isfinite(a) & (a > 0)] for _, a in rows] or [np.ones(0)])
-    if not positive.size:
+    """Edges of bins for values above 0; the first is also for the least 1 % of each row."""
+    positive = [a[np.isfinite(a) & (a > 0)] for _, a in rows]
+    filled = [a for a in positive if a.size]
+    if not filled:
         return np.array([0.5, 2.0])
-    low, high = float(np.quantile(positive, 0.005)), float(positive.max())
+    low = min(float(np.quantile(a, 0.01)) for a in filled)
+    high = max(float(a.max()) for a in filled)
     return np.geomspace(low, high, _BINS + 1) if low < high else np.array([low / 2, 2 * high])
 
 
