@@ -27,6 +27,8 @@ _ENDING = re.compile(r"[\w)\]}!]|\\(?:alpha|delta|mu|pi|sigma|Phi|top|bar|infty)
 _LETTERS = {"linear": ("X", "W", "b"), "polyval": ("x", "y")}
 _LETTERS |= dict.fromkeys(("var", "std"), ("x", r"\mu"))
 _SETTINGS = {"scale": "s", "alpha": r"\alpha", "slope": r"\alpha", "delta": r"\delta", "p": "p"}
+_SETTINGS |= {"ddof": "d", "offset": "k", "k": "k"}
+_COUNTED = {"mean", "var", "std"}
 
 
 class Symbol(NamedTuple):
@@ -259,14 +261,26 @@ def settings(node: Node) -> str:
     >>> print(settings(x.mean().node))
     n = 3
     """
+    return r", \; ".join(f"{a} = {_fraction(value)}" for a, value in parameters(node).items())
+
+
+def parameters(node: Node) -> dict[str, float]:
+    r"""The numbers for which letters of an operation's formula stand, beside its inputs.
+
+    Examples
+    --------
+    >>> import tinygrad_bp as tg
+    >>> parameters(tg.Tensor([1.0, 2.0, 6.0], requires_grad=True).var(ddof=1).node)
+    {'d': 1, 'n': 3}
+    """
     found = {
         letter: node.params[name]
         for name, letter in _SETTINGS.items()
         if isinstance(node.params.get(name), (int, float))
     }
-    if node.primitive.name == "mean" and node.params.get("where") is None and np.size(node.out):
+    if node.primitive.name in _COUNTED and node.params.get("where") is None and np.size(node.out):
         found["n"] = np.size(node.values[0]) // np.size(node.out)
-    return r", \; ".join(f"{letter} = {_fraction(value)}" for letter, value in found.items())
+    return found
 
 
 def number(value: float) -> str:
