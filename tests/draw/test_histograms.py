@@ -120,11 +120,15 @@ def test_what_is_not_finite_is_counted_and_what_is_all_zero_is_said(ax):
     png(ax)
 
 
-def test_names_are_shown_as_they_are(ax):
-    x = tg.Tensor([1.0, 2.0], requires_grad=True, name="<b>$x\n^")
+@pytest.mark.filterwarnings("ignore:Glyph")
+@pytest.mark.parametrize("name", ["<b>", "$x$", "$\\frac", "a\nb", "\0", "名"])
+def test_names_are_shown_as_they_are(name, ax):
+    x = tg.Tensor([1.0, 2.0], requires_grad=True, name=name)
     draw.gradients((x * x).sum(), "parameters", ax=ax)
     png(ax)
-    assert "<b>" in ax.get_yticklabels()[0].get_text()
+    (label,) = ax.get_yticklabels()
+    assert label.get_text() == {"a\nb": "a\\nb", "\0": "\\x00"}.get(name, name)
+    assert not label.get_parse_math()
 
 
 def test_gradients_are_those_of_one_number():

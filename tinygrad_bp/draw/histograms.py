@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tinygrad_bp.core import Node, Tensor
 from tinygrad_bp.core.backward import backward_pass
-from tinygrad_bp.draw.scene import Names, nodes_behind
+from tinygrad_bp.draw.scene import Names, nodes_behind, printable
 from tinygrad_bp.draw.weights import new_axes
 from tinygrad_bp.errors import ArgumentError, ShapeError, user_line
 
@@ -189,7 +189,8 @@ def _draw(rows: list[tuple[str, Array]], edges: Array, ax: Axes | None, purpose:
         ax.stairs(heights - place, edges, baseline=-place, fill=True, alpha=0.75, color="C0")
         ax.axhline(-place, color="0.5", linewidth=0.6)
         ax.text(1.01, -place, _notes(values), transform=ax.get_yaxis_transform(), fontsize="small")
-    ax.set_yticks([-float(place) for place in range(len(rows))], [title for title, _ in rows])
+    titles = [printable(title) for title, _ in rows]
+    ax.set_yticks([-float(place) for place in range(len(rows))], titles, parse_math=False)
     ax.set_ylim(0.85 - len(rows), 1.0)
     ax.tick_params(axis="y", length=0)
     ax.spines[["top", "left", "right"]].set_visible(False)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_bp.core import Tensor, no_grad
+from tinygrad_bp.draw.scene import printable
 from tinygrad_bp.draw.weights import new_axes
 from tinygrad_bp.errors import ArgumentError, ShapeError, nearest, user_line
 from tinygrad_bp.nn import Module
@@ -103,8 +104,8 @@ def landscape(
         )
     ax = ax or new_axes("landscape", (6.4, 5.2))
     _draw(ax, steps, values)
-    ax.set_xlabel(titles[0])
-    ax.set_ylabel(titles[1])
+    ax.set_xlabel(printable(titles[0]), parse_math=False)
+    ax.set_ylabel(printable(titles[1]), parse_math=False)
     return ax
 
 
