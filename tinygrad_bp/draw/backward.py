@@ -1,0 +1,160 @@
+"""The backward pass: what flows back through a graph, and a scene of it.
+
+`pull_back` applies the rules of a graph as the backward pass does, but writes to no tensor, runs no
+hook and frees nothing. `alone` draws what it found as a graph of its own, `over` lays it over the
+scene of the forward graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinygrad_bp.core import Node, Tensor, record_grads
+from tinygrad_bp.core.backward import _parts
+from tinygrad_bp.core.cotangents import Sparse, conform, starting_cotangent
+from tinygrad_bp.core.mode import TAPE
+from tinygrad_bp.draw.scene import nodes_behind
+from tinygrad_bp.errors import GraphError
+
+
+class Part(NamedTuple):
+    """What the rule of a node sends to one of its inputs.
+
+    Attributes
+    ----------
+    node : Node
+        Whose rule was applied.
+    position : int
+        Of the input.
+    source : Node or Tensor
+        The input: the node that made it, or the leaf.
+    value : array
+        The cotangent, of the shape and dtype of the input.
+    summed : bool
+        Whether the rule sent more axes, or longer ones, over which the input had been broadcast.
+    """
+
+    node: Node
+    position: int
+    source: Any
+    value: Any
+    summed: bool = False
+
+
+class Pass:
+    """What flows back through a graph.
+
+    Attributes
+    ----------
+    visited : list of Node
+        The nodes that a cotangent arrives at, in the order of the backward pass.
+    parts : list of Part
+        All that the rules send, in the order of the pass. Where several go to one input, the sum of
+        them is its cotangent.
+    """
+
+    def __init__(self) -> None:
+        self.visited: list[Node] = []
+        self.parts: list[Part] = []
+        self._of: dict[int, Any] = {}
+
+    def of(self, owner: Any) -> Any:
+        """The cotangent of a node's output, or of a leaf; None where none arrives.
+
+        Parameters
+        ----------
+        owner : Node or Tensor
+        """
+        return self._of.get(id(owner.node or owner if isinstance(owner, Tensor) else owner))
+
+    def add(self, owner: Any, g: Any) -> None:
+        """Add to a cotangent."""
+        before = self._of.get(id(owner))
+        self._of[id(owner)] = g if before is None else before + g
+
+    def apply_rules(self, node: Node) -> list[Part]:
+        """Note what the rules of a node send to its inputs."""
+        g = self.of(node)
+        self.visited.append(node)
+        sent, arrays = _parts(node, g, None, None)
+        found = []
+        for i, source, part in sent:
+            if part is not None:
+                value = conform(part, arrays[i], node, i, False)
+                value = value.dense() if isinstance(value, Sparse) else value
+                summed = getattr(part, "shape", value.shape) != value.shape
+                found.append(Part(node, i, source, value, summed))
+        self.parts += found
+        return found
+
+
+def pull_back(outputs: Sequence[Tensor], tape: record_grads | None = None) -> Pass:
+    """Apply the rules of the graph behind tensors, as the backward pass from their sum would.
+
+    No gradient is written, no hook is run, and the graph is kept.
+
+    Parameters
+    ----------
+    outputs : sequence of Tensor
+        With one element each.
+    tape : record_grads, optional
+        What recorded a backward pass that the user has run, with its hooks: the cotangents are
+        those in place of the sums, also where the outputs have several elements.
+
+    Raises
+    ------
+    ShapeError
+        An output has several elements, and there is no tape.
+    GraphError
+        The graph has been freed, or the tape has seen nothing of it.
+
+    Examples
+    --------
+    >>> import tinygrad_bp as tg
+    >>> x = tg.Tensor([1.0, 2.0], requires_grad=True)
+    >>> loss = (x * x).sum()
+    >>> found = pull_back([loss])
+    >>> found.of(x), x.grad
+    (array([2., 4.]), None)
+    >>> [(part.node.primitive.name, part.position) for part in found.parts]
+    [('sum', 0), ('multiply', 0), ('multiply', 1)]
+    """
+    nodes = nodes_behind(outputs)
+    found = Pass()
+    if tape is None:
+        for t in outputs:
+            found.add(t.node, starting_cotangent(t, None))
+    token = TAPE.set(None)  # a rule that runs a backward pass of its own is not the user's pass
+    try:
+        with np.errstate(all="ignore"):  # what is not finite is marked in the picture
+            for node in reversed(nodes):
+                if tape is not None:
+                    _read(tape, node, found)
+                if found.of(node) is None:
+                    continue
+                for part in found.apply_rules(node):
+                    if tape is None:
+                        found.add(part.source, part.value)
+                    elif isinstance(part.source, Tensor) and found.of(part.source) is None:
+                        _read(tape, part.source, found)
+    finally:
+        TAPE.reset(token)
+    if not found.visited:
+        raise GraphError(
+            "the tape has recorded no gradient of this graph.\n"
+            "Fix: run loss.backward(retain_graph=True) inside of `with record_grads() as tape:`, "
+            "and draw the same loss."
+        )
+    return found
+
+
+def _read(tape: record_grads, owner: Any, found: Pass) -> None:
+    """Take the cotangent of a node or leaf from a tape, if it is there."""
+    tensor = owner.primitive.as_tensor(owner.out, owner) if isinstance(owner, Node) else owner
+    try:
+        found.add(owner, tape[tensor].data)
+    except GraphError:
+        return
