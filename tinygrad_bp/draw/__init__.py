@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tinygrad_bp.draw.graph import draw
 from tinygrad_bp.draw.histograms import activations, gradients
 from tinygrad_bp.draw.render import save
+from tinygrad_bp.draw.stepping import page
 from tinygrad_bp.draw.surface import landscape
 from tinygrad_bp.draw.weights import hidden_units, preferred_input
 
@@ -22,6 +23,7 @@ __all__ = [
     "gradients",
     "hidden_units",
     "landscape",
+    "page",
     "preferred_input",
     "save",
 ]
