@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from tinygrad_bp.draw.picture import Picture
 from tinygrad_bp.draw.scene import Arrow, Box, Frame, Scene, printable
 from tinygrad_bp.draw.themes import ROLES, Theme, theme_named
+
+#: What stands beside the way of what is computed.
+_SIDE = {"parameter", "constant", "saved"}
 
 
 def to_dot(scene: Scene, theme: str = "light", legend: bool = False) -> Picture:
@@ -23,13 +26,14 @@ def to_dot(scene: Scene, theme: str = "light", legend: bool = False) -> Picture:
     look = theme_named(theme)
     picture = Picture(
         graph_attr={
-            "rankdir": "TB",
+            "rankdir": "RL" if scene.sideways else "TB",
             "bgcolor": look.background,
             "fontname": "Helvetica",
             "fontsize": "10",
             "fontcolor": look.muted,
             "nodesep": "0.25",
             "ranksep": "0.35",
+            "labeljust": "l",
             "pad": "0.2",
         },
         node_attr={
@@ -49,9 +53,10 @@ def to_dot(scene: Scene, theme: str = "light", legend: bool = False) -> Picture:
     )
     if scene.notes:
         lines = "<BR/>".join(shown(note) for note in scene.notes)
-        picture.graph_attr.update(label=f"<{lines}>", labelloc="b")
+        picture.graph_attr.update(label=f"<{lines}>", labelloc="b", labeljust="c")
     picture.body += _frame(scene, look)
-    picture.body += [_arrow(arrow, look) for arrow in scene.arrows]
+    picture.body += [_arrow(arrow, scene, look) for arrow in scene.arrows]
+    picture.body += _order(scene)
     if legend:
         picture.body += _legend(scene, look)
     picture.scene, picture.theme = scene, theme
@@ -71,12 +76,11 @@ def _frame(scene: Scene, look: Theme) -> Iterator[str]:
         for box in boxes.get(key, ()):
             yield f"{indent}{box.key} [{_attributes(_box(box, look))}]\n"
         for inner in frames.get(key, ()):
-            title = f'<FONT COLOR="{look.muted}">{shown(inner.title)}</FONT>'
             attributes = {
-                "label": f"<{title}>",
-                "style": "rounded,filled",
-                "color": look.frame,
-                "fillcolor": look.inside,
+                "label": f"<{shown(inner.title)}>",
+                "labeljust": "l",
+                "labelloc": "t",
+                **look.frames[inner.times > 1],
             }
             yield f"{indent}subgraph cluster_{inner.key} {{\n"
             yield f"{indent}\tgraph [{_attributes(attributes)}]\n"
@@ -100,8 +104,10 @@ def _small(line: str, color: str = "") -> str:
     return f'<FONT POINT-SIZE="8.5"{colored}>{shown(line)}</FONT>'
 
 
-def _arrow(arrow: Arrow, look: Theme) -> str:
+def _arrow(arrow: Arrow, scene: Scene, look: Theme) -> str:
     attributes: dict[str, str] = {}
+    if scene.boxes[arrow.tail].role not in _SIDE:
+        attributes["weight"] = "4"  # so that what is computed flows straight down
     if arrow.position is not None:
         attributes["headlabel"] = str(arrow.position)
     if arrow.label:
@@ -114,11 +120,28 @@ def _arrow(arrow: Arrow, look: Theme) -> str:
     return f"\t{arrow.tail} -> {arrow.head}{listed}\n"
 
 
+def _order(scene: Scene) -> Iterator[str]:
+    """Lines that nobody sees, which put parameters below what a layer takes.
+
+    Without them a layer would begin beside the one before it, and layers would go down like stairs.
+    """
+    into: dict[str, list[str]] = {}
+    for arrow in scene.arrows:
+        into.setdefault(arrow.head, []).append(arrow.tail)
+    for tails in into.values():
+        boxes = [scene.boxes[tail] for tail in dict.fromkeys(tails)]
+        for side in boxes:
+            if side.role in _SIDE and side.frame:
+                for box in boxes:
+                    if box.frame != side.frame:
+                        yield f"\t{box.key} -> {side.key} [style=invis]\n"
+
+
 def _legend(scene: Scene, look: Theme) -> Iterator[str]:
     """One box for each role that the scene has."""
     there = {box.role for box in scene.boxes.values()}
     yield "\tsubgraph cluster_legend {\n"
-    attributes = {"label": "<legend>", "style": "dashed", "color": look.frame}
+    attributes = {"label": "<legend>", "style": "dashed", "color": look.line}
     yield f"\t\tgraph [{_attributes(attributes)}]\n"
     before = ""
     for role in [role for role in ROLES if role in there]:
@@ -148,8 +171,3 @@ def shown(text: str) -> str:
     """
     escaped = html.escape(printable(text)).replace("\\", "&#92;")
     return escaped.replace("  ", "&#160;&#160;") if escaped.strip() else "&#160;" * len(text)
-
-
-def label(lines: Iterable[str]) -> str:
-    """Lines as markup, between the angle brackets in which DOT has it."""
-    return f"<{'<BR/>'.join(shown(line) for line in lines)}>"

@@ -31,7 +31,10 @@ def to_mermaid(scene: Scene, theme: str = "light") -> str:
     """
     look = theme_named(theme)
     base = "dark" if theme == "dark" else "base"
-    lines = [f'%%{{init: {{"theme": "{base}"}}}}%%', "flowchart TB"]
+    lines = [
+        f'%%{{init: {{"theme": "{base}"}}}}%%',
+        f"flowchart {'RL' if scene.sideways else 'TB'}",
+    ]
     lines += _inside(scene, "", "    ")
     lines += [f"    {_arrow(arrow)}" for arrow in scene.arrows]
     lines += _classes(scene, look)

@@ -109,14 +109,17 @@ class Frame(NamedTuple):
         Path in the outermost module, and class.
     parent : str
         Key of the frame around it, ``""`` for none.
-    module : Module
-        What was called.
+    module : Module or None
+        What was called, where it is a call.
+    times : int
+        How many identical blocks it stands for.
     """
 
     key: str
     title: str
     parent: str
     module: Any
+    times: int = 1
 
 
 @dataclasses.dataclass(slots=True)
@@ -132,12 +135,15 @@ class Scene:
         By their keys; a frame comes after the one around it.
     notes : tuple of str
         What the picture says of itself, such as what the width of an arrow means.
+    sideways : bool
+        Whether arrows go from the right to the left and not down.
     """
 
     boxes: dict[str, Box] = dataclasses.field(default_factory=dict)
     arrows: list[Arrow] = dataclasses.field(default_factory=list)
     frames: dict[str, Frame] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    sideways: bool = False
 
 
 def read(outputs: Sequence[Tensor]) -> Scene:
@@ -214,6 +220,7 @@ class Names:
 
     def __init__(self, nodes: Iterable[Node]) -> None:
         self.parameters: dict[int, str] = {}
+        self.buffers: dict[int, str] = {}
         self.modules: dict[int, str] = {}
         roots: dict[int, Any] = {}
         modes = {id(node.mode): node.mode for node in nodes}
@@ -223,6 +230,8 @@ class Names:
         for root in roots.values():
             for name, parameter in root.named_parameters():
                 self.parameters.setdefault(id(parameter), name)
+            for name, buffer in root.named_buffers():
+                self.buffers.setdefault(id(buffer), name)
             for name, module in root.named_modules():
                 self.modules.setdefault(id(module), name)
 
@@ -230,16 +239,21 @@ class Names:
         """The box of an input that no operation made."""
         if isinstance(x, Tensor):
             place = self.parameters.get(id(x))
-            role = "parameter" if place else "input" if x.requires_grad else "constant"
+            given = x.requires_grad or x.name
+            role = "parameter" if place else "input" if given else "constant"
             title = place or x.name or role
             return Box(key, role, title, (facts(x.data),), value=x.data, tensor=x)
         if isinstance(x, np.ndarray):
             return Box(key, "constant", "constant", (facts(x),), value=x)
         return Box(key, "constant", short(x), value=x)
 
+    def path(self, module: Any) -> str:
+        """The dotted path of a module in the outermost one; empty for that."""
+        return self.modules.get(id(module), "")
+
     def of(self, module: Any) -> str:
         """The title of a module's frame."""
-        path, kind = self.modules.get(id(module), ""), type(module).__name__
+        path, kind = self.path(module), type(module).__name__
         return f"{path}: {kind}" if path else kind
 
 

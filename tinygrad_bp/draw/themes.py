@@ -13,9 +13,10 @@ class Theme(NamedTuple):
 
     Attributes
     ----------
-    background, ink, muted, line, frame, inside, gradient : str
-        Colours of the paper, of titles, of what stands below them, of arrows, of the outline of a
-        frame, of what lies within it, and of gradients.
+    background, ink, muted, line, gradient : str
+        Colours of the paper, of titles, of what stands beside, of arrows, and of gradients.
+    frames : tuple of dict
+        Attributes of frames: of a call, and of a row of identical blocks.
     roles : dict of str to dict
         Of boxes, by role: attributes of Graphviz.
     states : dict of str to dict
@@ -26,9 +27,8 @@ class Theme(NamedTuple):
     ink: str
     muted: str
     line: str
-    frame: str
-    inside: str
     gradient: str
+    frames: tuple[Mapping[str, str], Mapping[str, str]]
     roles: Mapping[str, Mapping[str, str]]
     states: Mapping[str, Mapping[str, str]]
 
@@ -59,11 +59,14 @@ _SHAPES = {
 
 
 def _theme(
-    plain: tuple[str, str, str, str, str, str, str],
+    paper: tuple[str, str, str, str, str],
+    frames: tuple[str, str, str],
     fills: Mapping[str, tuple[str, str]],
     states: Mapping[str, str],
 ) -> Theme:
-    """A theme of plain colours, and of fill and outline by role."""
+    """A theme of colours: of paper and lines, frames, roles and states."""
+    background, _, _, line, gradient = paper
+    pale, strong, inside = frames
     roles = {
         role: {**_SHAPES[role], "fillcolor": fill, "color": outline}
         for role, (fill, outline) in fills.items()
@@ -71,17 +74,19 @@ def _theme(
     changed: dict[str, Mapping[str, str]] = {
         state: {"color": color, "penwidth": "2.5"} for state, color in states.items()
     }
-    background, _, _, line, frame, _, gradient = plain
-    changed["same"] = {"color": frame, "fillcolor": background, "fontcolor": line}
+    changed["same"] = {"color": pale, "fillcolor": background, "fontcolor": line}
     changed["saved"] = {"style": "dotted", "arrowhead": "none"}
     changed["part"] = {"arrowhead": "none"}
     changed["backward"] = {"style": "dashed", "color": gradient}
-    return Theme(*plain, roles=roles, states=changed)
+    single = {"style": "rounded,filled", "penwidth": "1", "color": pale, "fillcolor": inside}
+    row = {**single, "color": strong, "penwidth": "2.5"}
+    return Theme(*paper, frames=(single, row), roles=roles, states=changed)
 
 
 THEMES = {
     "light": _theme(
-        ("#ffffff", "#1b2430", "#56616d", "#66717d", "#b4bec8", "#f5f7f9", "#a3195b"),
+        ("#ffffff", "#1b2430", "#56616d", "#66717d", "#a3195b"),
+        ("#b4bec8", "#4b4f9c", "#f5f7f9"),
         {
             "input": ("#cfe6f7", "#0072b2"),
             "parameter": ("#f3bf61", "#8a5a00"),
@@ -95,7 +100,8 @@ THEMES = {
         {"failed": "#c2280c", "added": "#00694a", "removed": "#c2280c", "changed": "#0072b2"},
     ),
     "dark": _theme(
-        ("#14181d", "#eef2f6", "#a3afbb", "#8895a2", "#465361", "#1b2128", "#f29bc4"),
+        ("#14181d", "#eef2f6", "#a3afbb", "#8895a2", "#f29bc4"),
+        ("#465361", "#a6aaf0", "#1b2128"),
         {
             "input": ("#123a56", "#56b4e9"),
             "parameter": ("#7a5206", "#f0b44c"),

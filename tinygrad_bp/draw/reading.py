@@ -1,0 +1,230 @@
+"""`read`: a scene of a recorded graph, in as much detail as there is room for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygrad_bp.core import Node, Tensor
+from tinygrad_bp.core.graph import NOTHING
+from tinygrad_bp.draw import words
+from tinygrad_bp.draw.fold import Group, Plan, plans
+from tinygrad_bp.draw.scene import Arrow, Box, Frame, Names, Scene, facts, nodes_behind
+
+
+def read(
+    outputs: Sequence[Tensor],
+    level: str = "operation",
+    depth: int | None = None,
+    budget: int | None = None,
+    each: bool = False,
+) -> Scene:
+    """Make a scene of the graph behind tensors.
+
+    Parameters
+    ----------
+    outputs : sequence of Tensor
+    level : {"module", "operation", "full"}
+        Whether innermost calls of modules are boxes, or operations, or also what these save.
+    depth : int, optional
+        Calls of modules within so many others are boxes in any case.
+    budget : int, optional
+        How many boxes there may be before operations are folded into fewer.
+    each : bool, default False
+        Whether identical blocks stay apart while there is room.
+
+    Raises
+    ------
+    GraphError
+        There is nothing behind one of them, or it has been freed.
+    """
+    nodes = nodes_behind(outputs)
+    ends = {id(t.node) for t in outputs}
+    for plan in plans(nodes, ends, level, depth, budget, each):
+        if plan.coarsest or budget is None or len(plan.groups) <= budget:
+            scene = _Reader(plan, ends, level == "full").scene
+            if plan.coarsest or budget is None or len(scene.boxes) <= budget:
+                break
+    if len(plan.groups) < len(nodes) and level != "module":
+        scene.notes += (f"{len(nodes):,} operations",)
+    return scene
+
+
+class _Reader:
+    """Makes a scene of a plan."""
+
+    def __init__(self, plan: Plan, ends: set[int], full: bool) -> None:
+        self.plan, self.ends, self.full = plan, ends, full
+        self.scene, self.names = Scene(), Names(plan.nodes)
+        self.frames: list[str] = []
+        self.within: dict[str, str] = {"": ""}  # paths of modules whose frames stand for a row
+        self._add_frames()
+        self.keys = self._keys()
+        self.at = {id(node): g for node, g in zip(plan.nodes, plan.place, strict=True)}
+        self.owner = self._owners()
+        self.leaves: dict[Any, str] = {}  # the keys of their boxes, by id or by use
+        self.slots: dict[tuple[int, int], str] = {}  # the same, by place and position of use
+        self.rows: dict[str, dict[int, Any]] = {}  # what stands at the place of a leaf in a row
+        self.made: list[dict[str, None]] = [{} for _ in plan.groups]  # shapes of what is used
+        self.taken: list[dict[int, Any]] = [{} for _ in plan.groups]  # leaves without a box
+        self.first = [0] * len(plan.groups)  # how many of them are in the first block of a row
+        self.originals = [0] * len(plan.groups)  # how many operations are in the first block
+        self.joined: set[tuple[str, str]] = set()
+        for i, node in enumerate(plan.nodes):
+            self._add(i, node)
+        self._complete()
+
+    def _add_frames(self) -> None:
+        counted: Counter[str] = Counter()
+        for around in self.plan.frames:
+            letter = "x" if around.block else "c"
+            counted[letter] += 1
+            key = f"{letter}{counted[letter]}"
+            parent = self._frame(around.parent)
+            module = None if around.block else around.calls[0].module
+            title = words.title(around, self.names, self.within[parent])
+            self.frames.append(key)
+            self.scene.frames[key] = Frame(key, title, parent, module, around.times)
+            row = module is not None and around.times > 1
+            self.within[key] = self.names.path(module) if row else self.within[parent]
+
+    def _frame(self, place: int) -> str:
+        return self.frames[place] if place >= 0 else ""
+
+    def _keys(self) -> list[str]:
+        """The keys of the boxes of all groups."""
+        counted: Counter[str] = Counter()
+        keys = []
+        for group in self.plan.groups:
+            letter = "r" if group.run else "m"
+            if group.many:
+                counted[letter] += 1
+            keys.append(f"{letter}{counted[letter]}" if group.many else f"n{group.first + 1}")
+        return keys
+
+    def _owners(self) -> dict[int, int]:
+        """For each leaf, by id, the place of the group that uses it, or -1 where several do."""
+        owner: dict[int, int] = {}
+        if any(group.many for group in self.plan.groups):
+            for node, g in zip(self.plan.nodes, self.plan.place, strict=True):
+                for x in node.sources:
+                    if isinstance(x, (Tensor, np.ndarray)) and owner.setdefault(id(x), g) != g:
+                        owner[id(x)] = -1
+        return owner
+
+    def _add(self, i: int, node: Node) -> None:
+        """Add what an operation brings: its box, where it is the first in there, and arrows."""
+        g = self.plan.place[i]
+        group, key = self.plan.groups[g], self.keys[g]
+        self.originals[g] += self.plan.like[i] == i
+        for position, x in enumerate(node.sources):
+            tail = self._tail(x, i, position, g)
+            if not tail or (group.many and (tail, key) in self.joined):
+                continue
+            where = position if node.y is not NOTHING and not group.many else None
+            self.scene.arrows.append(Arrow(tail, key, where, source=x))
+            if group.many:
+                self.joined.add((tail, key))
+        if id(node) in self.ends:
+            self.made[g][facts(node.out)] = None
+        if key not in self.scene.boxes:
+            self.scene.boxes[key] = self._box(key, group, node)
+
+    def _tail(self, x: Any, i: int, position: int, g: int) -> str:
+        """The key of the box from which an arrow comes, or nothing where there is none."""
+        original = self.plan.like[i]
+        if isinstance(x, Node):
+            other = self.at[id(x)]
+            if original != i or (other == g and self.plan.groups[g].many):
+                return ""  # the first of a row has the same arrow, or it is within the box
+            self.made[other][facts(x.out)] = None
+            return self.keys[other]
+        group = self.plan.groups[g]
+        if group.many and self._is_taken(x, g):
+            if isinstance(x, (Tensor, np.ndarray)):
+                self.taken[g][id(x)] = x
+                self.first[g] += original == i and len(self.taken[g]) > self.first[g]
+            return ""
+        if original != i:
+            if isinstance(x, (Tensor, np.ndarray)):
+                self.rows[self.slots[original, position]][id(x)] = x
+            return ""
+        return self._leaf(x, i, position, g)
+
+    def _is_taken(self, x: Any, g: int) -> bool:
+        """Whether a leaf is drawn within the box of many operations that uses it."""
+        group = self.plan.groups[g]
+        if not isinstance(x, (Tensor, np.ndarray)):
+            return True
+        if group.run:
+            return self.owner[id(x)] == g
+        return id(x) in self.names.parameters or id(x) in self.names.buffers or not x.ndim
+
+    def _leaf(self, x: Any, i: int, position: int, g: int) -> str:
+        """The key of the box of what no operation made, which is new perhaps."""
+        frame = self._frame(self.plan.groups[g].frame)
+        alone = not isinstance(x, (Tensor, np.ndarray))  # numbers are drawn at each use
+        use = (i, position) if alone else id(x)
+        key = self.leaves.get(use)
+        if key is None:
+            key = self.leaves[use] = f"v{len(self.leaves) + 1}"
+            box = self.scene.boxes[key] = self.names.box(key, x)
+            box.frame = frame if alone or box.role == "parameter" else ""
+            self.rows[key] = {id(x): x}
+        elif self.scene.boxes[key].frame != frame:
+            self.scene.boxes[key].frame = self._common(self.scene.boxes[key].frame, frame)
+        self.slots[i, position] = key
+        return key
+
+    def _common(self, a: str, b: str) -> str:
+        """The innermost frame around two frames."""
+        around = {a}
+        while a:
+            a = self.scene.frames[a].parent
+            around.add(a)
+        while b not in around:
+            b = self.scene.frames[b].parent
+        return b
+
+    def _box(self, key: str, group: Group, node: Node) -> Box:
+        """The box of a group."""
+        frame, nodes = self._frame(group.frame), group.nodes
+        if group.run:
+            head = f"{len(nodes):,} operations"
+            return Box(key, "fold", head, (words.kinds(nodes),), frame, nodes=nodes)
+        if group.calls:
+            told = bool(frame) and self.plan.frames[group.frame].times == group.times
+            role = "module" if told or group.times == 1 else "fold"
+            title = words.title(group, self.names, self.within[frame], told)
+            return Box(key, role, title, (), frame, nodes=nodes)
+        role = "output" if any(id(n) in self.ends for n in nodes) else "operation"
+        lines = (*words.params(node, self.full), facts(node.out))
+        lines += words.kept(node) if self.full else ()
+        one = len(nodes) == 1
+        box = Box(key, role, node.primitive.name, lines, frame, nodes=nodes)
+        if one:
+            box.node, box.value = node, node.out
+        if self.full and node.saved is not None:
+            saved = f"s{key[1:]}"
+            self.scene.boxes[saved] = Box(saved, "saved", "saved", (facts(node.saved),), frame)
+            self.scene.arrows.append(Arrow(key, saved, state="saved"))
+        return box
+
+    def _complete(self) -> None:
+        """Write into boxes what is known only when all has been read."""
+        for g, group in enumerate(self.plan.groups):
+            if group.many:
+                box, leaves = self.scene.boxes[self.keys[g]], self.taken[g]
+                shared = any(self.owner[key] == -1 for key in leaves)
+                times = len(group.nodes) // self.originals[g]
+                more = words.taken(list(leaves.values()), self.first[g], times, shared, self.names)
+                box.lines += (*words.shapes(self.made[g]), *more)
+        for key, members in self.rows.items():
+            if len(members) > 1:
+                box = self.scene.boxes[key]
+                within = self.within[box.frame]
+                box.title, box.lines = words.of_row(list(members.values()), self.names, within)
+                box.value = box.tensor = None
