@@ -8,6 +8,7 @@ from tinygrad_bp.core import Tensor, record_grads
 from tinygrad_bp.draw.backward import pull_back
 from tinygrad_bp.draw.marks import add_marks
 from tinygrad_bp.draw.numbers import add_gradients, add_values, add_widths
+from tinygrad_bp.draw.reverse import alone, over
 from tinygrad_bp.draw.scene import Scene
 from tinygrad_bp.draw.thumbnails import add_thumbnails
 
@@ -36,13 +37,35 @@ def annotate(
         The same, or of the backward graph alone.
     """
     tape = gradients if isinstance(gradients, record_grads) else None
-    found = pull_back(outputs, tape) if gradients is not False else None
+    found = None
+    if gradients is not False or backward is not None:
+        found = pull_back(outputs, tape)
+    add_names(scene, outputs)
     if values:
         add_values(scene)
-    if gradients is not False and found is not None:
+    if found is not None and gradients is not False:
         add_gradients(scene, found)
         add_widths(scene, found)
     add_marks(scene, found)
     if image_shape is not None:
         add_thumbnails(scene, image_shape)
+    if found is not None and backward == "over":
+        over(scene, found)
+    if found is not None and backward == "alone":
+        return alone(scene, found, outputs)
     return scene
+
+
+def add_names(scene: Scene, outputs: Sequence[Tensor]) -> None:
+    """Write on boxes the names of outputs, and of which leaf they are the gradient.
+
+    Of a backward pass with ``create_graph=True``, the gradients that leaves hold are in the graph.
+    """
+    names: dict[int, str] = {id(t.node): t.name for t in outputs if t.name}
+    for box in scene.boxes.values():
+        grad = None if box.tensor is None or box.tensor.node is not None else box.tensor.grad
+        if grad is not None and grad.node is not None:
+            names.setdefault(id(grad.node), f"∂L/∂{box.title}")
+    for box in scene.boxes.values():
+        if box.node is not None and id(box.node) in names:
+            box.title = f"{names[id(box.node)]} = {box.title}"

@@ -1,8 +1,7 @@
-"""The backward pass: what flows back through a graph, and a scene of it.
+"""What flows back through a graph: a backward pass for those who look on.
 
-`pull_back` applies the rules of a graph as the backward pass does, but writes to no tensor, runs no
-hook and frees nothing. `alone` draws what it found as a graph of its own, `over` lays it over the
-scene of the forward graph.
+It applies the rules as the backward pass of `core` does, but writes to no tensor, runs no hook and
+frees nothing.
 """
 
 from __future__ import annotations

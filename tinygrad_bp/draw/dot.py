@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from tinygrad_bp.draw.picture import Picture
 from tinygrad_bp.draw.scene import Arrow, Box, Frame, Scene, printable
 from tinygrad_bp.draw.themes import ROLES, Theme, theme_named
+from tinygrad_bp.draw.thumbnails import size_of
 
 #: What stands beside the way of what is computed.
 _SIDE = {"parameter", "constant", "saved"}
@@ -94,9 +95,23 @@ def _box(box: Box, look: Theme) -> dict[str, str]:
     lines = [f"<B>{shown(box.title)}</B>"]
     lines += [_small(line) for line in (*box.lines, *box.numbers)]
     lines += [_small(line, look.gradient) for line in box.gradient]
-    lines += [f"<B>{_small(mark)}</B>" for mark in box.marks]
     state = look.states[box.state] if box.state else {}
-    return {"label": f"<{'<BR/>'.join(lines)}>", **look.roles[box.role], **state}
+    label = _table(box, lines, look) if box.marks or box.image else "<BR/>".join(lines)
+    return {"label": f"<{label}>", **look.roles[box.role], **state}
+
+
+def _table(box: Box, lines: list[str], look: Theme) -> str:
+    """A label with a place for a thumbnail, which `render.layout` fills, and with badges."""
+    cells = [f"<TD>{'<BR/>'.join(lines)}</TD>"]
+    if box.image:
+        width, height = size_of(box.image)
+        cells.append(
+            f'<TD FIXEDSIZE="TRUE" WIDTH="{width}" HEIGHT="{height}" ID="image_{box.key}"></TD>'
+        )
+    fill = f'BGCOLOR="{look.ink}" STYLE="ROUNDED" CELLPADDING="2"'
+    cells += [f"<TD {fill}>{_small(mark, look.background)}</TD>" for mark in box.marks]
+    rows = "".join(f"<TR>{cell}</TR>" for cell in cells)
+    return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="2" CELLPADDING="0">{rows}</TABLE>'
 
 
 def _small(line: str, color: str = "") -> str:
@@ -113,7 +128,7 @@ def _arrow(arrow: Arrow, scene: Scene, look: Theme) -> str:
     if arrow.label:
         attributes["label"] = f"<{shown(arrow.label)}>"
     if arrow.width is not None:
-        attributes["penwidth"] = f"{0.5 + 5 * arrow.width:.3g}"
+        attributes["penwidth"] = f"{0.6 + 3.4 * arrow.width:.3g}"
     if arrow.state:
         attributes |= look.states[arrow.state]
     listed = f" [{_attributes(attributes)}]" if attributes else ""

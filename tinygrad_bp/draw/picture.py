@@ -48,7 +48,7 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]  # graphviz has no types
         """The picture as SVG."""
         from tinygrad_bp.draw.render import layout
 
-        return layout(self.source, "svg").decode()
+        return layout(self.source, "svg", self.scene.images()).decode()
 
     def _repr_mimebundle_(
         self, include: Iterable[str] | None = None, exclude: Iterable[str] | None = None, **_: Any

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import shutil
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tinygrad_bp.draw.thumbnails import put_images
 from tinygrad_bp.errors import ArgumentError, MissingExtraError, nearest
 from tinygrad_bp.files import write_atomically
 
@@ -46,18 +51,43 @@ def save(picture: Picture, path: str | Path) -> Path:
             "Fix: end the name in .svg, .png, .pdf, .dot, .mmd or .txt."
         )
     written = {"dot": lambda: picture.source, "mmd": picture.mermaid, "txt": picture.text}
-    write_atomically(path, written[kind]() if kind in written else layout(picture.source, kind))
+    images = picture.scene.images()
+    laid_out = written[kind]() if kind in written else layout(picture.source, kind, images)
+    write_atomically(path, laid_out)
     return path
 
 
-def layout(source: str, kind: str) -> bytes:
+def layout(source: str, kind: str, images: Mapping[str, bytes] | None = None) -> bytes:
     """DOT laid out and written as ``"svg"``, ``"png"`` or ``"pdf"``.
+
+    Parameters
+    ----------
+    source : str
+        DOT.
+    kind : str
+    images : dict of str to bytes, optional
+        PNG files, by the keys of the boxes that have a place for them. SVG holds them inside.
 
     Raises
     ------
     MissingExtraError
         There is no Graphviz.
     """
+    if not images:
+        return _laid_out(source, kind)
+    with tempfile.TemporaryDirectory() as folder:
+        files = {key: str(Path(folder, f"{key}.png")) for key in images}
+        for key, file in files.items():
+            Path(file).write_bytes(images[key])
+        content = _laid_out(put_images(source, files), kind)
+    if kind == "svg":
+        for key, file in files.items():
+            data = f"data:image/png;base64,{base64.b64encode(images[key]).decode()}"
+            content = content.replace(html.escape(file).encode(), data.encode())
+    return content
+
+
+def _laid_out(source: str, kind: str) -> bytes:
     if shutil.which("dot"):
         import graphviz
 

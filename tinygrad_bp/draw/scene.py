@@ -145,6 +145,10 @@ class Scene:
     notes: tuple[str, ...] = ()
     sideways: bool = False
 
+    def images(self) -> dict[str, bytes]:
+        """The thumbnails, by the keys of their boxes."""
+        return {key: box.image for key, box in self.boxes.items() if box.image}
+
 
 def read(outputs: Sequence[Tensor]) -> Scene:
     """Make a scene of the graph behind tensors.

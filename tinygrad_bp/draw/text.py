@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tinygrad_bp.draw.scene import Box, Scene, printable
+from tinygrad_bp.draw.scene import Arrow, Box, Scene, printable
 
 _LEAVES = {"parameter", "input", "constant", "saved"}
 
@@ -17,7 +17,7 @@ def to_text(scene: Scene) -> str:
     one goes on in the same column, so that a chain does not wander to the right.
     """
     used: dict[str, list[str]] = {}
-    for arrow in scene.arrows:
+    for arrow in _forward(scene):
         used.setdefault(arrow.tail, []).append(arrow.head)
     lines = _tree(scene, _below(scene, used))
     names = _names(scene)
@@ -52,11 +52,16 @@ def _below(scene: Scene, used: dict[str, list[str]]) -> dict[str, list[str]]:
     return below
 
 
+def _forward(scene: Scene) -> list[Arrow]:
+    """The arrows without those that lay the backward pass over the graph."""
+    return [arrow for arrow in scene.arrows if arrow.state != "backward"]
+
+
 def _tree(scene: Scene, below: dict[str, list[str]]) -> list[str]:
     """The lines of the boxes that are no leaves."""
     names = _names(scene)
     into: dict[str, list[str]] = {}
-    for arrow in scene.arrows:
+    for arrow in _forward(scene):
         into.setdefault(arrow.head, []).append(names[arrow.tail])
     lines: list[str] = []
     waiting = [("", "", key) for key in reversed(below[""])]

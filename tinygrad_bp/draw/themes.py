@@ -43,6 +43,7 @@ ROLES = {
     "fold": "many operations",
     "output": "output",
     "saved": "saved for the backward pass",
+    "sum": "sum of cotangents",
 }
 
 # Outline, corners and shape tell roles apart where colours do not.
@@ -55,6 +56,7 @@ _SHAPES = {
     "fold": {"shape": "box3d", "style": "filled"},
     "output": {"shape": "box", "style": "rounded,filled", "peripheries": "2"},
     "saved": {"shape": "note", "style": "filled"},
+    "sum": {"shape": "circle", "style": "filled", "margin": "0.02"},
 }
 
 
@@ -77,7 +79,7 @@ def _theme(
     changed["same"] = {"color": pale, "fillcolor": background, "fontcolor": line}
     changed["saved"] = {"style": "dotted", "arrowhead": "none"}
     changed["part"] = {"arrowhead": "none"}
-    changed["backward"] = {"style": "dashed", "color": gradient}
+    changed["backward"] = {"style": "dashed", "color": gradient, "constraint": "false"}
     single = {"style": "rounded,filled", "penwidth": "1", "color": pale, "fillcolor": inside}
     row = {**single, "color": strong, "penwidth": "2.5"}
     return Theme(*paper, frames=(single, row), roles=roles, states=changed)
@@ -96,6 +98,7 @@ THEMES = {
             "fold": ("#e9ebf6", "#4b4f9c"),
             "output": ("#bfe6d3", "#00694a"),
             "saved": ("#fbf7dd", "#a39a4e"),
+            "sum": ("#ffffff", "#a3195b"),
         },
         {"failed": "#c2280c", "added": "#00694a", "removed": "#c2280c", "changed": "#0072b2"},
     ),
@@ -111,6 +114,7 @@ THEMES = {
             "fold": ("#26294a", "#a6aaf0"),
             "output": ("#0e5139", "#4fd0a0"),
             "saved": ("#3a3719", "#c9bf6a"),
+            "sum": ("#262d35", "#f29bc4"),
         },
         {"failed": "#ff7a5c", "added": "#4fd0a0", "removed": "#ff7a5c", "changed": "#56b4e9"},
     ),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import struct
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from tinygrad_bp.errors import ArgumentError, user_line
 
 _TILES = 8  # images that a thumbnail shows at most
 _SIDE = 42  # pixels that the longer side of an image has at least
-_GAP = 3
+_GAP = 2
 _BLUE, _WHITE, _RED = np.array([[33, 102, 172], [247, 247, 247], [178, 24, 43]], np.float64)
 
 
@@ -42,8 +44,9 @@ def add_thumbnails(scene: Scene, image_shape: tuple[int, int]) -> None:
         images = _images(box, height, width)
         if images is not None:
             found = True
-            tiles = _coloured(images[:_TILES], signed=box.role == "parameter")
-            box.image = png(_sheet(tiles))
+            signed = box.role == "parameter"
+            tiles = _coloured(images[:_TILES], signed)
+            box.image = png(_sheet(tiles, gap=70 if signed else 255))
             if len(images) > 1:
                 box.lines += (f"{min(_TILES, len(images))} of {len(images)} shown",)
     if not found:
@@ -98,7 +101,7 @@ def _coloured(images: npt.NDArray[Any], signed: bool) -> npt.NDArray[np.uint8]:
     return np.where(finite[..., None], colours.round(), (0, 200, 0)).astype(np.uint8)
 
 
-def _sheet(tiles: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+def _sheet(tiles: npt.NDArray[np.uint8], gap: int) -> npt.NDArray[np.uint8]:
     """Up to four images beside each other, below them the next; small ones are enlarged."""
     n, height, width, _ = tiles.shape
     factor = max(1, -(-_SIDE // max(height, width)))
@@ -106,11 +109,32 @@ def _sheet(tiles: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     columns = min(n, 4)
     rows = -(-n // columns)
     high, wide = height * factor + _GAP, width * factor + _GAP
-    sheet = np.full((rows * high - _GAP, columns * wide - _GAP, 3), 255, np.uint8)
+    sheet = np.full((rows * high - _GAP, columns * wide - _GAP, 3), gap, np.uint8)
     for k, tile in enumerate(tiles):
         y, x = (k // columns) * high, (k % columns) * wide
         sheet[y : y + high - _GAP, x : x + wide - _GAP] = tile
     return sheet
+
+
+def size_of(image: bytes) -> tuple[int, int]:
+    """Width and height of a PNG file in pixels.
+
+    Examples
+    --------
+    >>> size_of(png(np.zeros((2, 3, 3), np.uint8)))
+    (3, 2)
+    """
+    width, height = struct.unpack(">II", image[16:24])
+    return width, height
+
+
+def put_images(source: str, files: Mapping[str, str]) -> str:
+    """Put the names of files into the places that DOT text leaves for the images of boxes."""
+    for key, file in files.items():
+        place = f'ID="image_{key}"></TD>'
+        image = f'<IMG SRC="{html.escape(file)}" SCALE="TRUE"/></TD>'
+        source = source.replace(place, f'ID="image_{key}">{image}')
+    return source
 
 
 def png(pixels: npt.NDArray[np.uint8]) -> bytes:
