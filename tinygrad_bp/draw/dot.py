@@ -36,6 +36,7 @@ def to_dot(scene: Scene, theme: str = "light", legend: bool = False) -> Picture:
             "ranksep": "0.35",
             "labeljust": "l",
             "pad": "0.2",
+            "outputorder": "edgesfirst",  # so that no wide arrow reaches into a title
         },
         node_attr={
             "fontname": "Helvetica",
@@ -50,6 +51,8 @@ def to_dot(scene: Scene, theme: str = "light", legend: bool = False) -> Picture:
             "fontcolor": look.muted,
             "color": look.line,
             "arrowsize": "0.6",
+            "labelangle": "-45",  # positions beside arrows, and not on them
+            "labeldistance": "1.6",
         },
     )
     if scene.notes:
@@ -96,13 +99,14 @@ def _box(box: Box, look: Theme) -> dict[str, str]:
     lines += [_small(line) for line in (*box.lines, *box.numbers)]
     lines += [_small(line, look.gradient) for line in box.gradient]
     state = look.states[box.state] if box.state else {}
-    label = _table(box, lines, look) if box.marks or box.image else "<BR/>".join(lines)
+    plain = len(lines) == 1 and not box.marks and not box.image
+    label = lines[0] if plain else _table(box, lines, look)
     return {"label": f"<{label}>", **look.roles[box.role], **state}
 
 
 def _table(box: Box, lines: list[str], look: Theme) -> str:
     """A label with a place for a thumbnail, which `render.layout` fills, and with badges."""
-    cells = [f"<TD>{'<BR/>'.join(lines)}</TD>"]
+    cells = [f"<TD>{line}</TD>" for line in lines]
     if box.image:
         width, height = size_of(box.image)
         cells.append(
