@@ -43,7 +43,7 @@ def last_line(cell):
 
 def test_a_graph_as_the_last_expression_of_a_cell_is_a_picture(executed):
     cells = [c for c in executed["see"] if re.match(r"tg\.draw\(", last_line(c))]
-    assert len(cells) >= 3
+    assert len(cells) >= 4
     for cell in cells:
         (svg,) = shown(cell, "image/svg+xml")
         assert "<svg" in svg
@@ -53,7 +53,7 @@ def test_a_graph_as_the_last_expression_of_a_cell_is_a_picture(executed):
 
 def test_plots_are_shown_too(executed):
     cells = [c for c in executed["see"] if re.match(r"draw\.\w+\(", last_line(c))]
-    assert len(cells) >= 3
+    assert len(cells) >= 4
     assert all(shown(cell, "image/png") for cell in cells)
 
 
