@@ -134,8 +134,8 @@ def add_widths(scene: Scene, found: Pass) -> None:
             width = 1 + math.log10(norm / largest) / 3 if norm else 0.0
             scene.arrows[k] = scene.arrows[k]._replace(width=min(1.0, max(0.0, width)))
     scene.notes += (
-        f"width of an arrow: norm of the gradient that flows back along it, {largest:.2g} for the "
-        f"widest, {largest / 1000:.2g} and less for the narrowest",
+        "width of an arrow: norm of the gradient that flows back,",
+        f"{largest:.2g} for the widest, {largest / 1000:.2g} and less for the narrowest",
     )
 
 
