@@ -7,6 +7,8 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 
+import numpy as np
+
 from tinygrad_bp.core import Tensor, record_grads
 from tinygrad_bp.draw.backward import pull_back
 from tinygrad_bp.draw.scene import printable, read
@@ -84,6 +86,9 @@ def page(
             "Fix: make the page of a smaller network, or of fewer steps of the same; "
             "draw(loss) folds what is large."
         )
+    for arrow in scene.arrows:  # a number lies in the frame of the operation that it goes into
+        if np.ndim(scene.boxes[arrow.tail].value) == 0 and scene.boxes[arrow.tail].tensor is None:
+            scene.boxes[arrow.tail].frame = scene.boxes[arrow.head].frame
     story = Story(scene, pull_back([loss], tape), image_shape)
     content = {
         "TITLE": escape(printable(title)),

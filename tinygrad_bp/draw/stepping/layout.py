@@ -100,6 +100,7 @@ def _dot(scene: Scene, looks: Mapping[str, Look]) -> str:
     boxes: dict[str, list[str]] = {}
     for box in scene.boxes.values():
         boxes.setdefault(box.frame, []).append(box.key)
+    beside = _beside(scene)
     open_frames = [("", False)]
     while open_frames:  # modules may be nested deeper than Python's stack
         key, done = open_frames.pop()
@@ -113,24 +114,45 @@ def _dot(scene: Scene, looks: Mapping[str, Look]) -> str:
         for name in boxes.get(key, ()):
             look = looks[name]
             lines.append(f"{name} [width={look.width / 72:.4f} height={look.height / 72:.4f}]")
+        lines += [f"{{ rank=same {' '.join(row)} }}" for row in beside.get(key, ())]
         open_frames += [(k, False) for k in reversed(inner.get(key, ()))]
+    right = {leaf for rows in beside.values() for row in rows for leaf in row[2::2]}
     for k, a in enumerate(scene.arrows):  # what was computed runs straight, what goes in beside it
         weight = 1 if scene.boxes[a.tail].node is None else 4
-        lines.append(f'{a.tail} -> {a.head} [id="e{k}" weight={weight}]')
+        flip = a.tail in right and scene.boxes[a.head].frame == scene.boxes[a.tail].frame
+        ends = f"{a.head} -> {a.tail}" if flip else f"{a.tail} -> {a.head}"
+        lines.append(f'{ends} [id="e{k}" weight={weight}{" dir=back" if flip else ""}]')
     return "\n".join([*lines, "}"])
+
+
+def _beside(scene: Scene) -> dict[str, list[list[str]]]:
+    """What lies in a row with the operation that takes it first, so that modules stay flat.
+
+    These are parameters and constants; the rows are given by the frames that they lie in.
+    """
+    rows: dict[str, list[str]] = {}
+    placed = set()
+    for arrow in scene.arrows:
+        leaf, taker = scene.boxes[arrow.tail], scene.boxes[arrow.head]
+        small = leaf.node is None and leaf.role in ("parameter", "constant")
+        if small and leaf.frame == taker.frame and leaf.key not in placed:
+            placed.add(leaf.key)
+            rows.setdefault(taker.key, [taker.key]).append(leaf.key)
+    found: dict[str, list[list[str]]] = {}
+    for key, row in rows.items():
+        found.setdefault(scene.boxes[key].frame, []).append(row)
+    return found
 
 
 def _path(pos: str, height: float) -> str:
     """A spline of Graphviz, to the tip of its arrow, as the path of an SVG."""
-    words = pos.split()
-    tip = [word[2:] for word in words if word.startswith("e,")]
-    points = [word for word in words if not word.startswith(("e,", "s,"))]
-    flat = [f"{float(x):.5g},{height - float(y):.5g}" for x, y in (p.split(",") for p in points)]
-    path = f"M{flat[0]} C{' '.join(flat[1:])}"
-    for point in tip:
-        x, y = (float(c) for c in point.split(","))
-        path += f" L{x:.5g},{height - y:.5g}"
-    return path
+    words = [word.split(",") for word in pos.split()]
+    points = [(float(x), height - float(y)) for *_, x, y in words]
+    marks = {word[0]: points.pop(0) for word in words if len(word) == 3}
+    if "s" in marks:  # written from head to tail, so that the tail is laid out to the right
+        points.reverse()
+    start, *rest = [f"{x:.5g},{y:.5g}" for x, y in (*points, *marks.values())]
+    return f"M{start} C{' '.join(rest[:-1])} L{rest[-1]}"
 
 
 def _frame(scene: Scene, key: str, place: Mapping[str, Any], height: float) -> str:

@@ -14,10 +14,11 @@ _OF_USERS = {"checkpoint", "custom_vjp"}  # their functions are not called behin
 def batched(scene: Scene) -> dict[str, int]:
     """Find the boxes whose values have a row for each sample.
 
-    The inputs and constants are those of the length of the first that has two axes or more. An
-    operation's result is one of them if it follows a rearrangement of the samples: the graph is
-    computed once more with the rows of all inputs rotated, and the rows of the result must have
-    rotated with them. So no row is taken for a sample's that is not.
+    The first constant that has two axes or more, or else the first such input, is taken for a
+    batch, and constants of its length for what goes with it. Then the graph is computed once more
+    with their rows rotated: a result has a row for each sample if its rows have rotated with them,
+    and a constant goes with the batch if what is made of it rotates, or stays as it was. So no row
+    is taken for a sample's that is not.
 
     Parameters
     ----------
@@ -38,28 +39,55 @@ def batched(scene: Scene) -> dict[str, int]:
     >>> batched(read([loss]))
     {'v1': 4, 'n1': 4, 'n2': 4}
     """
-    count = next((len(b.value) for b in scene.boxes.values() if _is_data(b, 2)), 0)
-    if count < 2:
+    wide = [b for b in scene.boxes.values() if b.node is None and np.ndim(b.value) >= 2]
+    first = [b for role in ("constant", "input") for b in wide if b.role == role][:1]
+    if not first or len(first[0].value) < 2:
         return {}
+    start, count = first[0].key, len(first[0].value)
+    leaves = {start} | {
+        key
+        for key, b in scene.boxes.items()
+        if b.role == "constant" and np.ndim(b.value) and len(b.value) == count
+    }
+    while True:
+        rows, steady = _follow(scene, leaves, count)
+        takers: dict[str, bool] = {}
+        for tail, head, *_ in scene.arrows:
+            takers[tail] = takers.get(tail, False) or head in rows or head in steady
+        wrong = {key for key in leaves if not takers[key]} - {start}
+        if not wrong:
+            break
+        leaves -= wrong
+    return dict.fromkeys(rows, count) if set(rows) - leaves else {}
+
+
+def _follow(scene: Scene, leaves: set[str], count: int) -> tuple[list[str], set[str]]:
+    """Which boxes' rows rotate when those of some leaves do, and which results stay the same."""
     new: dict[str, Any] = {}
-    found: dict[str, int] = {}
+    rows: list[str] = []
+    steady: set[str] = set()
+    moved: set[str] = set()  # what depends on the leaves
     sources: dict[str, list[str]] = {}
     for arrow in scene.arrows:
         sources.setdefault(arrow.head, []).append(arrow.tail)
     with np.errstate(all="ignore"):
         for key, box in scene.boxes.items():
             if box.node is None:
-                rows = _is_data(box, 1) and len(box.value) == count
-                new[key] = np.roll(box.value, 1, axis=0) if rows else box.value
-            else:
-                inputs = sources.get(key, [])
-                values = [new[tail] for tail in inputs]
-                new[key] = _again(box, values)
-                depends = any(tail in found for tail in inputs)
-                rows = depends and _rotated(box.value, new[key], count)
-            if rows:
-                found[key] = count
-    return found
+                new[key] = np.roll(box.value, 1, axis=0) if key in leaves else box.value
+                if key in leaves:
+                    rows.append(key)
+                    moved.add(key)
+                continue
+            new[key] = _again(box, [new[tail] for tail in sources.get(key, [])])
+            if moved.isdisjoint(sources.get(key, [])):
+                continue
+            moved.add(key)
+            if np.ndim(box.value) and len(box.value) == count:
+                if _same(np.roll(box.value, 1, axis=0), new[key]):
+                    rows.append(key)
+            elif _same(box.value, new[key]):
+                steady.add(key)
+    return rows, steady
 
 
 def _again(box: Any, values: list[Any]) -> Any:
@@ -72,17 +100,11 @@ def _again(box: Any, values: list[Any]) -> Any:
         return box.value
 
 
-def _is_data(box: Any, axes: int) -> bool:
-    """Whether a box is an array that goes in, no parameter, with so many axes or more."""
-    return box.node is None and box.role != "parameter" and np.ndim(box.value) >= axes
-
-
-def _rotated(before: Any, after: Any, count: int) -> bool:
-    """Whether rows have moved by one place, but for rounding."""
-    if np.ndim(before) < 1 or len(before) != count or np.shape(after) != np.shape(before):
+def _same(expected: Any, found: Any) -> bool:
+    """Whether two arrays are the same but for rounding."""
+    if np.shape(expected) != np.shape(found):
         return False
-    moved = np.roll(before, 1, axis=0)
-    finite = np.isfinite(moved)
-    top = float(np.max(np.abs(moved), initial=0.0, where=finite))
-    rough = 1e-3 if moved.dtype.itemsize <= 4 else 1e-8
-    return bool(np.allclose(after, moved, rtol=rough, atol=rough * top, equal_nan=True))
+    expected = np.asarray(expected)
+    top = float(np.max(np.abs(expected), initial=0.0, where=np.isfinite(expected)))
+    rough = 1e-3 if expected.dtype.itemsize <= 4 else 1e-8
+    return bool(np.allclose(found, expected, rtol=rough, atol=rough * top, equal_nan=True))

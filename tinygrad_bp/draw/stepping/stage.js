@@ -182,6 +182,15 @@ function showAll() {
   look([(stage.width - w) / 2, (stage.now - h) / 2, w, h]);
 }
 
+// At first all of it, or of a large graph the top, as large as can be read.
+function firstLook() {
+  showAll();
+  const scale = svg.getScreenCTM().a, { width, height } = svg.getBoundingClientRect();
+  if (scale >= 0.55 || !width) return;
+  const w = width / 0.8, top = boxes.values().next().value;
+  look([Math.min(Math.max(top.x - w / 2, -18), Math.max(-18, stage.width + 18 - w)), -18, w, height / 0.8]);
+}
+
 function zoom(factor, x, y) {
   const [x0, y0, w, h] = stage.view;
   if (w * factor < 60 || w * factor > 60 * stage.width) return;
@@ -234,5 +243,5 @@ svg.addEventListener("wheel", (e) => {
 $("in").addEventListener("click", () => zoom(0.8));
 $("out").addEventListener("click", () => zoom(1.25));
 $("fit").addEventListener("click", showAll);
-showAll();
-new ResizeObserver(showAll).observe(svg);
+firstLook();
+new ResizeObserver(() => { firstLook(); paint(); }).observe(svg);

@@ -15,6 +15,7 @@ from tinygrad_bp.draw.stepping.numbers import Store
 from tinygrad_bp.draw.stepping.samples import batched
 
 _SAMPLES = 16  # that are shown one by one, at most
+_SAID = (int, float, str, tuple, slice, np.ndarray, np.dtype)  # parameters that are told in words
 _BYTES = 500_000  # for the samples, of the megabyte that a page may have
 
 
@@ -92,7 +93,9 @@ class Story:
         if box.node is not None:
             data["where"] = printable(box.node.where().strip())
             data["options"] = ", ".join(
-                f"{name}={printable(short(x))}" for name, x in box.node.params.items() if x
+                f"{name}={printable(short(x))}"
+                for name, x in box.node.params.items()
+                if isinstance(x, _SAID) and x is not False
             )
         return data
 

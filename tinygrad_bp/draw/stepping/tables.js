@@ -205,4 +205,4 @@ const preferred = matchMedia("(prefers-color-scheme: dark)");
 preferred.addEventListener("change", (e) => theme(e.matches ? "dark" : "light"));
 theme(preferred.matches ? "dark" : "light");
 go(+location.hash.slice(1) || 0);
-addEventListener("hashchange", () => go(+location.hash.slice(1) || 0));
+addEventListener("hashchange", () => { if (/^#\d+$/.test(location.hash)) go(+location.hash.slice(1)); });
