@@ -7,6 +7,8 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from tinygrad_bp.draw.difference import difference
+from tinygrad_bp.draw.failure import failure
 from tinygrad_bp.draw.graph import draw
 from tinygrad_bp.draw.histograms import activations, gradients
 from tinygrad_bp.draw.render import save
@@ -19,7 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "activations",
+    "difference",
     "draw",
+    "failure",
     "gradients",
     "hidden_units",
     "landscape",

@@ -8,7 +8,7 @@ from tinygrad_bp.core import Tensor, record_grads
 from tinygrad_bp.draw.backward import pull_back
 from tinygrad_bp.draw.marks import add_marks
 from tinygrad_bp.draw.numbers import add_gradients, add_values, add_widths
-from tinygrad_bp.draw.reverse import alone, over
+from tinygrad_bp.draw.reverse import alone, derivative, over
 from tinygrad_bp.draw.scene import Scene
 from tinygrad_bp.draw.thumbnails import add_thumbnails
 
@@ -65,7 +65,7 @@ def add_names(scene: Scene, outputs: Sequence[Tensor]) -> None:
     for box in scene.boxes.values():
         grad = None if box.tensor is None or box.tensor.node is not None else box.tensor.grad
         if grad is not None and grad.node is not None:
-            names.setdefault(id(grad.node), f"∂L/∂{box.title}")
+            names.setdefault(id(grad.node), derivative("L", box.title))
     for box in scene.boxes.values():
         if box.node is not None and id(box.node) in names:
             box.title = f"{names[id(box.node)]} = {box.title}"

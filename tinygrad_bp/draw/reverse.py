@@ -57,7 +57,7 @@ def alone(scene: Scene, found: Pass, outputs: Sequence[Tensor]) -> Scene:
                 back = Arrow(arrow.head, first, None, "", arrow.width, label, arrow.source)
                 result.arrows.append(back)
             _add(result, box, found, first, loss)
-    _drop_empty_frames(result)
+    result.drop_empty_frames()
     return result
 
 
@@ -71,19 +71,19 @@ def _add(result: Scene, box: Box, found: Pass, first: str, loss: str) -> None:
         name = box.title if box.node is None else box.node.primitive.name
         role, title = "operation", f"{name} backward"
     else:
-        role, title = "output", f"∂{loss}/∂{box.title}"
+        role, title = "output", derivative(loss, box.title)
     lines = box.lines if value is None else (facts(value),)
     result.boxes[box.key] = dataclasses.replace(
         box, role=role, title=title, lines=lines, value=g, numbers=(), marks=(), image=None
     )
 
 
-def _drop_empty_frames(scene: Scene) -> None:
-    """Leave out the frames in which nothing lies."""
-    needed: set[str] = set()
-    for box in scene.boxes.values():
-        key = box.frame
-        while key and key not in needed:
-            needed.add(key)
-            key = scene.frames[key].parent
-    scene.frames = {key: frame for key, frame in scene.frames.items() if key in needed}
+def derivative(top: str, name: str) -> str:
+    """The derivative of something by something.
+
+    Examples
+    --------
+    >>> derivative("L", "x"), derivative("L", "0.weight")
+    ('∂L/∂x', '∂L/∂(0.weight)')
+    """
+    return f"∂{top}/∂{name}" if name.isalnum() else f"∂{top}/∂({name})"

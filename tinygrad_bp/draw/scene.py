@@ -149,6 +149,16 @@ class Scene:
         """The thumbnails, by the keys of their boxes."""
         return {key: box.image for key, box in self.boxes.items() if box.image}
 
+    def drop_empty_frames(self) -> None:
+        """Leave out the frames in which nothing lies."""
+        needed: set[str] = set()
+        for box in self.boxes.values():
+            key = box.frame
+            while key and key not in needed:
+                needed.add(key)
+                key = self.frames[key].parent
+        self.frames = {key: frame for key, frame in self.frames.items() if key in needed}
+
 
 def read(outputs: Sequence[Tensor]) -> Scene:
     """Make a scene of the graph behind tensors.

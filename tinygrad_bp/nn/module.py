@@ -72,7 +72,8 @@ class Module:
     def __call__(self, *inputs: Any, **kwargs: Any) -> Any:
         """Run the hooks and `forward`; nodes and errors then know that they belong here."""
         mode = MODE.get()
-        MODE.set(Mode(mode.recording, mode.anomaly, Call(self, mode.call)))
+        call = Call(self, mode.call)  # a local, so that a traceback knows it; see draw.failure
+        MODE.set(Mode(mode.recording, mode.anomaly, call))
         try:
             if self._forward_pre_hooks:
                 for hook in list(self._forward_pre_hooks):
