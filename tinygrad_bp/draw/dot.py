@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator, Mapping
 
+from tinygrad_bp.draw.marks import ALARMS, wrapped
 from tinygrad_bp.draw.picture import Picture
 from tinygrad_bp.draw.scene import Arrow, Box, Frame, Scene, printable
 from tinygrad_bp.draw.themes import ROLES, Theme, theme_named
@@ -112,8 +113,10 @@ def _table(box: Box, lines: list[str], look: Theme) -> str:
         cells.append(
             f'<TD FIXEDSIZE="TRUE" WIDTH="{width}" HEIGHT="{height}" ID="image_{box.key}"></TD>'
         )
-    fill = f'BGCOLOR="{look.ink}" STYLE="ROUNDED" CELLPADDING="2"'
-    cells += [f"<TD {fill}>{_small(mark, look.background)}</TD>" for mark in box.marks]
+    for mark in box.marks:
+        fill = look.states["failed"]["color"] if mark.startswith(ALARMS) else look.ink
+        text = "<BR/>".join(_small(line, look.background) for line in wrapped(mark))
+        cells.append(f'<TD BGCOLOR="{fill}" STYLE="ROUNDED" CELLPADDING="2">{text}</TD>')
     rows = "".join(f"<TR>{cell}</TR>" for cell in cells)
     return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="2" CELLPADDING="0">{rows}</TABLE>'
 
@@ -135,6 +138,8 @@ def _arrow(arrow: Arrow, scene: Scene, look: Theme) -> str:
         attributes["penwidth"] = f"{0.6 + 3.4 * arrow.width:.3g}"
     if arrow.state:
         attributes |= look.states[arrow.state]
+        if arrow.label and "color" in attributes:
+            attributes["fontcolor"] = attributes["color"]
     listed = f" [{_attributes(attributes)}]" if attributes else ""
     return f"\t{arrow.tail} -> {arrow.head}{listed}\n"
 
@@ -146,7 +151,8 @@ def _order(scene: Scene) -> Iterator[str]:
     """
     into: dict[str, list[str]] = {}
     for arrow in scene.arrows:
-        into.setdefault(arrow.head, []).append(arrow.tail)
+        if arrow.state != "backward":
+            into.setdefault(arrow.head, []).append(arrow.tail)
     for tails in into.values():
         boxes = [scene.boxes[tail] for tail in dict.fromkeys(tails)]
         for side in boxes:

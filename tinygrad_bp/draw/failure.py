@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from tinygrad_bp.core import Node, Tensor
 from tinygrad_bp.core.tensor import recorded
+from tinygrad_bp.draw.marks import wrapped
 from tinygrad_bp.draw.numbers import in_figures
 from tinygrad_bp.draw.reading import read
 from tinygrad_bp.draw.scene import Arrow, Box, Scene
@@ -18,8 +18,6 @@ from tinygrad_bp.errors import GraphError, in_words
 
 if TYPE_CHECKING:
     from tinygrad_bp.draw.picture import Picture
-
-_WIDTH = 48  # characters in a line of the message
 
 
 def failure(
@@ -66,7 +64,7 @@ def failure(
     what = str(error).partition("\n")[0]
     message = f"{type(error).__name__}: {what}" if what else type(error).__name__
     box.state = "failed"
-    box.lines = tuple(textwrap.wrap(message, _WIDTH)) or (message,)
+    box.lines = tuple(wrapped(message))
     box.marks = (f"failed at {in_words(failed.place)}",)
     _show_inputs(scene, box)
     return to_dot(scene, theme, legend)

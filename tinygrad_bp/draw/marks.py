@@ -6,6 +6,7 @@ from a graph, parameters that several operations share, and parameters that noth
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -16,6 +17,9 @@ from tinygrad_bp.core import Node, Tensor
 from tinygrad_bp.draw.backward import Pass
 from tinygrad_bp.draw.numbers import handed_on
 from tinygrad_bp.draw.scene import Box, Frame, Scene, facts
+
+#: How the marks begin of what is likely to be wrong.
+ALARMS = ("not finite", "gradient not finite", "dead", "failed")
 
 #: So many unused parameters have boxes of their own; the others share one.
 _APART = 6
@@ -41,7 +45,7 @@ def add_marks(scene: Scene, found: Pass | None = None) -> None:
         if box.tensor is not None and not box.tensor.requires_grad and box.tensor._cut:
             marks.append(f"detached: {box.tensor._cut}")
         if g is not None:
-            marks += [_not_finite(g, "gradient: "), dead(g, box.role == "parameter")]
+            marks += [_not_finite(g, "gradient "), dead(g, box.role == "parameter")]
         box.marks += tuple(mark for mark in marks if mark)
     _add_unused(scene, nodes, uses)
 
@@ -56,7 +60,7 @@ def _not_finite(value: Any, what: str) -> str:
     nan = int(np.count_nonzero(np.isnan(array)))
     infinite = int(np.count_nonzero(np.isinf(array)))
     kinds = " and ".join(f"{n} {kind}" for n, kind in ((nan, "NaN"), (infinite, "∞")) if n)
-    return f"{what}{kinds} of {array.size}" if array.size > 1 else f"{what}{kinds[2:]}"
+    return f"{what}not finite: {kinds} of {array.size}"
 
 
 def dead(gradient: Any, parameter: bool = False) -> str:
@@ -85,6 +89,18 @@ def dead(gradient: Any, parameter: bool = False) -> str:
         unit = "element"
     count = int(np.count_nonzero(~alive))
     return f"gradient 0 in {count} of {alive.size} {unit}s" if count else ""
+
+
+def wrapped(text: str, width: int = 44) -> list[str]:
+    """Text in lines, with all of its characters but blanks at the ends of lines.
+
+    Examples
+    --------
+    >>> wrapped("detached: 'x' was cut off", 16)
+    ["detached: 'x'", 'was cut off']
+    """
+    wrapper = textwrap.TextWrapper(width, expand_tabs=False, replace_whitespace=False)
+    return wrapper.wrap(text) or [text]
 
 
 def _add_unused(scene: Scene, nodes: Iterable[Node], used: Mapping[int, int]) -> None:
