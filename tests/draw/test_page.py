@@ -268,7 +268,7 @@ def test_a_click_folds_a_module_and_another_unfolds_it(show, perceptron):
         seen.driver.execute_script("return stage.now"),
     )
     boxes = len(seen.seen("svg .box"))
-    title = seen.one("#frame-c2 text")
+    title = seen.one("#title-c2")
     ActionChains(seen.driver).move_to_element(title).click().perform()
     assert len(seen.seen("svg .box")) == boxes - 3
     assert "1 operation · 2 parameters" in seen.one("#frame-c2").text
@@ -282,7 +282,7 @@ def test_a_click_folds_a_module_and_another_unfolds_it(show, perceptron):
     assert min(ends) == pytest.approx(0, abs=0.2)  # the tip is on the border of what is folded
     seen.press("1", Keys.ARROW_RIGHT)
     assert "now" in seen.one("#frame-c2").get_attribute("class").split()
-    ActionChains(seen.driver).move_to_element(seen.one("#frame-c2 text")).click().perform()
+    ActionChains(seen.driver).move_to_element(seen.one("#title-c2")).click().perform()
     assert len(seen.seen("svg .box")) == boxes
     assert seen.driver.execute_script(paths) == before
     seen.press("f")

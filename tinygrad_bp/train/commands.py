@@ -27,6 +27,7 @@ from tinygrad_bp.train.predict import Prediction
 from tinygrad_bp.train.predict import predict as predict_digit
 from tinygrad_bp.train.progress import reporter
 from tinygrad_bp.train.recipe import Recipe, load_recipe, recipe_names
+from tinygrad_bp.train.stepping import write_page
 from tinygrad_bp.train.tables import Scipy
 
 _SHADES = " ░▒▓█"
@@ -236,8 +237,18 @@ def draw(
         Path | None,
         typer.Option("--output", "-o", help="File: .svg, .png, .pdf or .dot (RECIPE.svg)."),
     ] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.html", help="Write a page that steps through both passes."),
+    ] = None,
+    data_dir: DataDir = None,
 ) -> None:
     """Draw the graph of one training step, from the samples to the loss."""
+    if page is not None:
+        write_page(what, page, data_dir)
+        _say(f"{page} is written.")
+        if output is None:
+            return
     recipe = run.RunFolder.open(what).recipe if Path(what).is_dir() else load_recipe(what)
     path = output or Path(f"{recipe.name}.svg")
     if path.suffix not in (".svg", ".png", ".pdf", ".dot"):

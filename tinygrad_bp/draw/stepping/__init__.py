@@ -30,6 +30,7 @@ def page(
     title: str = "Backpropagation, step by step",
     image_shape: tuple[int, int] | None = None,
     tape: record_grads | None = None,
+    lines: bool = True,
 ) -> Path:
     r"""Write a page on which one steps through the forward and the backward pass of a loss.
 
@@ -52,6 +53,8 @@ def page(
     tape : record_grads, optional
         What recorded a backward pass of your own, with its hooks; else the page shows the pass that
         starts from 1 at a loss with one element.
+    lines : bool, default True
+        Whether the page says which line of yours each operation comes from.
 
     Returns
     -------
@@ -89,7 +92,7 @@ def page(
     for arrow in scene.arrows:  # a number lies in the frame of the operation that it goes into
         if np.ndim(scene.boxes[arrow.tail].value) == 0 and scene.boxes[arrow.tail].tensor is None:
             scene.boxes[arrow.tail].frame = scene.boxes[arrow.head].frame
-    story = Story(scene, pull_back([loss], tape), image_shape)
+    story = Story(scene, pull_back([loss], tape), image_shape, lines)
     content = {
         "TITLE": escape(printable(title)),
         "STYLE": _colours() + _text("style.css"),

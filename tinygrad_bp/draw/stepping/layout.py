@@ -56,6 +56,8 @@ def picture(scene: Scene, symbols: Mapping[str, Symbol]) -> str:
     for key, box in scene.boxes.items():
         x, y = (float(c) for c in places[key]["pos"].split(","))
         parts.append(_box(box, symbols[key], looks[key], x, height - y))
+    for frame in scene.frames.values():  # above the arrows that come in
+        parts.append(_title(scene, frame.key, places[f"cluster_{frame.key}"], height))
     inside = "\n".join(parts)
     return (
         f'<svg id="picture" role="group" aria-label="The graph" '
@@ -165,8 +167,17 @@ def _frame(scene: Scene, key: str, place: Mapping[str, Any], height: float) -> s
         f'aria-expanded="true" aria-label="module {title}" '
         f'data-x="{x:g}" data-y="{y:g}" data-w="{w:g}" data-h="{h:g}">'
         f'<rect x="{x:g}" y="{y:g}" width="{w:g}" height="{h:g}" rx="9"/>'
-        f'<text x="{x + 10:g}" y="{y + 17:g}"><tspan class="sign">▾</tspan> {title}</text>'
         f'<text class="sum" x="{x + w / 2:g}" y="{y + 34:g}"></text></g>'
+    )
+
+
+def _title(scene: Scene, key: str, place: Mapping[str, Any], height: float) -> str:
+    """The title of a frame; what lies below it takes the clicks."""
+    x0, _, _, y1 = (float(c) for c in place["bb"].split(","))
+    title = escape(printable(scene.frames[key].title))
+    return (
+        f'<text class="frame-title" id="title-{key}" x="{x0 + 10:g}" y="{height - y1 + 17:g}" '
+        f'aria-hidden="true"><tspan class="sign">▾</tspan> {title}</text>'
     )
 
 

@@ -67,7 +67,7 @@ function matrix(e) {
   const numbers = flat(e.all).filter((x) => Number.isFinite(x)).map(Math.abs);
   const top = Math.max(...numbers, 0) || 1;
   const rows = e.shape.length === 2 ? e.all : [e.all];
-  return make("table", { class: "matrix", "aria-label": `${e.shape.join(" × ")} numbers` },
+  return make("table", { class: rows.length === 1 ? "matrix vector" : "matrix", "aria-label": `${e.shape.join(" × ")} numbers` },
     make("tbody", {}, ...rows.map((row) => make("tr", {}, ...row.map((x) => {
       const cell = make("td", {}, digits(x));
       const t = Number.isFinite(x) ? x / top : 0;

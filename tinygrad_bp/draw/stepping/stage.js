@@ -80,10 +80,11 @@ function drawFolds() {
   }
   for (const f of frames.values()) {
     const shut = stage.folded.has(f.key);
-    f.g.style.display = hiddenIn(story.frames[f.key].parent) ? "none" : "";
-    f.g.classList.toggle("folded", shut);
+    f.g.style.display = $(`title-${f.key}`).style.display =
+      hiddenIn(story.frames[f.key].parent) ? "none" : "";
+    for (const part of [f.g, $(`title-${f.key}`)]) part.classList.toggle("folded", shut);
     f.g.setAttribute("aria-expanded", String(!shut));
-    const [title, sum] = all("text", f.g), middle = f.x + f.w / 2;
+    const title = $(`title-${f.key}`), sum = f.g.querySelector(".sum"), middle = f.x + f.w / 2;
     f.shut = !shut ? null : rectangle(middle, (map(f.y) + map(f.y + f.h)) / 2, f);
     const { x, y, w, h } = f.shut || { x: f.x, y: map(f.y), w: f.w, h: map(f.y + f.h) - map(f.y) };
     const rect = f.g.querySelector("rect");

@@ -30,12 +30,19 @@ class Story:
         What flows back.
     image_shape : tuple of int, optional
         Height and width of what is shown as an image.
+    lines : bool, default True
+        Whether it says which line of the user's an operation comes from.
     """
 
     def __init__(
-        self, scene: Scene, found: Pass, image_shape: tuple[int, int] | None = None
+        self,
+        scene: Scene,
+        found: Pass,
+        image_shape: tuple[int, int] | None = None,
+        lines: bool = True,
     ) -> None:
         self.scene = scene
+        self.lines = lines
         self.found = found
         self.rows = batched(scene)
         self.symbols = symbols(scene, [k for k in self.rows if scene.boxes[k].node is None])
@@ -91,7 +98,9 @@ class Story:
             data["gradient"] = self.store.add(g, rows)
             data["bar"] = mathml(barred(symbol).latex())
         if box.node is not None:
-            data["where"] = printable(box.node.where().strip())
+            path = box.node.mode.path()
+            where = box.node.where().strip() if self.lines else f"in {path}" if path else ""
+            data["where"] = printable(where)
             data["options"] = ", ".join(
                 f"{name}={printable(short(x))}"
                 for name, x in box.node.params.items()
