@@ -26,6 +26,7 @@ FLAGS = [
     "--headless=new",
     "--no-sandbox",
     "--disable-gpu",
+    "--disable-dev-shm-usage",  # which is small in containers
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
@@ -385,6 +386,20 @@ NAMES = [
     "a\nb\x00c\u2028d",
     "\\href{javascript:window.evil=1}{x}",
 ]
+
+
+def test_what_is_not_finite_stands_out_and_stays_in_its_box(show):
+    x = tg.Tensor([1.0, 0.0, -1.0], requires_grad=True, name="x")
+    with np.errstate(all="ignore"):
+        seen = show(np.sum(np.log(x) * np.array([np.inf, 2.0, 1e-8])))
+    seen.press(Keys.END)
+    assert seen.one("#box-v1 .gradient").text == "∂ 2 not finite"
+    assert [e.text for e in seen.all("#panel td")] == ["∞", "∞", "−1 · 10⁻⁸"]
+    assert seen.one("#box-n3 .value").text == "= nan"
+    assert seen.driver.execute_script(
+        """return [...boxes.values()].every(({ g }) => [...g.querySelectorAll("text")].every((t) =>
+          t.getBBox().width <= g.querySelector("rect").getBBox().width - 8))"""
+    )
 
 
 def test_any_name_is_shown_as_it_is_and_runs_nothing(show):

@@ -300,12 +300,22 @@ def test_the_page_of_the_mnist_perceptron_is_small(batch, tmp_path):
     assert path.stat().st_size < 1_000_000
 
 
-def test_a_long_graph_is_refused_before_anything_is_written(tmp_path):
-    x = tg.Tensor(1.0, requires_grad=True)
+def _long():
+    x = tg.Tensor([1.0], requires_grad=True)
     for _ in range(MOST + 1):
-        x = x * 1.01
-    with pytest.raises(errors.GraphError, match=r"401 operations .*test_stepping.py:\d+.*\nFix:"):
-        page(x, tmp_path / "long.html")
+        x = np.sin(x)
+    return x
+
+
+def _wide():
+    x = tg.Tensor([1.0], requires_grad=True)
+    return np.sum(np.concatenate([x] + [np.array([1.0]) for _ in range(MOST)]))
+
+
+@pytest.mark.parametrize("make", [_long, _wide])
+def test_a_large_graph_is_refused_before_anything_is_written(make, tmp_path):
+    with pytest.raises(errors.GraphError, match=r"80\d operations .*test_stepping.py:\d+.*\nFix:"):
+        page(make(), tmp_path / "large.html")
     assert not list(tmp_path.iterdir())
 
 

@@ -11,15 +11,15 @@ import numpy as np
 
 from tinygrad_bp.core import Tensor, record_grads
 from tinygrad_bp.draw.backward import pull_back
-from tinygrad_bp.draw.scene import printable, read
+from tinygrad_bp.draw.scene import nodes_behind, printable, read
 from tinygrad_bp.draw.stepping.layout import picture
 from tinygrad_bp.draw.stepping.story import Story
 from tinygrad_bp.draw.themes import THEMES
 from tinygrad_bp.errors import GraphError, user_line
 from tinygrad_bp.files import write_atomically
 
-#: A page of more operations would take long to lay out, and nobody would step through it.
-MOST = 400
+#: More operations and values would take long to lay out, and nobody would step through them.
+MOST = 800
 _START = 'const story = JSON.parse(document.getElementById("data").textContent);\n'
 
 
@@ -64,7 +64,7 @@ def page(
     Raises
     ------
     GraphError
-        There is no graph, it has been freed, or it has more than 400 operations.
+        There is no graph, it has been freed, or it has more than 800 operations and values.
     ShapeError
         The loss has several elements, and there is no tape.
     MissingExtraError
@@ -80,15 +80,10 @@ def page(
     True
     """
     path = Path(path)
+    nodes = nodes_behind([loss])
+    _check_length(len(nodes))
     scene = read([loss])
-    operations = sum(box.node is not None for box in scene.boxes.values())
-    if operations > MOST:
-        raise GraphError(
-            f"a graph of {operations} operations is too long to step through (at {user_line()}): a "
-            f"page has at most {MOST}.\n"
-            "Fix: make the page of a smaller network, or of fewer steps of the same; "
-            "draw(loss) folds what is large."
-        )
+    _check_length(len(scene.boxes))
     for arrow in scene.arrows:  # a number lies in the frame of the operation that it goes into
         if np.ndim(scene.boxes[arrow.tail].value) == 0 and scene.boxes[arrow.tail].tensor is None:
             scene.boxes[arrow.tail].frame = scene.boxes[arrow.head].frame
@@ -102,6 +97,16 @@ def page(
     }
     write_atomically(path, _filled(_text("template.html"), content))
     return path
+
+
+def _check_length(count: int) -> None:
+    if count > MOST:
+        raise GraphError(
+            f"a graph of {count:,} operations and values or more is too long to step through (at "
+            f"{user_line()}): a page has at most {MOST}.\n"
+            "Fix: make the page of a smaller network, or of fewer steps of the same; "
+            "draw(loss) folds what is large."
+        )
 
 
 def _filled(template: str, content: dict[str, str]) -> str:

@@ -59,8 +59,7 @@ function colour(t, grey) {
 // A few words for a box of the picture and for those who listen.
 function brief(e) {
   if (e.all !== undefined && flat(e.all).length === 1) return digits(flat(e.all)[0]);
-  const bad = e.bad ? `, ${e.bad} not finite` : "";
-  return `norm ${digits(e.norm)}${bad}`;
+  return e.bad ? `${e.bad} not finite` : `norm ${digits(e.norm)}`;
 }
 
 function matrix(e) {

@@ -13,7 +13,10 @@ function paint() {
     g.classList.toggle("taken", c !== undefined && c.whole);
     const [value, gradient] = [g.querySelector(".value"), g.querySelector(".gradient")];
     const figures = there ? brief(entry(b.value)) : "";
-    if (value) value.textContent = there ? (/^([−\d∞]|nan)/.test(figures) ? `= ${figures}` : figures) : "";
+    if (value) value.textContent = there ? (/^[−\d∞.· ⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+$|^nan$|^true$|^false$/.test(figures) ? `= ${figures}` : figures) : "";
+    for (const [text, id] of [[value, there && b.value], [gradient, c && c.id]]) {
+      if (text) text.classList.toggle("bad", Number.isInteger(id) && entry(id).bad > 0);
+    }
     if (gradient) {
       gradient.textContent = c ? `∂ ${brief(entry(c.id))}${c.whole ? "" : ` (${c.there} of ${c.of})`}` : "";
     }
