@@ -144,10 +144,12 @@ class Plan:
 
     def repeat(self, start: int, length: int, times: int) -> None:
         """Put what repeats a block into the boxes of the block."""
-        for i in range(start + length, start + length * times):
-            self.place[i] = self.place[i - length]
-            self.groups[self.place[i]].nodes.append(self.nodes[i])
-            self.like[i] = self.like[i - length]
+        behind, end = start + length, start + length * times
+        self.place[behind:end] = self.place[start:behind] * (times - 1)
+        self.like[behind:end] = self.like[start:behind] * (times - 1)
+        for i in range(start, behind):
+            copies = self.nodes[i + length : end : length]
+            self.groups[self.place[i]].nodes += copies
 
 
 def outline(nodes: Sequence[Node]) -> Part:
@@ -202,33 +204,34 @@ def plans(
     root = outline(nodes)
     leaves, deepest = level == "module", root.height()
     asked = deepest if depth is None else min(depth, deepest)
+    most = len(nodes) if budget is None else budget
     if budget is None or each or not deepest:
-        plan = _Layer(nodes, asked, leaves).plan(root)
+        plan = _Layer(nodes, asked, leaves, most).plan(root)
         plan.coarsest = budget is None
         yield plan
     if budget is None:
         return
     repeats = Repeats(nodes, ends)
     for shallower in range(asked, -1, -1) if deepest else ():
-        yield _Layer(nodes, shallower, leaves, repeats).plan(root)
+        yield _Layer(nodes, shallower, leaves, most, repeats).plan(root)
     repeats.of_operations = True
-    yield _Layer(nodes, 0, leaves, repeats).plan(root)
-    plan = _runs(nodes, ends, root, repeats.last_use, budget)
+    yield _Layer(nodes, 0, leaves, most, repeats).plan(root)
+    plan = _runs(nodes, ends, root, repeats.last_use.tolist(), budget)
     plan.coarsest = True
     yield plan
 
 
 class _Layer:
-    """Lays the operations of a graph into boxes and frames."""
+    """Lays the operations of a graph into boxes and frames, until there are too many."""
 
     def __init__(
-        self, nodes: list[Node], depth: int, leaves: bool, repeats: Repeats | None = None
+        self, nodes: list[Node], depth: int, leaves: bool, most: int, repeats: Repeats | None = None
     ) -> None:
         self.made = Plan(nodes)
-        self.depth, self.leaves, self.repeats = depth, leaves, repeats
+        self.depth, self.leaves, self.most, self.repeats = depth, leaves, most, repeats
 
     def plan(self, root: Part) -> Plan:
-        """The plan of a whole graph."""
+        """The plan of a whole graph, or one that is too large already."""
         self._inside(root.items, -1)
         return self.made
 
@@ -236,9 +239,11 @@ class _Layer:
         """Lay items into a frame."""
         rows = self.repeats.rows(items) if self.repeats else [Row(0, len(items))]
         for start, period, times in rows:
+            if len(self.made.groups) > self.most:
+                return
             block = items[start : start + period]
             if times == 1:
-                for item in block:
+                for item in block[: self.most + 1]:
                     self._item(item, frame, (item,))
                 continue
             row = items[start : start + period * times]

@@ -14,6 +14,8 @@ from tinygrad_bp.draw import words
 from tinygrad_bp.draw.fold import Group, Plan, plans
 from tinygrad_bp.draw.scene import Arrow, Box, Frame, Names, Scene, facts, nodes_behind
 
+_LEAVES = {"parameter", "input", "constant"}
+
 
 def read(
     outputs: Sequence[Tensor],
@@ -48,9 +50,40 @@ def read(
             scene = _Reader(plan, ends, level == "full").scene
             if plan.coarsest or budget is None or len(scene.boxes) <= budget:
                 break
+    if budget is not None and len(scene.boxes) > budget:
+        gathered = _gathered(scene, True)
+        scene = gathered if len(gathered.boxes) <= budget else _gathered(scene, False)
     if len(plan.groups) < len(nodes) and level != "module":
         scene.notes += (f"{len(nodes):,} operations",)
     return scene
+
+
+def _gathered(scene: Scene, closely: bool) -> Scene:
+    """A scene with one box for all leaves of a role; closely, for those with the same uses."""
+    heads: dict[str, set[str]] = {}
+    for arrow in scene.arrows:
+        heads.setdefault(arrow.tail, set()).add(arrow.head)
+    rows: dict[Any, list[Box]] = {}
+    for box in scene.boxes.values():
+        uses = frozenset(heads.get(box.key, ())) if closely else None
+        which = (box.role, box.frame, uses) if box.role in _LEAVES else box.key
+        rows.setdefault(which, []).append(box)
+    boxes: dict[str, Box] = {}
+    moved: dict[str, str] = {}
+    for first, *others in rows.values():
+        if others:
+            row = [first, *others]
+            size = sum(np.size(box.value) for box in row)
+            title, line = f"{len(row):,} {first.role}s", f"{size:,} numbers"
+            first = Box(first.key, first.role, title, (line,), first.frame)
+            moved |= {box.key: first.key for box in row}
+        boxes[first.key] = first
+    arrows: dict[Any, Arrow] = {}
+    for a in scene.arrows:
+        if a.tail in moved:
+            a = Arrow(moved[a.tail], a.head)
+        arrows[a.tail, a.head, a.position] = a
+    return Scene(boxes, list(arrows.values()), scene.frames, scene.notes)
 
 
 class _Reader:

@@ -7,6 +7,7 @@ of its own. Nothing but the next block uses what is within one, except for the l
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -36,7 +37,7 @@ class Repeats:
     ----------
     of_operations : bool
         Whether blocks may be of operations alone, without the call of a module.
-    last_use : list of int
+    last_use : array of int
         For each operation, the place of the last that uses what it makes; for outputs, the number
         of all operations.
     """
@@ -44,31 +45,47 @@ class Repeats:
     def __init__(self, nodes: Sequence[Node], ends: set[int]) -> None:
         self.of_operations = False
         self._known: dict[Any, int] = {}
-        self._kinds: list[int] = []
-        self._inputs: list[tuple[Any, ...]] = []
-        self.last_use = list(range(len(nodes)))  # of what each operation makes
-        self._leaf_uses: dict[int, list[int]] = {}  # the first and the last, by id
         at = {id(node): i for i, node in enumerate(nodes)}
-        for i, node in enumerate(nodes):
-            inputs = tuple(at[id(x)] if isinstance(x, Node) else _Leaf(x) for x in node.sources)
-            for x in inputs:
-                if isinstance(x, int):
-                    self.last_use[x] = i
+        leaves: dict[int, int] = {}  # by id, from -1 down
+        values: list[Any] = []
+        kinds, wires, ends_of_wires = array("q"), array("q"), array("q", [0])
+        leaf_kinds: list[Any] = []
+        for node in nodes:
+            told: list[Any] = []
+            for x in node.sources:
+                place = at.get(id(x))
+                if place is None:
+                    place = leaves.get(id(x))
+                    if place is None:
+                        place = leaves[id(x)] = -1 - len(values)
+                        values.append(x)
+                        leaf_kinds.append(_kind_of_leaf(x))
+                    told.append(leaf_kinds[-1 - place])
                 else:
-                    self._leaf_uses.setdefault(id(x.value), [i, i])[1] = i
-            self._inputs.append(inputs)
-            self._kinds.append(self._kind(node, inputs))
-            if id(node) in ends:
-                self.last_use[i] = len(nodes)
+                    told.append(None)
+                wires.append(place)
+            ends_of_wires.append(len(wires))
+            kinds.append(self._kind(node, tuple(told)))
+        self._kinds = kinds.tolist()
+        self._wires, self._until = np.array(wires), np.array(ends_of_wires)
+        users = np.repeat(np.arange(len(nodes)), np.diff(self._until))
+        made, taken = self._wires >= 0, self._wires < 0
+        self.last_use = np.arange(len(nodes))
+        np.maximum.at(self.last_use, self._wires[made], users[made])
+        self.last_use[[i for i, node in enumerate(nodes) if id(node) in ends]] = len(nodes)
+        self._numbers = np.array([not isinstance(x, (Tensor, np.ndarray)) for x in values], bool)
+        self._first = np.full(len(values), len(nodes))
+        self._last = np.full(len(values), -1)
+        np.minimum.at(self._first, -1 - self._wires[taken], users[taken])
+        np.maximum.at(self._last, -1 - self._wires[taken], users[taken])
 
     def _number(self, key: Any) -> int:
         """The same number for the same key."""
         return self._known.setdefault(key, len(self._known))
 
-    def _kind(self, node: Node, inputs: tuple[Any, ...]) -> int:
-        """A number for all operations that are the same but for where their inputs come from."""
+    def _kind(self, node: Node, leaves: tuple[Any, ...]) -> int:
+        """A number for all operations that are the same but for which of them feed them."""
         out, params = node.out, node.params
-        leaves = tuple([None if isinstance(x, int) else x.kind for x in inputs])
         told = tuple([(k, short(v)) for k, v in params.items()]) if params else ()
         shape = getattr(out, "shape", ())
         return self._number((node.primitive.name, told, shape, getattr(out, "dtype", ""), leaves))
@@ -113,57 +130,37 @@ class Repeats:
         return None
 
     def _chained(self, start: int, block: int, times: int) -> int:
-        """How many blocks from the place `start` on are wired as a row; 0 for none."""
-        for k in range(1, times):
-            begin = start + k * block
-            if not all(self._alike(i, start, block, k) for i in range(begin, begin + block)):
-                times = k
-                break
-        for k in range(times - 1):
-            begin, end = start + k * block, start + (k + 1) * block
-            if max(self.last_use[begin:end]) >= end + block:
-                return 0  # what is within is used from outside
-        return times
+        """How many blocks from the place `start` on are wired as a row; 0 for none.
 
-    def _alike(self, i: int, start: int, block: int, k: int) -> bool:
-        """Whether an operation is wired as that of block 0, and fed as that of block 1."""
-        shift, begin = k * block, start + k * block
-        here, first = self._inputs[i], self._inputs[i - shift]
-        second = self._inputs[i - shift + block]
-        for x, x0, x1 in zip(here, first, second, strict=True):
-            if not isinstance(x, int):
-                if x.value is not x0.value and not (x.number or self._own(x, x0, i, start, block)):
-                    return False
-            elif x >= begin:
-                if x != x0 + shift:
-                    return False
-            elif x0 >= start:
-                return False
-            elif x < start:
-                if x != x0:
-                    return False
-            elif x < begin - block or x != x1 + shift - block:
-                return False
-        return True
-
-    def _own(self, x: _Leaf, x0: _Leaf, i: int, start: int, block: int) -> bool:
-        """Whether a leaf is used in its block alone, as the one at its place in block 0 is."""
-        begin = i - (i - start) % block
-        first, last = self._leaf_uses[id(x.value)]
-        first0, last0 = self._leaf_uses[id(x0.value)]
-        return begin <= first and last < begin + block and start <= first0 and last0 < start + block
+        The wires of a block are a line of a table. A wire comes from within the block; or, in every
+        block but the first, from the same place of the block before; or from one thing for all;
+        or from a leaf that its block alone uses.
+        """
+        end = start + block * times
+        table = self._wires[self._until[start] : self._until[end]].reshape(times, -1)
+        shift = block * np.arange(times)[:, None]
+        first, second = table[:1], table[1:2]
+        within = (first >= start) & (table - shift == first)
+        before = (first < start) & (second >= start) & (second < start + block)
+        before = before & (table - shift == second - block)
+        before[0] = first < start
+        fits = within | before | (table == first) & (first < start)
+        leaf = np.where(table < 0, -1 - table, 0)
+        own = (self._first[leaf] >= start + shift) & (self._last[leaf] < start + shift + block)
+        fits |= (table < 0) & (self._numbers[leaf] | (own & own[0]))
+        right = fits.all(axis=1)
+        if not right.all():
+            times = int(np.argmin(right))
+        used = self.last_use[start : start + block * times].reshape(times, block)
+        inside = used[:-1] < start + shift[1:times] + block
+        return times if inside.all() else 0
 
 
-class _Leaf:
-    """What goes into an operation and was made by none."""
-
-    __slots__ = ("kind", "number", "value")
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-        self.number = not isinstance(value, (Tensor, np.ndarray))
-        data = value._data if isinstance(value, Tensor) else value
-        self.kind: Any = short(value) if self.number else (type(value), np.shape(data), data.dtype)
+def _kind_of_leaf(x: Any) -> Any:
+    """What is equal for leaves that may stand at the same place of two blocks."""
+    if not isinstance(x, (Tensor, np.ndarray)):
+        return short(x)
+    return type(x), x.shape, x.dtype
 
 
 def places_of(items: Iterable[Any]) -> Iterator[int]:

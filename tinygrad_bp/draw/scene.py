@@ -15,6 +15,8 @@ import numpy as np
 from tinygrad_bp.core import Node, Tensor
 from tinygrad_bp.core.mode import Call
 from tinygrad_bp.errors import GraphError, in_words, user_line
+from tinygrad_bp.nn.module import Module, is_parameter, walk
+from tinygrad_bp.nn.parameter import Buffer
 
 
 @dataclasses.dataclass(slots=True)
@@ -242,12 +244,13 @@ class Names:
             for module in mode.modules()[:1]:
                 roots[id(module)] = module
         for root in roots.values():
-            for name, parameter in root.named_parameters():
-                self.parameters.setdefault(id(parameter), name)
-            for name, buffer in root.named_buffers():
-                self.buffers.setdefault(id(buffer), name)
-            for name, module in root.named_modules():
-                self.modules.setdefault(id(module), name)
+            for name, part in walk(root):
+                if isinstance(part, Module):
+                    self.modules.setdefault(id(part), name)
+                elif is_parameter(part):
+                    self.parameters.setdefault(id(part), name)
+                elif isinstance(part, Buffer):
+                    self.buffers.setdefault(id(part), name)
 
     def box(self, key: str, x: Any) -> Box:
         """The box of an input that no operation made."""
