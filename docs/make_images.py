@@ -1,12 +1,21 @@
-"""Make the pictures of docs/images anew: ``python docs/make_images.py``.
+"""Make the pictures of docs/images anew: ``python docs/make_images.py [PAGE ...]``.
 
-They are the graph and the curves of a run of the recipe `digits`, the expression that
-examples/first_graph.py draws, and the errors of numerical derivatives against their steps.
+The pages see.md and gallery.md save their pictures themselves: their Python runs here as the tests
+run it, and what they show is copied. Of a saved HTML page, the picture is a screenshot. With no
+page named, all pictures are made; the others are the graph and the curves of a run of the recipe
+`digits`, the expression that examples/first_graph.py draws, and the errors of numerical derivatives
+against their steps.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
+import re
 import runpy
+import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -18,6 +27,7 @@ from tinygrad_bp.train import load_recipe, train
 
 DOCS = Path(__file__).resolve().parent
 IMAGES = DOCS / "images"
+PAGES = ("see", "gallery")
 
 
 def derivative_errors(path: Path) -> None:
@@ -46,9 +56,56 @@ def derivative_errors(path: Path) -> None:
     figure.savefig(path, dpi=130)
 
 
+def screenshot(page: Path, target: Path) -> None:
+    """The picture of a page of `draw.page` in Chromium, after three quarters of its steps."""
+    from selenium import webdriver
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    options = webdriver.ChromeOptions()
+    for option in ("headless=new", "no-sandbox", "disable-gpu", "window-size=1400,900"):
+        options.add_argument(f"--{option}")
+    service = webdriver.ChromeService(shutil.which("chromedriver"))
+    with webdriver.Chrome(options, service) as browser:
+        browser.get(page.as_uri())
+        slider = browser.find_element(By.CSS_SELECTOR, "input[type=range]")
+        steps = int(slider.get_attribute("max")) * 3 // 4
+        browser.find_element(By.TAG_NAME, "body").send_keys(Keys.ARROW_RIGHT * steps)
+        browser.save_screenshot(str(target))
+
+
+def pictures_of(page: str) -> None:
+    """Run the Python of a page in an empty folder, and keep the pictures that the page shows."""
+    text = (DOCS / f"{page}.md").read_text()
+    shown = re.findall(rf"\]\(images/{page}/([\w.-]+)\)", text)
+    target = IMAGES / page
+    with tempfile.TemporaryDirectory() as folder:
+        before = Path.cwd()
+        os.chdir(folder)
+        try:
+            namespace: dict[str, object] = {"__name__": "__main__"}
+            for block in re.finditer(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+                lines = "\n" * text.count("\n", 0, block.start(1))  # so that places are the page's
+                with contextlib.redirect_stdout(io.StringIO()):
+                    exec(compile(lines + block[1], f"{page}.md", "exec"), namespace)
+        finally:
+            os.chdir(before)
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir(parents=True)
+        for name in shown:
+            made = Path(folder, name)
+            if not made.exists():
+                screenshot(made.with_suffix(".html"), made)
+            (target / name).write_bytes(made.read_bytes())
+
+
 def main() -> None:
-    """Write every picture."""
+    """Write the pictures of the pages that are named, or all."""
     IMAGES.mkdir(exist_ok=True)
+    for page in sys.argv[1:] or PAGES:
+        pictures_of(page)
+    if sys.argv[1:]:
+        return
     derivative_errors(IMAGES / "numerical-derivatives.png")
     with tempfile.TemporaryDirectory() as folder:
         run, _ = train(load_recipe("digits"), out=Path(folder, "run"))

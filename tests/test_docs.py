@@ -55,6 +55,9 @@ def test_the_python_of_a_page_runs_and_prints_what_it_shows(page, tmp_path, monk
             exec(compile("\n" * (line - 1) + source, str(page), "exec"), namespace)
         if following is not None and following[0] == "text" and _adjacent(text, line, source):
             assert printed.getvalue().rstrip() == following[1].rstrip(), f"{page}:{line}"
+    for name in re.findall(rf"\]\(images/{page.stem}/([\w.-]+)\)", text):
+        made = tmp_path / name  # of a page in HTML, the picture is a screenshot
+        assert made.exists() or made.with_suffix(".html").exists(), f"{page} does not save {name}"
 
 
 def _adjacent(text: str, line: int, source: str) -> bool:
