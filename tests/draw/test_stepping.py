@@ -17,7 +17,8 @@ import tinygrad_bp as tg
 from tinygrad_bp import errors, nn
 from tinygrad_bp.draw import page
 from tinygrad_bp.draw.backward import pull_back
-from tinygrad_bp.draw.scene import nodes_behind, read
+from tinygrad_bp.draw.reading import read
+from tinygrad_bp.draw.scene import nodes_behind
 from tinygrad_bp.draw.stepping import MOST, _json
 from tinygrad_bp.draw.stepping.layout import picture
 from tinygrad_bp.draw.stepping.naming import mathml, symbols
@@ -28,7 +29,7 @@ from tinygrad_bp.testing.programs import programs
 
 
 def _story(loss, **options):
-    scene = read([loss])
+    scene = read([loss], each=True)
     found = pull_back([loss])
     story = Story(scene, found, **options)
     return story, story.data(), found
@@ -46,7 +47,7 @@ def _perceptron(n=4, sizes=(3, 4, 2)):
 
 
 def _named(loss):
-    scene = read([loss])
+    scene = read([loss], each=True)
     found = symbols(scene, [k for k in batched(scene) if scene.boxes[k].node is None])
     return {scene.boxes[k].title: s.latex() for k, s in found.items()}
 
@@ -59,7 +60,7 @@ def test_layers_have_numbers_results_too_and_the_batch_is_x_and_y():
     assert names["tanh"] == "v_{2}"
     assert names["cross_entropy_labels"] == "L"
     _, loss = _perceptron()
-    scene = read([loss])
+    scene = read([loss], each=True)
     data = [k for k, b in scene.boxes.items() if b.role == "constant"]
     assert [symbols(scene, data)[k].latex() for k in data] == ["x", "y"]
 
@@ -83,7 +84,7 @@ def test_no_two_values_have_the_same_symbol(names):
     total = tg.Tensor(1.0, requires_grad=True, name="x") * 2.0
     for name in names:
         total = total + tg.Tensor(1.0, requires_grad=True, name=name)
-    scene = read([total])
+    scene = read([total], each=True)
     found = [s.latex() for s in symbols(scene).values() if not s.number]
     assert len(found) == len(set(found))
 
@@ -98,7 +99,7 @@ def test_formulas_hold_no_links_and_what_is_no_latex_is_shown_as_it_is():
 
 
 def test_rows_of_samples_are_found_by_what_they_do():
-    scene = read([_perceptron()[1]])
+    scene = read([_perceptron()[1]], each=True)
     found = {scene.boxes[k].title for k in batched(scene)}
     assert found == {"constant", "linear", "tanh"}
 
@@ -122,7 +123,7 @@ def test_functions_of_the_user_are_not_called_to_find_samples():
     w = tg.Tensor(np.ones((3, 2)), requires_grad=True)
     loss = np.sum(tg.checkpoint(doubled)(np.ones((4, 3)) @ w))
     before = len(calls)
-    batched(read([loss]))
+    batched(read([loss], each=True))
     assert len(calls) == before
 
 
@@ -260,7 +261,7 @@ def test_a_tape_gives_the_gradients_of_a_pass_with_its_hooks(tmp_path):
     y = h * h
     with tg.record_grads() as tape:
         y.backward(np.array([1.0, 1.0]), retain_graph=True)
-    scene = read([y])
+    scene = read([y], each=True)
     data = Story(scene, pull_back([y], tape)).data()
     assert data["values"][data["boxes"]["n1"]["gradient"]]["all"] == [60, 120]
     assert data["values"][data["boxes"]["v1"]["gradient"]]["all"] == [180, 360]
@@ -328,7 +329,7 @@ def test_without_latex2mathml_the_error_names_the_extra(tmp_path, monkeypatch):
 
 
 def _svg(loss):
-    scene = read([loss])
+    scene = read([loss], each=True)
     return scene, ET.fromstring(re.sub("&[a-z]+;", "", picture(scene, symbols(scene))))
 
 

@@ -7,11 +7,10 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 
-import numpy as np
-
 from tinygrad_bp.core import Tensor, record_grads
 from tinygrad_bp.draw.backward import pull_back
-from tinygrad_bp.draw.scene import nodes_behind, printable, read
+from tinygrad_bp.draw.reading import read
+from tinygrad_bp.draw.scene import nodes_behind, printable
 from tinygrad_bp.draw.stepping.layout import picture
 from tinygrad_bp.draw.stepping.story import Story
 from tinygrad_bp.draw.themes import THEMES
@@ -82,11 +81,8 @@ def page(
     path = Path(path)
     nodes = nodes_behind([loss])
     _check_length(len(nodes))
-    scene = read([loss])
+    scene = read([loss], each=True)
     _check_length(len(scene.boxes))
-    for arrow in scene.arrows:  # a number lies in the frame of the operation that it goes into
-        if np.ndim(scene.boxes[arrow.tail].value) == 0 and scene.boxes[arrow.tail].tensor is None:
-            scene.boxes[arrow.tail].frame = scene.boxes[arrow.head].frame
     story = Story(scene, pull_back([loss], tape), image_shape, lines)
     content = {
         "TITLE": escape(printable(title)),

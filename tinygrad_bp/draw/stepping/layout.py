@@ -84,7 +84,7 @@ def _look(box: Box, symbol: Symbol) -> Look:
     if len(title) > _LONGEST:
         title = title[: _LONGEST - 1] + "…"
     signs = len(symbol.below + symbol.above) + 3
-    width = max(22 + _LETTER * (len(title) + signs), 22 + 5.8 * len(facts), 118)
+    width = max(22 + _LETTER * (len(title) + signs), 22 + 5.8 * len(facts), 132)
     return Look(title, facts, round(width), 52 if box.role == "constant" else 66)
 
 

@@ -33,10 +33,10 @@ def batched(scene: Scene) -> dict[str, int]:
     Examples
     --------
     >>> import numpy as np, tinygrad_bp as tg
-    >>> from tinygrad_bp.draw.scene import read
+    >>> from tinygrad_bp.draw.reading import read
     >>> w = tg.Tensor(np.ones((3, 1)), requires_grad=True)
     >>> loss = np.sum((np.arange(12.0).reshape(4, 3) @ w) ** 2)
-    >>> batched(read([loss]))
+    >>> batched(read([loss], each=True))
     {'v1': 4, 'n1': 4, 'n2': 4}
     """
     wide = [b for b in scene.boxes.values() if b.node is None and np.ndim(b.value) >= 2]

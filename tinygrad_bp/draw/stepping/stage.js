@@ -189,7 +189,9 @@ function firstLook() {
   const scale = svg.getScreenCTM().a, { width, height } = svg.getBoundingClientRect();
   if (scale >= 0.55 || !width) return;
   const w = width / 0.8, top = boxes.values().next().value;
-  look([Math.min(Math.max(top.x - w / 2, -18), Math.max(-18, stage.width + 18 - w)), -18, w, height / 0.8]);
+  const left = stage.width < w ? (stage.width - w) / 2
+    : Math.min(Math.max(top.x - w / 2, -18), stage.width + 18 - w);
+  look([left, -18, w, height / 0.8]);
 }
 
 function zoom(factor, x, y) {

@@ -18,10 +18,12 @@ function paint() {
       if (text) text.classList.toggle("bad", Number.isInteger(id) && entry(id).bad > 0);
     }
     if (gradient) {
-      gradient.textContent = c ? `∂ ${brief(entry(c.id))}${c.whole ? "" : ` (${c.there} of ${c.of})`}` : "";
+      gradient.textContent = c ? `∂ ${brief(entry(c.id))}${c.whole ? "" : " + …"}` : "";
     }
+    for (const text of [value, gradient]) if (text) narrow(text, g);
+    const part = c && !c.whole ? ` from ${c.there} of ${c.of} paths` : "";
     g.setAttribute("aria-label", `${b.name}, ${b.say}, ${b.facts}` +
-      (there ? `, value ${figures}` : "") + (c ? `, gradient ${brief(entry(c.id))}` : ""));
+      (there ? `, value ${figures}` : "") + (c ? `, gradient ${brief(entry(c.id))}${part}` : ""));
   }
   for (const f of frames.values()) f.g.classList.remove("now");
   arrows.forEach((a) => {
@@ -38,6 +40,15 @@ function paint() {
     seen(s.box).classList.add("now");
     reveal(seen(s.box));
   }
+}
+
+// A line that would not fit into its box is set closer.
+function narrow(text, g) {
+  text.removeAttribute("textLength");
+  const room = g.querySelector("rect").getAttribute("width") - 16;
+  if (text.textContent.length < 18 || text.getComputedTextLength() <= room) return;
+  text.setAttribute("textLength", room);
+  text.setAttribute("lengthAdjust", "spacingAndGlyphs");
 }
 
 function summary() {
