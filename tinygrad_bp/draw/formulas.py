@@ -20,12 +20,28 @@ import numpy as np
 from tinygrad_bp.core import Node
 
 _TOKEN = re.compile(r"\\[A-Za-z]+|\\.|\d+(?:\.\d+)?|\s+|.", re.DOTALL)
-_WORDS = {r"\text", r"\operatorname"}  # what follows in braces is no formula
+_WORDS = {
+    r"\text",
+    r"\operatorname",
+    r"\mathbb",
+    r"\mathit",
+    r"\mathbf",
+    r"\mathcal",
+}  # what follows in braces is no formula
 _COMMAND = re.compile(r"\\[A-Za-z]+")
 _SPACES = {r"\,", r"\;", r"\!", r"\quad"}
 _ENDING = re.compile(r"[\w)\]}!]|\\(?:alpha|delta|mu|pi|sigma|Phi|top|bar|infty)")  # ends a factor
 _LETTERS = {"linear": ("X", "W", "b"), "polyval": ("x", "y")}
 _LETTERS |= dict.fromkeys(("var", "std"), ("x", r"\mu"))
+_LETTERS |= {f"special.{name}": ("v", "x") for name in ("chdtr", "chdtrc")}
+_LETTERS |= {f"special.{name}": ("a", "b", "x") for name in ("gdtr", "gdtrc")}
+_LETTERS |= {f"special.{name}": ("k", "x") for name in ("pdtr", "pdtrc")}
+_LETTERS |= {f"special.{name}": ("m", "n", "x") for name in ("fdtr", "fdtrc")}
+_LETTERS |= {f"special.{name}": (r"\nu", "x") for name in ("stdtr", "stdtrit")}
+_LETTERS |= {
+    f"special.eval_{name}": ("n", r"\alpha", "x") for name in ("genlaguerre", "gegenbauer")
+}
+_LETTERS |= {"special.eval_jacobi": ("n", r"\alpha", r"\beta", "x")}
 _SETTINGS = {"scale": "s", "alpha": r"\alpha", "slope": r"\alpha", "delta": r"\delta", "p": "p"}
 _SETTINGS |= {"ddof": "d", "offset": "k", "k": "k"}
 _COUNTED = {"mean", "var", "std"}
@@ -55,7 +71,10 @@ class Symbol(NamedTuple):
             upper, power = self.above + above, ""
         else:
             upper, power = self.above, above
-        text = self.base + (f"_{{{lower}}}" if lower else "") + (f"^{{{upper}}}" if upper else "")
+        base = self.base
+        if base.startswith(r"\frac") and (lower or upper):
+            base = rf"\left({base}\right)"
+        text = base + (f"_{{{lower}}}" if lower else "") + (f"^{{{upper}}}" if upper else "")
         if upper and (self.base.startswith("-") or "^" in self.base):
             text, power = self.base, upper
         return f"({text})^{{{power}}}" if power else text
@@ -101,11 +120,13 @@ def rewrite(formula: str, names: Mapping[str, Symbol]) -> str:
             out.append(token)
             i += 1
             continue
-        below, above, i = _scripts(tokens, end, names)
-        before, text = _last(out), symbol.latex(below, above)
+        before = _last(out)
         if before in ("_", "^"):  # the letter alone is a script: e^x
-            out.append(f"{{{text}}}")
+            out.append(f"{{{symbol.latex()}}}")
+            i = end
             continue
+        below, above, i = _scripts(tokens, end, names)
+        text = symbol.latex(below, above)
         if symbol.number and _ENDING.fullmatch(before):
             out.append(r" \cdot ")
         negative = text.startswith("-") and before not in ("", "(", "=")
@@ -201,8 +222,14 @@ def forward_formula(node: Node, inputs: Sequence[Symbol], out: Symbol) -> str:
     if name == "choose":  # which of the others, by the first
         others = ", ".join(x.latex() for x in inputs[1:])
         return f"{out.latex()} = ({others})_{{{inputs[0].latex()}}}"
+    if name in ("checkpoint", "custom_vjp"):
+        return f"{out.latex()} = f({', '.join(x.latex() for x in inputs)})"
     if name == "linear" and len(inputs) == 2:
         formula = formula.removesuffix(" + b")
+    if name in ("max", "min") and len(inputs) == 2:  # the second is the value to start from
+        formula = rf"\{name}(y, {formula})"
+    if name in ("var", "std") and len(inputs) == 2:  # the mean is given, whatever it is
+        formula = formula.partition(r", \;")[0]
     names = _names(node, inputs) | dict.fromkeys("zZ", out)
     text = rewrite(formula, names)
     return text if _is_equation(formula, names) else f"{out.latex()} = {text}"
@@ -245,8 +272,10 @@ def vjp_formula(node: Node, i: int, inputs: Sequence[Symbol], out: Symbol, bar: 
         return bar.latex(str(i + 1))
     if name == "choose":
         return rf"[{inputs[0].latex()} = {i - 1}] \, {bar.latex()}" if i else ""
-    if name in ("max", "min") and i:
-        formula = formula.replace("x_0", "y")  # the value to start from
+    if name in ("var", "std") and len(inputs) == 2:
+        formula = formula.partition(r", \;")[0]
+    if name in ("max", "min") and len(inputs) == 2:  # the second is the value to start from
+        formula = formula.replace("x_0", "y").replace("[x_i = z]", "[x_i = z] + [y = z]")
     names = _names(node, inputs) | dict.fromkeys("zZ", out)
     return rewrite(formula, names | dict.fromkeys((r"\bar{z}", r"\bar{Z}"), bar))
 

@@ -93,7 +93,7 @@ _det = Primitive(
     _det_forward,
     [_det_rule],
     formula=r"\det X",
-    vjp_formulas=[r"\bar{z} \operatorname{cof} X = \bar{z} \, z \, X^{-\top}"],
+    vjp_formulas=[r"\bar{z} \operatorname{cof} X"],
 )
 
 

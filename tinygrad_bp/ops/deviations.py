@@ -107,14 +107,16 @@ def _centred(x: Any, mean: Any, axis: Axis, where: Any) -> tuple[Any, dict[str, 
     return np.where(where, x, mean), {"mean": mean, "where": where}
 
 
+_MEAN = r", \; \mu = \textstyle\frac{1}{n} \sum_i x_i"
+
 _var = Primitive(
     "var",
     _var_forward,
     [_var_rule, lambda g, out, x, mean, **params: -_var_rule(g, out, x, mean, **params)],
-    formula=r"\textstyle\frac{1}{n - d} \sum_i (x_i - \mu)^2, \; \mu = \frac{1}{n} \sum_i x_i",
+    formula=r"\textstyle\frac{1}{n - d} \sum_i (x_i - \mu)^2" + _MEAN,
     vjp_formulas=[
-        r"\frac{2}{n - d} (x - \mu) \, \bar{z}",
-        r"\textstyle-\frac{2}{n - d} \sum_i (x_i - \mu) \, \bar{z}",
+        r"\frac{2}{n - d} (x - \mu) \, \bar{z}" + _MEAN,
+        r"-\textstyle\frac{2}{n - d} \sum_i (x_i - \mu) \, \bar{z}",
     ],
     analytic=False,
 )
@@ -123,10 +125,10 @@ _std = Primitive(
     "std",
     _std_forward,
     [_std_rule, lambda g, out, x, mean, **params: -_std_rule(g, out, x, mean, **params)],
-    formula=r"\textstyle\sqrt{\frac{1}{n - d} \sum_i (x_i - \mu)^2}",
+    formula=r"\textstyle\sqrt{\frac{1}{n - d} \sum_i (x_i - \mu)^2}" + _MEAN,
     vjp_formulas=[
-        r"\frac{x - \mu}{(n - d) \, z} \, \bar{z}",
-        r"\textstyle-\sum_i \frac{x_i - \mu}{(n - d) \, z} \, \bar{z}",
+        r"\frac{x - \mu}{(n - d) \, z} \, \bar{z}" + _MEAN,
+        r"-\textstyle\sum_i \frac{x_i - \mu}{(n - d) \, z} \, \bar{z}",
     ],
     analytic=False,
     kinks="where all elements are equal, and z = 0, the derivative is 0",

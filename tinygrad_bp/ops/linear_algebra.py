@@ -273,7 +273,7 @@ _linear = Primitive(
     vjp_formulas=[
         r"\bar{Z} \, W",
         r"\bar{Z}^\top X",
-        r"\textstyle\sum_{\text{samples}} \bar{Z}",
+        r"\textstyle\sum_{\text{rows}} \bar{Z}",
     ],
 )
 

@@ -136,7 +136,7 @@ cross_entropy_labels = Primitive(
     "cross_entropy_labels",
     _cross_entropy_labels,
     [_cross_entropy_labels_vjp, None],
-    formula=r"-s \textstyle\sum_n \log \operatorname{softmax}(x_n)_{y_n}",
+    formula=r"-s \textstyle\sum_i \log \operatorname{softmax}(x_i)_{y_i}",
     vjp_formulas=[r"s \, (\operatorname{softmax}(x) - \operatorname{onehot}(y)) \, \bar{z}", "0"],
     saves=True,
 )

@@ -70,8 +70,8 @@ _mantissa = Primitive(
     "frexp",
     lambda x: np.frexp(x)[0],
     [lambda g, out, x: np.ldexp(g, -_exponent(x))],
-    formula=r"x \, 2^{-e}, \; \tfrac{1}{2} \le |z| < 1",
-    vjp_formulas=[r"\bar{z} \, 2^{-e}"],
+    formula=r"x \, 2^{-m}, \; \tfrac{1}{2} \le |z| < 1",
+    vjp_formulas=[r"\bar{z} \, 2^{-m}"],
     analytic=False,
     kinks="at 0 the derivative is 1; at powers of 2 that of the side of larger numbers",
 )
@@ -145,7 +145,7 @@ conjugate = implements(np.conjugate)(
         "conjugate",
         np.conjugate,
         [lambda g, out, x: g],
-        formula=r"\bar{x}",
+        formula=r"x^{*}",
         vjp_formulas=[r"\bar{z}"],
         analytic=False,
     )

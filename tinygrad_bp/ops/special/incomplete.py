@@ -114,7 +114,7 @@ _STUDENT = (
 stdtr = differentiable(
     special.stdtr,
     [None, lambda g, out, df, x: g * _student_density(df, x)],
-    r"\int_{-\infty}^x " + _STUDENT % "t" + r" dt, \; \nu = \mathit{df}",
+    r"\int_{-\infty}^x " + _STUDENT % "t" + r" dt",
     ["", _STUDENT % "x" + r" \, \bar{z}"],
     parameters={0: "df"},
 )
@@ -122,7 +122,7 @@ stdtr = differentiable(
 stdtrit = differentiable(
     special.stdtrit,
     [None, lambda g, out, df, x: g / _student_density(df, out)],
-    r"\operatorname{stdtr}(\nu, \cdot)^{-1}(x), \; \nu = \mathit{df}",
+    r"\operatorname{stdtr}(\nu, \cdot)^{-1}(x)",
     ["", r"\frac{\bar{z}}{\operatorname{stdtr}'(\nu, z)}"],
     parameters={0: "df"},
     kinks="at 0 and 1 the derivative is infinite",
@@ -132,6 +132,10 @@ stdtrit = differentiable(
 def _signed(sign: int, rule: Any) -> Any:
     """The rule of a distribution function, or, with the sign -1, of what remains to 1."""
     return lambda g, out, *inputs: g * (sign * rule(*inputs))
+
+
+def _signed_formula(sign: int, formula: str) -> str:
+    return formula if sign == 1 else f"-{formula}".removeprefix("--")
 
 
 def _distribution(
@@ -144,7 +148,7 @@ def _distribution(
             [_signed(sign, rules[i][0]) if i in rules else None for i in range(ufunc.nin)],
             formula if sign == 1 else f"1 - {formula}",
             [
-                f"{'' if sign == 1 else '-'}{rules[i][1]} \\, \\bar{{z}}" if i in rules else ""
+                _signed_formula(sign, rules[i][1]) + r" \, \bar{z}" if i in rules else ""
                 for i in range(ufunc.nin)
             ],
             parameters=parameters,

@@ -127,11 +127,17 @@ _together(
     ],
 )
 
+_AI, _BI = r"\operatorname{Ai}", r"\operatorname{Bi}"
 # Each Airy function y satisfies y'' = x y.
 _airy: list[Primitive] = [
-    _part("airy_ai", special.airy, 0, lambda x: apply(_airy[1], x), ("Ai(x)", "Ai'(x)"), ""),
-    _part("airy_aip", special.airy, 1, lambda x: x * apply(_airy[0], x), ("Ai'(x)", "x Ai(x)"), ""),
-    _part("airy_bi", special.airy, 2, lambda x: apply(_airy[3], x), ("Bi(x)", "Bi'(x)"), ""),
-    _part("airy_bip", special.airy, 3, lambda x: x * apply(_airy[2], x), ("Bi'(x)", "x Bi(x)"), ""),
+    _part(f"airy_{name}", special.airy, i, rule, (function, slope), "")
+    for i, (name, rule, function, slope) in enumerate(
+        [
+            ("ai", lambda x: apply(_airy[1], x), rf"{_AI}(x)", rf"{_AI}'(x)"),
+            ("aip", lambda x: x * apply(_airy[0], x), rf"{_AI}'(x)", rf"x {_AI}(x)"),
+            ("bi", lambda x: apply(_airy[3], x), rf"{_BI}(x)", rf"{_BI}'(x)"),
+            ("bip", lambda x: x * apply(_airy[2], x), rf"{_BI}'(x)", rf"x {_BI}(x)"),
+        ]
+    )
 ]
 _together(special.airy, _airy)
