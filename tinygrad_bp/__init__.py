@@ -29,6 +29,7 @@ from tinygrad_bp.core import (
 
 if TYPE_CHECKING:
     from tinygrad_bp import backprop, data, draw, errors, nn, optim, testing, train, transforms
+    from tinygrad_bp.draw import explain
     from tinygrad_bp.tables import conventions
     from tinygrad_bp.transforms import (
         checkpoint,
@@ -62,6 +63,7 @@ __all__ = [
     "elementwise_grad",
     "enable_grad",
     "errors",
+    "explain",
     "grad",
     "hessian",
     "hvp",
@@ -85,6 +87,7 @@ __all__ = [
 ]
 
 _ROOMS = ("backprop", "data", "draw", "errors", "nn", "optim", "testing", "train", "transforms")
+_SINGLE = {"conventions": "tables", "explain": "draw"}
 _TRANSFORMS = (
     "checkpoint",
     "custom_vjp",
@@ -104,8 +107,8 @@ def __getattr__(name: str) -> Any:
     """Import a room when it is first used, so that ``import tinygrad_bp`` stays light."""
     if name in _ROOMS:
         return importlib.import_module(f"tinygrad_bp.{name}")
-    if name in _TRANSFORMS or name == "conventions":
-        room = "transforms" if name in _TRANSFORMS else "tables"
+    if name in _TRANSFORMS or name in _SINGLE:
+        room = _SINGLE.get(name, "transforms")
         return getattr(importlib.import_module(f"tinygrad_bp.{room}"), name)
     import numpy as np
 
@@ -118,4 +121,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_ROOMS, *_TRANSFORMS, "conventions"])
+    return sorted([*globals(), *_ROOMS, *_TRANSFORMS, *_SINGLE])

@@ -7,6 +7,7 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from tinygrad_bp.draw.derivation import Derivation, explain
 from tinygrad_bp.draw.difference import difference
 from tinygrad_bp.draw.failure import failure
 from tinygrad_bp.draw.graph import draw
@@ -20,9 +21,11 @@ if TYPE_CHECKING:
     from tinygrad_bp.draw.picture import Picture
 
 __all__ = [
+    "Derivation",
     "activations",
     "difference",
     "draw",
+    "explain",
     "failure",
     "gradients",
     "hidden_units",

@@ -7,6 +7,7 @@ product of matrices; and it multiplies out the numbers at the front of a term.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Iterator
 from fractions import Fraction
@@ -18,8 +19,13 @@ _CLOSING = {"(": ")", "[": "]", "{": "}", "|": "|", r"\lfloor": r"\rfloor", r"\l
 _ARGUMENTS = {r"\frac": 2, r"\tfrac": 2, r"\binom": 2, r"\sqrt": 1, r"\bar": 1}
 _FACES = {r"\text", r"\operatorname", r"\mathbf", r"\mathit", r"\mathcal", r"\mathbb"}
 _BIG = {r"\sum", r"\prod", r"\int"}
-_FUNCTIONS = {rf"\{name}" for name in "sin cos tan sinh cosh tanh arcsin arccos arctan".split()}
-_FUNCTIONS |= {rf"\{name}" for name in "log ln max min det nabla partial operatorname".split()}
+_FUNCTIONS = {
+    rf"\{name}"
+    for name in ["sin", "cos", "tan", "sinh", "cosh", "tanh", "arcsin", "arccos", "arctan"]
+}
+_FUNCTIONS |= {
+    rf"\{name}" for name in ["log", "ln", "max", "min", "det", "nabla", "partial", "operatorname"]
+}
 _NUMBER = re.compile(r"\d+(?:\.\d+)?|\\t?frac\{?(\d+)\}?\{?(\d+)\}?")
 
 
@@ -69,6 +75,8 @@ def atom_end(tokens: list[str], i: int) -> int:
 def factor_end(tokens: list[str], i: int) -> int:
     """The index behind a factor: an atom, a function with its argument, or a sum with its term."""
     end = atom_end(tokens, i)
+    if tokens[end : end + 1] == ["("] and _is_called(tokens[i]):  # K(x)
+        return atom_end(tokens, end)
     if tokens[i] in _BIG:
         while end < len(tokens) and tokens[end] not in _OPERATORS and tokens[end] != r"\;":
             end = atom_end(tokens, end)
@@ -84,6 +92,11 @@ def factor_end(tokens: list[str], i: int) -> int:
                     break
                 end = factor_end(tokens, start)
     return end
+
+
+def _is_called(token: str) -> bool:
+    """Whether a bracket right behind it holds its arguments."""
+    return token.isalpha() or token in _FACES or (token[0] == "\\" and token[1:].isalpha())
 
 
 def _past_gaps(tokens: list[str], i: int) -> int:
@@ -180,17 +193,23 @@ def explicit(latex: str, arrays: Collection[str]) -> str:
         start = i
         i = _past_gaps(tokens, i)
         gap = "".join(tokens[start:i])
-        if i >= len(tokens) or tokens[i] in _OPERATORS:
+        if i >= len(tokens) or tokens[i] in _OPERATORS or _is_words(tokens, i):
             out.append(_product(term, arrays) + gap)
             term = []
-            out += tokens[i : i + 1]
-            i += 1
+            end = atom_end(tokens, i) if i < len(tokens) and tokens[i] == r"\text" else i + 1
+            out += tokens[i:end]
+            i = end
         else:
             end = factor_end(tokens, i)
             term.append((gap, _inside(tokens[i:end], arrays)))
             i = end
     out.append(_product(term, arrays))
     return re.sub(r"(^|[=(,] ?)- ", r"\1-", "".join(out))
+
+
+def _is_words(tokens: list[str], i: int) -> bool:
+    """Whether there are words between two formulas, and no name."""
+    return tokens[i] == r"\text" and tokens[i + 2 : i + 3] in ([" "], [","])
 
 
 def _inside(factor: list[str], arrays: Collection[str]) -> str:
@@ -220,27 +239,26 @@ def _inside(factor: list[str], arrays: Collection[str]) -> str:
 
 
 def _product(term: list[tuple[str, str]], arrays: Collection[str]) -> str:
-    """Factors as one product."""
-    if not term:
-        return ""
-    lead, count = Fraction(1), 0
-    for gap, factor in term:
-        if not _NUMBER.fullmatch(factor):
-            break
-        lead, count = lead * _value(factor), count + 1
-    out, running = term[0][0] if count == 0 else re.sub(r"\\,|\\cdot", "", term[0][0]), False
-    if count and (lead != 1 or count == len(term)):
-        out += term[0][1] if count == 1 else fraction(lead)
-    elif count and len(term) > count:
-        term[count] = ("", term[count][1])
-    for k, (gap, factor) in enumerate(term[count:]):
+    """Factors as one product, a number first."""
+    numbers = [factor for _, factor in term if _NUMBER.fullmatch(factor)]
+    rest = [(gap, factor) for gap, factor in term if not _NUMBER.fullmatch(factor)]
+    lead = math.prod(map(_value, numbers), start=Fraction(1))
+    before = re.sub(r"\\,|\\cdot\s*", "", term[0][0]) if term else ""
+    if not rest:
+        return before + fraction(lead) if numbers else before
+    out, running = before, False
+    if numbers and lead != 1:
+        wide = r"\," in rest[0][0] or rest[0][1].startswith("(")
+        out += fraction(lead) + (r" \, " if wide else " ")
+    for k, (gap, factor) in enumerate(rest):
         array = has_array(factor, arrays)
-        if k == 0 and count == 0:
-            out += factor
+        style = r"\textstyle" if r"\textstyle" in gap and r"\textstyle" not in out else ""
+        if k == 0:
+            out += style + factor
         elif array and running:
-            out += (r"\textstyle" if r"\textstyle" in gap else "") + rf" \odot {factor}"
+            out += rf" \odot {style}{factor}"
         else:
-            out += (re.sub(r"\s*\\cdot\s*", " ", gap) if count and k == 0 else gap) + factor
+            out += (gap if gap.strip() != r"\cdot" else " ") + factor
         running = running or array
     return out
 
@@ -257,17 +275,20 @@ def fraction(value: Fraction) -> str:
 
     Examples
     --------
-    >>> print(fraction(Fraction(3)), fraction(Fraction(1, 40)), fraction(Fraction("0.3141592")))
-    3 \frac{1}{40} 0.3141592
+    >>> print(*(fraction(Fraction(text)) for text in ("3", "0.5", "0.01", "1/30", "0.3141592")))
+    3 \frac{1}{2} 0.01 \frac{1}{30} 0.3141592
     """
     if value.denominator == 1:
         return str(value.numerator)
-    if value.numerator <= 99:
-        return rf"\frac{{{value.numerator}}}{{{value.denominator}}}"
     near = value.limit_denominator(10**6)  # as 1/3, from the digits of a float
-    if near.numerator <= 99 and abs(near / value - 1) < Fraction(1, 10**15):
-        return fraction(near)
-    return decimal(float(value))
+    if abs(near / value - 1) < Fraction(1, 10**15):
+        value = near
+    text = decimal(float(value))
+    whole = value.numerator == 1 and 10**6 % value.denominator  # 0.1 and 0.01 are as short
+    whole = whole or (2 <= value.denominator <= 8 and value.numerator == 1)
+    if whole or (value.numerator <= 99 and len(text) > 5):
+        return rf"\frac{{{value.numerator}}}{{{value.denominator}}}"
+    return text
 
 
 def decimal(value: float) -> str:
@@ -311,7 +332,10 @@ def has_array(latex: str, arrays: Collection[str]) -> bool:
             continue
         base, below, above = "".join(tokens[i:end]), "", ""
         i = end
-        while i < len(tokens) and tokens[i] in "_^":
+        while i < len(tokens) and tokens[i] in ("_", "^", "'"):
+            if tokens[i] == "'":
+                i += 1
+                continue
             end = _argument_end(tokens, i + 1)
             script = "".join(tokens[i + 1 : end]).strip()
             if tokens[i] == "_":
@@ -320,7 +344,10 @@ def has_array(latex: str, arrays: Collection[str]) -> bool:
                 above = "^" + script
             i = end
         names = {base + below + above.replace(r"\top}", "}"), base + below}
-        names |= {base + above, base} if big else set()
-        if names & set(arrays) or (above and has_array(above[1:], arrays)):
+        if big:  # one element under a sum
+            numbered = below.rpartition(",")[0]
+            names |= {base + above, base, base + (f"{numbered}}}" if numbered else "") + above}
+        scripts = [script[1:] for script in (below, above) if script]
+        if names & set(arrays) or any(has_array(script, arrays) for script in scripts):
             return True
     return False

@@ -1,0 +1,278 @@
+"""Holds every equation of a derivation against the numbers of the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from draw.derivation.reader import Reader, UnreadableError
+
+from tinygrad_bp.draw.derivation import Derivation, Line, Quantity, Step
+
+Key = tuple[str, str]
+
+
+def audit(
+    derivation: Derivation, operation: str = ""
+) -> Iterator[tuple[str, Key, tuple[Any, ...]]]:
+    """What became of each formula: ``ok``, ``un`` (unreadable) or ``wrong``, and the facts.
+
+    With the name of an operation, of its formulas alone.
+    """
+    values = {q.symbol: q.value for q in derivation.quantities}
+    values |= {q.bar: q.gradient for q in derivation.quantities if q.bar}
+    steps = {step.quantity.symbol: step for step in derivation.steps}
+    for step in derivation.steps:
+        if operation in ("", step.operation):
+            yield _forward(step, values)
+    for quantity in derivation.quantities:
+        if any(operation in ("", term.operation) for term in quantity.terms):
+            yield from _backward(quantity, steps, values)
+
+
+def _forward(step: Step, values: dict[str, Any]) -> tuple[str, Key, tuple[Any, ...]]:
+    key = (step.operation, "forward")
+    try:
+        if r"\text{ with" in step.forward:
+            raise UnreadableError("words")
+        equation, conditions = split_conditions(step.forward)
+        reader = reader_of(step, values)
+        define(reader, conditions)
+        members = split(equation, "=")
+        if step.operation == "einsum":
+            members[0] = step.quantity.symbol
+            reader.params = {**step.params, "after": step.params["subscripts"].partition("->")[2]}
+        if members[0] == step.quantity.symbol:
+            reader.shape, expected = step.quantity.shape, step.quantity.value
+        else:  # an equation of which neither side is the result
+            reader.shape, expected = None, reader.read(members[0])
+        reasons = []
+        for member in members[1:]:
+            try:
+                found = reader.read(member)
+            except UnreadableError as reason:  # the definition of a function, behind its name
+                reasons.append(reason)
+                continue
+            if step.operation == "cholesky":  # which looks at one triangle
+                found, expected = np.tril(found), np.tril(expected)
+            if not agree(found, expected):
+                return "wrong", key, (step.forward, step.note, found, expected)
+        if len(reasons) == len(members) - 1:
+            raise UnreadableError("; ".join(map(str, reasons)) or "no equation")
+    except UnreadableError as reason:
+        return "un", key, (str(reason), step.forward)
+    except (ValueError, IndexError, TypeError, AssertionError, np.linalg.LinAlgError) as error:
+        return "wrong", key, (step.forward, repr(error))
+    return "ok", key, ()
+
+
+def _backward(
+    quantity: Quantity, steps: dict[str, Step], values: dict[str, Any]
+) -> Iterator[tuple[str, Key, tuple[Any, ...]]]:
+    total, keys = np.zeros(quantity.shape), []
+    for term in quantity.terms:
+        key = (term.operation, f"input {term.position}")
+        keys.append(key)
+        try:
+            reader = reader_of(steps[term.of], values, quantity.shape)
+            define(reader, split(term.condition, ",") if term.condition else [])
+            define(reader, split_conditions(steps[term.of].forward)[1])
+            total = total + reader.read(term.latex).reshape(quantity.shape)
+        except UnreadableError as reason:
+            yield "un", key, (str(reason), term.latex)
+            return
+        except (ValueError, IndexError, TypeError, AssertionError, np.linalg.LinAlgError) as error:
+            yield "wrong", key, (quantity.cotangent, repr(error))
+            return
+    try:
+        right = agree(total, quantity.gradient)
+    except UnreadableError as reason:
+        yield "un", keys[-1], (str(reason), quantity.cotangent)
+        return
+    if right:
+        yield from (("ok", key, ()) for key in keys)
+    else:
+        yield "wrong", keys[-1], (quantity.cotangent, total, quantity.gradient)
+
+
+def define(reader: Reader, conditions: list[str]) -> None:
+    """Give a value to a letter that a condition defines, as in ``\\mu = ...``."""
+    reader.values = dict(reader.values)
+    for condition in conditions:
+        letter, *rest = split(condition, "=")
+        if len(rest) == 1 and letter in (r"\mu", "u") and letter not in reader.values:
+            shape, reader.shape = reader.shape, None
+            reader.values[letter] = reader.read(rest[0])
+            reader.shape = shape
+
+
+def reader_of(step: Step, values: dict[str, Any], shape: tuple[int, ...] | None = None) -> Reader:
+    """A reader for the formulas of one operation, with vectors as rows and columns of matrices."""
+    values = dict(values)
+    params = step.params
+    if params.get("where") is not None:
+        values[r"\text{where}"] = np.asarray(params["where"], float)
+    full = max((np.ndim(values[s]) for s in step.inputs if s in values), default=0)
+    reader = Reader(values, step.operation, params, shape, full=full)
+    if "k" in params:
+        reader.params = {**params, "outer": np.shape(step.quantity.value)[-2:]}
+    first = np.asarray(values.get(step.inputs[0], 0.0))
+    if step.operation == "sort":
+        reader.params = {**params, "order": np.argsort(first, axis=params["axis"], kind="stable")}
+    if step.operation == "pad":
+        cut = tuple(slice(a, a + n) for (a, _), n in zip(params["width"], first.shape, strict=True))
+        reader.params = {**params, "places": {step.inputs[0]: cut}}
+    if step.operation == "concatenate":
+        reader.params = {**params, "places": _places(step, values)}
+    if params.get("where") is not None:
+        counts = np.sum(
+            np.broadcast_to(params["where"], first.shape), axis=params["axis"], keepdims=True
+        )
+        values["n"] = counts
+    reader.reduced = {step.quantity.symbol, step.quantity.bar}
+    own = [step.quantity.symbol, step.quantity.bar]
+    arrays = [np.ndim(values.get(s, 0.0)) for s in step.inputs]
+    if step.operation == "linear" and arrays[0] != 2:
+        for s in (step.inputs[0], *own):
+            values[s] = np.reshape(values[s], (-1, np.shape(values[s])[-1]))
+        if shape is not None and len(shape) != 2 and arrays[0] == len(shape) and len(shape) != 1:
+            reader.shape = (int(np.prod(shape[:-1])), shape[-1])
+    if step.operation == "det":
+        for s in own:
+            values[s] = np.asarray(values[s])[..., None, None]
+    if step.operation in ("matmul", "solve", "lstsq"):
+        _vectors(step, values, reader, own, arrays)
+    return reader
+
+
+def _places(step: Step, values: dict[str, Any]) -> dict[str, Any]:
+    """Which part of the result came from which input."""
+    axis, start, places = step.params["axis"], 0, {}
+    for symbol in step.inputs:
+        shape = np.shape(values[symbol])
+        index = [slice(None)] * len(shape)
+        index[axis] = slice(start, start + shape[axis])
+        start += shape[axis]
+        places[symbol] = tuple(index)
+    return places
+
+
+def _vectors(
+    step: Step, values: dict[str, Any], reader: Reader, own: list[str], arrays: list[int]
+) -> None:
+    """A vector counts as a row on the left and as a column on the right."""
+    if arrays[1] == 1:
+        if reader.shape is not None and reader.shape == np.shape(values[step.inputs[1]]):
+            reader.shape = (*reader.shape, 1)
+        values[step.inputs[1]] = np.asarray(values[step.inputs[1]])[..., None]
+        for s in own:
+            values[s] = np.asarray(values[s])[..., None]
+    if arrays[0] == 1 and step.operation == "matmul":
+        x = np.asarray(values[step.inputs[0]])
+        if x.ndim == 1:
+            if reader.shape is not None and reader.shape == x.shape:
+                reader.shape = (1, *reader.shape)
+            values[step.inputs[0]] = x[None, :]
+        for s in own:
+            z = np.asarray(values[s])
+            at = z.ndim - 1
+            values[s] = np.expand_dims(z, at)
+
+
+def agree(found: Any, expected: Any) -> bool:
+    """Whether numbers are the same, where both are numbers: some there are none beyond 1e308."""
+    found, expected = np.asarray(found, float), np.asarray(expected, float)
+    there = np.isfinite(found)
+    if not np.any(there) and found.size:
+        raise UnreadableError("what is in between is too large for a number, or too small")
+    scale = float(np.max(np.abs(expected[there]), initial=0.0))
+    return bool(np.all(np.abs(found - expected)[there] <= 1e-10 * scale + 1e-13))
+
+
+def split(latex: str, sign: str) -> list[str]:
+    """The parts between signs that stand in no bracket."""
+    depth, parts = 0, [""]
+    for c in latex:
+        depth += {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}.get(c, 0)
+        if c == sign and not depth and not parts[-1].endswith("\\"):
+            parts.append("")
+        else:
+            parts[-1] += c
+    return [part.replace(r"\;", "").replace(r"\quad", "").strip() for part in parts]
+
+
+def split_conditions(latex: str) -> tuple[str, list[str]]:
+    """An equation, and what stands behind it."""
+    first, *rest = split(latex, ",")
+    return first, rest
+
+
+def compute(derivation: Derivation) -> tuple[dict[str, Any], set[str]]:
+    """Everything, from what goes in and the printed equations alone.
+
+    What is unreadable is taken from the graph, and its symbol is in the set.
+    """
+    values: dict[str, Any] = {q.symbol: q.value for q in derivation.inputs}
+    steps = {step.quantity.symbol: step for step in derivation.steps}
+    given = set()
+    for step in derivation.steps:
+        quantity = step.quantity
+        values[quantity.symbol] = quantity.value  # for the shapes
+        try:
+            equation, conditions = split_conditions(step.forward)
+            left, right, *_ = [*split(equation, "="), ""]
+            if left != quantity.symbol or not right:
+                raise UnreadableError("no equation for it")
+            reader = reader_of(step, values, quantity.shape)
+            del reader.values[quantity.symbol]
+            define(reader, conditions)
+            values[quantity.symbol] = reader.read(right).reshape(quantity.shape)
+        except UnreadableError:
+            given.add(quantity.symbol)
+    loss = derivation.steps[-1].quantity
+    values[loss.bar] = np.ones(loss.shape)
+    back = [step.quantity for step in reversed(derivation.steps[:-1])]
+    for quantity in [*back, *derivation.inputs]:
+        if not quantity.bar:
+            continue
+        total = np.zeros(quantity.shape)
+        try:
+            for term in quantity.terms:
+                reader = reader_of(steps[term.of], values, quantity.shape)
+                define(reader, split(term.condition, ",") if term.condition else [])
+                define(reader, split_conditions(steps[term.of].forward)[1])
+                total = total + reader.read(term.latex).reshape(quantity.shape)
+            values[quantity.bar] = total
+        except UnreadableError:
+            given.add(quantity.bar)
+            values[quantity.bar] = quantity.gradient
+    return values, given
+
+
+def compute_lines(derivation: Derivation) -> dict[str, Any]:
+    """Everything that the lines of a perceptron's derivation define, from the table of names."""
+    values: dict[str, Any] = {q.symbol: q.value for q in derivation.inputs}
+    names, *others = derivation.sections
+    for symbols, numbers, _, _ in names.names:
+        for symbol, number in zip(symbols.split(", "), numbers.split(", "), strict=True):
+            if symbol not in values:
+                values[symbol] = float(number)
+    for section in others:
+        for line in section.lines:
+            if section.title != "Activations":
+                _compute_line(line, values)
+    return values
+
+
+def _compute_line(line: Line, values: dict[str, Any]) -> None:
+    left, *members = split(line.latex, "=")
+    shape = tuple(int(n) for n in line.shape.split(" × ")) if line.shape else ()
+    members = [m for m in members if not m.startswith(r"\nabla") or m in values]
+    found = [Reader(values, "backpropagation", {}, shape).read(member) for member in members]
+    for other in found[:-1]:
+        assert agree(other, found[-1]), line.latex
+    assert found, line.latex
+    values[left] = found[-1]
+    if line.value is not None:
+        assert agree(found[-1], line.value), line.latex
