@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import tinygrad_bp as tg
 from tinygrad_bp import errors, nn
 from tinygrad_bp.draw import draw
-from tinygrad_bp.draw.scene import read
+from tinygrad_bp.draw.reading import read
 
 
 def _plain(source: str, *options: str) -> list[list[str]]:

@@ -46,9 +46,9 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]  # graphviz has no types
 
     def svg(self) -> str:
         """The picture as SVG."""
-        from tinygrad_bp.draw.render import layout
+        from tinygrad_bp.draw.render import render
 
-        return layout(self.source, "svg", self.scene.images()).decode()
+        return render(self, "svg").decode()
 
     def _repr_mimebundle_(
         self, include: Iterable[str] | None = None, exclude: Iterable[str] | None = None, **_: Any

@@ -50,11 +50,29 @@ def save(picture: Picture, path: str | Path) -> Path:
             f"a picture cannot be written to {path.name!r}: {nearest(kind, FORMATS)}\n"
             "Fix: end the name in .svg, .png, .pdf, .dot, .mmd or .txt."
         )
-    written = {"dot": lambda: picture.source, "mmd": picture.mermaid, "txt": picture.text}
-    images = picture.scene.images()
-    laid_out = written[kind]() if kind in written else layout(picture.source, kind, images)
-    write_atomically(path, laid_out)
+    write_atomically(path, render(picture, kind))
     return path
+
+
+def render(picture: Picture, kind: str) -> bytes:
+    """A picture in one of the `FORMATS`, as the bytes of a file.
+
+    Raises
+    ------
+    MissingExtraError
+        There is no Graphviz to lay the picture out.
+
+    Examples
+    --------
+    >>> import tinygrad_bp as tg
+    >>> x = tg.Tensor(2.0, requires_grad=True, name="x")
+    >>> render(tg.draw(x * x), "txt").decode().splitlines()
+    ['n1 = multiply(x, x)  () float64', 'x: () float64 (input)']
+    """
+    written = {"dot": lambda: picture.source, "mmd": picture.mermaid, "txt": picture.text}
+    if kind in written:
+        return written[kind]().encode()
+    return layout(picture.source, kind, picture.scene.images())
 
 
 def layout(source: str, kind: str, images: Mapping[str, bytes] | None = None) -> bytes:

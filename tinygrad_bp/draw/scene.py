@@ -1,7 +1,7 @@
 """What a picture shows, before it is written in any format: boxes, arrows between them, frames.
 
-`read` makes a scene of a recorded graph, with a box for each operation and each value that goes in.
-Other modules fold it and write numbers on it; `dot`, `mermaid` and `text` write it down.
+`reading` makes a scene of a recorded graph, and `modules` of a module. Others write numbers on it;
+`dot`, `mermaid` and `text` write it down.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_bp.core import Node, Tensor
-from tinygrad_bp.core.mode import Call
 from tinygrad_bp.errors import GraphError, in_words, user_line
 from tinygrad_bp.nn.module import Module, is_parameter, walk
 from tinygrad_bp.nn.parameter import Buffer
@@ -162,50 +161,6 @@ class Scene:
         self.frames = {key: frame for key, frame in self.frames.items() if key in needed}
 
 
-def read(outputs: Sequence[Tensor]) -> Scene:
-    """Make a scene of the graph behind tensors.
-
-    Raises
-    ------
-    GraphError
-        There is nothing behind one of them, or it has been freed.
-    """
-    nodes = nodes_behind(outputs)
-    scene, names = Scene(), Names(nodes)
-    ends = {id(t.node) for t in outputs}
-    keys = {id(node): f"n{k}" for k, node in enumerate(nodes, 1)}
-    values: dict[Any, str] = {}
-    frames: dict[int, str] = {}
-    for node in nodes:
-        frame = _frame(scene, names, frames, node.mode.call)
-        key = keys[id(node)]
-        for position, x in enumerate(node.sources):
-            if isinstance(x, Node):
-                tail = keys[id(x)]
-            else:
-                shared = isinstance(x, (Tensor, np.ndarray))
-                use = id(x) if shared else (id(node), position)  # numbers are drawn at each use
-                if use not in values:
-                    values[use] = f"v{len(values) + 1}"
-                    box = names.box(values[use], x)
-                    box.frame = frame if box.role == "parameter" else ""
-                    scene.boxes[box.key] = box
-                tail = values[use]
-            several = len(node.sources) > 1
-            scene.arrows.append(Arrow(tail, key, position if several else None, source=x))
-        scene.boxes[key] = Box(
-            key,
-            "output" if id(node) in ends else "operation",
-            node.primitive.name,
-            (*(f"{k}={short(v)}" for k, v in sorted(node.params.items())), facts(node.out)),
-            frame,
-            node,
-            node.out,
-            nodes=(node,),
-        )
-    return scene
-
-
 def nodes_behind(outputs: Sequence[Tensor]) -> list[Node]:
     """Every node behind the outputs, oldest first, which is a topological order."""
     for t in outputs:
@@ -272,17 +227,6 @@ class Names:
         """The title of a module's frame."""
         path, kind = self.path(module), type(module).__name__
         return f"{path}: {kind}" if path else kind
-
-
-def _frame(scene: Scene, names: Names, known: dict[int, str], call: Call | None) -> str:
-    """The key of the frame for a call, which is new to the scene perhaps, as those around it."""
-    if call is None:
-        return ""
-    if id(call) not in known:
-        parent = _frame(scene, names, known, call.parent)
-        key = known[id(call)] = f"c{len(known) + 1}"
-        scene.frames[key] = Frame(key, names.of(call.module), parent, call.module)
-    return known[id(call)]
 
 
 def facts(value: Any) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_bp import optim
-from tinygrad_bp.core import Tensor
+from tinygrad_bp.core import Tensor, as_tensor
 from tinygrad_bp.nn import Module
 from tinygrad_bp.train.objective import Objective
 from tinygrad_bp.train.recipe import Recipe
@@ -48,7 +48,11 @@ def example_loss(recipe: Recipe) -> Tensor:
     x = rng.random((128 if size == "full" else size, *recipe.network.input_shape))
     model = recipe.network.build(rng)
     objective = Objective(recipe.loss, model, len(x))
-    outputs = model(x.astype(recipe.dtype))
+    inputs = as_tensor(x.astype(recipe.dtype))
+    inputs.name = "x"  # for pictures
+    outputs = model(inputs)
     classes = outputs.shape[-1]
     labels = rng.integers(0, classes, len(x))
-    return objective(outputs, objective.targets(labels, classes, outputs.dtype))
+    targets: Any = as_tensor(objective.targets(labels, classes, outputs.dtype))
+    targets.name = "y"
+    return objective(outputs, targets)

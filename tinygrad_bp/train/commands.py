@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,6 +19,7 @@ except ImportError as error:
     raise missing_extra(str(error.name), "train", "the command tinygrad-bp") from error
 
 from tinygrad_bp.draw import draw as draw_graph
+from tinygrad_bp.draw.render import FORMATS, render
 from tinygrad_bp.testing.grading.truth import NUMERICAL_LIMIT
 from tinygrad_bp.train import check as checks
 from tinygrad_bp.train import plots, run
@@ -233,9 +235,22 @@ def draw(
     what: Annotated[
         str, typer.Argument(metavar="RECIPE|RUN", help="A recipe, a .toml file, or a run folder.")
     ] = "digits",
+    level: Annotated[
+        Literal["operation", "module", "full"], typer.Option(help="What the boxes are.")
+    ] = "operation",
+    depth: Annotated[
+        int | None, typer.Option(min=0, help="Modules within so many others become boxes.")
+    ] = None,
+    budget: Annotated[int, typer.Option(min=1, help="Fold what has more boxes than this.")] = 150,
+    theme: Annotated[Literal["light", "dark"], typer.Option(help="Colours.")] = "light",
+    legend: Annotated[bool, typer.Option("--legend", help="Say what the colours mean.")] = False,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="File: .svg, .png, .pdf or .dot (RECIPE.svg)."),
+        typer.Option("--output", "-o", metavar="FILE", help="Else RECIPE.svg; - prints."),
+    ] = None,
+    kind: Annotated[
+        Literal["svg", "png", "pdf", "dot", "mmd", "txt"] | None,
+        typer.Option("--format", help="The ending of FILE; mmd is Mermaid; txt is printed."),
     ] = None,
     page: Annotated[
         Path | None,
@@ -247,15 +262,30 @@ def draw(
     if page is not None:
         write_page(what, page, data_dir)
         _say(f"{page} is written.")
-        if output is None:
+        if output is None and kind is None:
             return
     recipe = run.RunFolder.open(what).recipe if Path(what).is_dir() else load_recipe(what)
-    path = output or Path(f"{recipe.name}.svg")
-    if path.suffix not in (".svg", ".png", ".pdf", ".dot"):
+    path, ending = _picture_file(recipe.name, output, kind)
+    picture = draw_graph(
+        example_loss(recipe), level=level, depth=depth, budget=budget, theme=theme, legend=legend
+    )
+    if path is None:
+        sys.stdout.buffer.write(render(picture, ending))
+        sys.stdout.buffer.flush()
+    elif run.write_picture(picture, path, _say):
+        _say(f"{path} is written.")
+
+
+def _picture_file(name: str, output: Path | None, kind: str | None) -> tuple[Path | None, str]:
+    """Where a picture goes, None for the terminal, and its format."""
+    if str(output) == "-" or (output is None and kind == "txt"):
+        return None, kind or "txt"
+    path = output or Path(f"{name}.{kind or 'svg'}")
+    ending = path.suffix.removeprefix(".").lower()
+    allowed = (kind,) if kind else FORMATS
+    if ending not in allowed:
         raise ArgumentError(
             f"a picture cannot be written as {path.name!r}.\n"
-            "Fix: a name that ends in .svg, .png, .pdf or .dot."
+            f"Fix: a name that ends in {', '.join(f'.{end}' for end in allowed)}."
         )
-    picture = draw_graph(example_loss(recipe))
-    if run.write_picture(picture, path, _say):
-        _say(f"{path} is written.")
+    return path, ending
