@@ -146,7 +146,11 @@ ONES = np.ones((2, 2))
         (
             lambda x, y: np.max(x, axis=0, initial=y[0, 0]),
             2,
-            [None, None, r"\bar{v}_{1} \, \frac{[b = v_{1}]}{\sum_i [a_{i} = v_{1}]}"],
+            [
+                r"v_{1} = \max(b, \max_i a_{i})",
+                None,
+                r"\bar{v}_{1} \, \frac{[b = v_{1}]}{\sum_i [a_{i} = v_{1}] + [b = v_{1}]}",
+            ],
         ),
     ],
 )
