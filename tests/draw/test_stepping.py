@@ -104,6 +104,14 @@ def test_rows_of_samples_are_found_by_what_they_do():
     assert found == {"constant", "linear", "tanh"}
 
 
+def test_an_array_is_one_value_with_a_tensor_around_it_and_without():
+    layer = nn.Linear(3, 3, generator=0)
+    x = np.ones((4, 3), np.float32)
+    scene = read([np.sum(layer(x) + x)], each=True)
+    assert [b.role for b in scene.boxes.values()].count("constant") == 1
+    assert {scene.boxes[k].title for k in batched(scene)} == {"constant", "linear", "add"}
+
+
 def test_arrays_of_the_length_of_the_batch_that_hold_no_samples_are_not_taken_for_them():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(3, 3))

@@ -200,7 +200,9 @@ class _Reader:
         """The key of the box of what no operation made, which is new perhaps."""
         frame = self._frame(self.plan.groups[g].frame)
         alone = not isinstance(x, (Tensor, np.ndarray))  # numbers are drawn at each use
-        use = (i, position) if alone else id(x)
+        # An array is the same constant with a tensor around it, as in x + layer(x), and without.
+        constant = isinstance(x, Tensor) and not x.requires_grad
+        use = (i, position) if alone else id(x._data if constant else x)
         key = self.leaves.get(use)
         if key is None:
             key = self.leaves[use] = f"v{len(self.leaves) + 1}"
