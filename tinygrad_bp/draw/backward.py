@@ -70,24 +70,28 @@ class Pass:
         return self._of.get(id(owner.node or owner if isinstance(owner, Tensor) else owner))
 
     def add(self, owner: Any, g: Any) -> None:
-        """Add to a cotangent."""
+        """Add to a cotangent, in the order and the way in which the engine does."""
         before = self._of.get(id(owner))
-        self._of[id(owner)] = g if before is None else before + g
+        if isinstance(g, Sparse):
+            total = g.dense() if before is None else np.array(before)
+            if before is not None:
+                g.add_to(total)
+        else:
+            total = g if before is None else before + g
+        self._of[id(owner)] = total
 
-    def apply_rules(self, node: Node) -> list[Part]:
-        """Note what the rules of a node send to its inputs."""
-        g = self.of(node)
+    def apply_rules(self, node: Node, add: bool) -> None:
+        """Note what the rules of a node send to its inputs, and add it to their cotangents."""
         self.visited.append(node)
-        sent, arrays = _parts(node, g, None, None)
-        found = []
+        sent, arrays = _parts(node, self.of(node), None, None)
         for i, source, part in sent:
             if part is not None:
                 value = conform(part, arrays[i], node, i, False)
+                if add:
+                    self.add(source, value)
                 value = value.dense() if isinstance(value, Sparse) else value
                 summed = getattr(part, "shape", value.shape) != value.shape
-                found.append(Part(node, i, source, value, summed))
-        self.parts += found
-        return found
+                self.parts.append(Part(node, i, source, value, summed))
 
 
 def pull_back(outputs: Sequence[Tensor], tape: record_grads | None = None) -> Pass:
@@ -132,13 +136,13 @@ def pull_back(outputs: Sequence[Tensor], tape: record_grads | None = None) -> Pa
             for node in reversed(nodes):
                 if tape is not None:
                     _read(tape, node, found)
-                if found.of(node) is None:
-                    continue
-                for part in found.apply_rules(node):
-                    if tape is None:
-                        found.add(part.source, part.value)
-                    elif isinstance(part.source, Tensor) and found.of(part.source) is None:
-                        _read(tape, part.source, found)
+                if found.of(node) is not None:
+                    found.apply_rules(node, add=tape is None)
+            if tape is not None:
+                sources = {id(p.source): p.source for p in found.parts}
+                for source in sources.values():
+                    if isinstance(source, Tensor):
+                        _read(tape, source, found)
     finally:
         TAPE.reset(token)
     if not found.visited:

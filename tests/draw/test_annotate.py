@@ -1,0 +1,49 @@
+"""Second derivatives are graphs that hold the first ones, by their names."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import tinygrad_bp as tg
+from tinygrad_bp.draw import draw
+
+
+def test_outputs_have_their_names_and_gradients_in_the_graph_are_called_so():
+    x = tg.Tensor(0.5, requires_grad=True, name="x")
+    w = tg.Tensor(2.0, requires_grad=True, name="layer.w")
+    loss = np.sin(x * w)
+    loss.backward(create_graph=True)
+    penalty = x.grad**2 + w.grad**2
+    penalty.name = "penalty"
+    scene = draw(penalty, values=True).scene
+    named = {box.title: box for box in scene.boxes.values() if " = " in box.title}
+    assert set(named) == {"penalty = add", "∂L/∂x = multiply", "∂L/∂(layer.w) = multiply"}
+    assert named["∂L/∂x = multiply"].value == x.grad.data
+    assert named["∂L/∂(layer.w) = multiply"].node is w.grad.node
+    assert named["penalty = add"].numbers == (f"{penalty.item():.4g}",)
+
+
+def test_a_name_of_ones_own_comes_before():
+    x = tg.Tensor(0.5, requires_grad=True, name="x")
+    np.sin(x).backward(create_graph=True)
+    slope = x.grad
+    slope.name = "slope"
+    assert [b.title for b in draw(slope).scene.boxes.values() if b.role == "output"] == [
+        "slope = multiply"
+    ]
+
+
+def test_gradients_that_are_constants_name_nothing():
+    x = tg.Tensor(0.5, requires_grad=True, name="x")
+    np.sin(x).backward()
+    assert not any(" = " in box.title for box in draw(x * 2.0).scene.boxes.values())
+
+
+def test_the_graph_of_a_second_derivative_has_a_backward_pass_too():
+    x = tg.Tensor(0.5, requires_grad=True, name="x")
+    (x**3).backward(create_graph=True)
+    slope, x.grad = x.grad, None
+    scene = draw(slope, gradients=True, backward="over").scene
+    (box,) = [box for box in scene.boxes.values() if box.title == "x"]
+    assert box.gradient[0] == "grad 3"
+    assert x.grad is None
