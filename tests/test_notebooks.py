@@ -51,6 +51,12 @@ def test_a_graph_as_the_last_expression_of_a_cell_is_a_picture(executed):
     assert all(word in shown(cells[0], "image/svg+xml")[0] for word in ("sigmoid", ">w<", ">x<"))
 
 
+def test_a_derivation_is_shown_with_its_formulas(executed):
+    (cell,) = [c for c in executed["see"] if re.match(r"tg\.explain\(", last_line(c))]
+    (text,) = shown(cell, "text/markdown")
+    assert r"\bar" in text
+
+
 def test_plots_are_shown_too(executed):
     cells = [c for c in executed["see"] if re.match(r"draw\.\w+\(", last_line(c))]
     assert len(cells) >= 4
