@@ -66,7 +66,8 @@ def hidden_units(
         top, left = i // columns * (height + 1) + 1, i % columns * (width + 1) + 1
         sheet[top : top + height, left : left + width] = picture
     limit = float(np.nanpercentile(np.abs(pictures), 99.5)) or 1.0
-    size = (9.0, 9.0 * sheet.shape[0] / sheet.shape[1] + 0.5)
+    wide = min(9.0, 1.0 + columns)
+    size = (wide, wide * sheet.shape[0] / sheet.shape[1] + 0.3)
     ax = bare(ax or new_axes("hidden_units", size))
     ax.imshow(sheet, cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
     ax.set_facecolor("#555555")
