@@ -12,7 +12,7 @@ from tinygrad_bp.core import Node, Tensor
 from tinygrad_bp.core.graph import NOTHING
 from tinygrad_bp.draw import words
 from tinygrad_bp.draw.fold import Group, Plan, plans
-from tinygrad_bp.draw.scene import Arrow, Box, Frame, Names, Scene, facts, nodes_behind
+from tinygrad_bp.draw.scene import Arrow, Box, Frame, Names, Scene, facts, identity, nodes_behind
 
 _LEAVES = {"parameter", "input", "constant"}
 
@@ -200,9 +200,7 @@ class _Reader:
         """The key of the box of what no operation made, which is new perhaps."""
         frame = self._frame(self.plan.groups[g].frame)
         alone = not isinstance(x, (Tensor, np.ndarray))  # numbers are drawn at each use
-        # An array is the same constant with a tensor around it, as in x + layer(x), and without.
-        constant = isinstance(x, Tensor) and not x.requires_grad
-        use = (i, position) if alone else id(x._data if constant else x)
+        use = (i, position) if alone else identity(x)
         key = self.leaves.get(use)
         if key is None:
             key = self.leaves[use] = f"v{len(self.leaves) + 1}"

@@ -17,6 +17,7 @@ from tinygrad_bp.core import Node, Tensor
 from tinygrad_bp.draw.derivation.products import decimal
 from tinygrad_bp.draw.formulas import Symbol
 from tinygrad_bp.draw.scene import Names as Modules
+from tinygrad_bp.draw.scene import identity
 
 LOSS = Symbol(r"\mathcal{L}")
 _GREEK = [
@@ -62,15 +63,15 @@ class Naming:
         for node in nodes:
             for x in node.sources:
                 if not isinstance(x, Node) and not is_number(x):
-                    self.leaves.setdefault(id(x), x)
+                    self.leaves.setdefault(identity(x), x)
 
     def set(self, thing: Any, symbol: Symbol, bar: Symbol | None = None) -> None:
         """Call a node's output, a leaf or a constant by a symbol."""
         if symbol not in self._taken or thing is self.nodes[-1]:
             self._taken.add(symbol)
-            self.symbols[id(thing)] = symbol
+            self.symbols[identity(thing)] = symbol
         if bar is not None:
-            self.bars[id(thing)] = bar
+            self.bars[identity(thing)] = bar
 
     def complete(self) -> None:
         """Find symbols for all that has none yet."""
@@ -112,7 +113,7 @@ class Naming:
                     self.set(x, symbol)
 
     def _call(self, x: Any, letter: str) -> None:
-        if id(x) in self.leaves and id(x) not in self.symbols:
+        if identity(x) in self.leaves and identity(x) not in self.symbols:
             self.set(x, Symbol(letter))
 
     def _number(self, things: Sequence[Any], letter: str, alone: str = "") -> None:
@@ -133,13 +134,13 @@ class Naming:
 
     def of(self, x: Any) -> Symbol:
         """The symbol of an input, or the number itself."""
-        found = self.symbols.get(id(x))
+        found = self.symbols.get(identity(x))
         return Symbol(decimal(as_number(x))) if found is None else found
 
     def bar(self, x: Any) -> Symbol:
         """The symbol of the cotangent of a node's output or of a leaf."""
-        if id(x) in self.bars:
-            return self.bars[id(x)]
+        if identity(x) in self.bars:
+            return self.bars[identity(x)]
         symbol = self.of(x)
         if self.notation == "derivatives":
             return derivative(symbol)
