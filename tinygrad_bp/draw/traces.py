@@ -105,7 +105,9 @@ def _operation(frame: FrameType, trace: Sequence[_Step]) -> Failed | None:
         node.out = known.get("out", np.nan)
         return Failed(node, _place(trace))
     if frame.f_code is backward_pass.__code__ and "node" in known:
-        return Failed(known["node"], _place(trace), known["root"], known["visited"])
+        node, passed = known["node"], known["visited"]
+        passed = passed if node in passed[-1:] else [*passed, node]  # a hook runs before
+        return Failed(node, _place(trace), known["root"], passed)
     return None
 
 
