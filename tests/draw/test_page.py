@@ -223,11 +223,11 @@ def test_each_step_is_said(show, expression):
     said = "return document.getElementById('live').textContent"
     seen.press(Keys.ARROW_RIGHT)
     _wait(lambda: seen.driver.execute_script(said).startswith("Forward, multiply"))
-    assert seen.driver.execute_script(said) == "Forward, multiply: v1 from a and b. Value −6."
+    assert seen.driver.execute_script(said) == "Forward, multiply: v₁ from a and b. Value −6."
     seen.press(Keys.END, Keys.ARROW_LEFT)
     _wait(lambda: seen.driver.execute_script(said).startswith("Backward"))
     assert seen.driver.execute_script(said) == (
-        "Backward, multiply: the cotangent of v1 is 2.4; to a flows −7.2, together −6.2; "
+        "Backward, multiply: the cotangent of v₁ is 2.4; to a flows −7.2, together −6.2; "
         "to b flows 4.8."
     )
     assert seen.one("#slider").get_attribute("aria-valuetext").startswith("Backward, multiply")

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 import tinygrad_bp as tg
 from tinygrad_bp import errors, nn
-from tinygrad_bp.draw import page
+from tinygrad_bp.draw import explain, page
 from tinygrad_bp.draw.backward import pull_back
 from tinygrad_bp.draw.reading import read
 from tinygrad_bp.draw.scene import nodes_behind
 from tinygrad_bp.draw.stepping import MOST, _json
 from tinygrad_bp.draw.stepping.layout import picture
-from tinygrad_bp.draw.stepping.naming import mathml, symbols
+from tinygrad_bp.draw.stepping.naming import mathml, names, symbol_of
 from tinygrad_bp.draw.stepping.numbers import Store, rounded
 from tinygrad_bp.draw.stepping.samples import batched
 from tinygrad_bp.draw.stepping.story import Story
@@ -31,7 +31,7 @@ from tinygrad_bp.testing.programs import programs
 def _story(loss, **options):
     scene = read([loss], each=True)
     found = pull_back([loss])
-    story = Story(scene, found, **options)
+    story = Story(scene, found, names(nodes_behind([loss])), **options)
     return story, story.data(), found
 
 
@@ -46,47 +46,16 @@ def _perceptron(n=4, sizes=(3, 4, 2)):
 # Names
 
 
-def _named(loss):
-    scene = read([loss], each=True)
-    found = symbols(scene, [k for k in batched(scene) if scene.boxes[k].node is None])
-    return {scene.boxes[k].title: s.latex() for k, s in found.items()}
-
-
-def test_layers_have_numbers_results_too_and_the_batch_is_x_and_y():
-    names = _named(_perceptron()[1])
-    assert names["0.weight"] == "W^{1}"
-    assert names["2.weight"] == "W^{2}"
-    assert names["2.bias"] == "b^{2}"
-    assert names["tanh"] == "v_{2}"
-    assert names["cross_entropy_labels"] == "L"
+def test_values_have_the_names_of_the_derivation():
     _, loss = _perceptron()
-    scene = read([loss], each=True)
-    data = [k for k, b in scene.boxes.items() if b.role == "constant"]
-    assert [symbols(scene, data)[k].latex() for k in data] == ["x", "y"]
-
-
-def test_simple_names_are_kept_and_others_are_left_to_the_legend():
-    x, a1, theta, other = (
-        tg.Tensor(1.0, requires_grad=True, name=name) for name in ("x", "a1", "theta", "learn it")
-    )
-    names = _named(x * a1 + theta * other + 1e-9)
-    assert [names[k] for k in ("x", "a1", "theta", "learn it")] == [
-        "x",
-        "a_{1}",
-        r"\theta",
-        "x_{1}",
-    ]
-    assert names["1e-09"] == "10^{-9}"
-
-
-@given(st.lists(st.text(max_size=4) | st.sampled_from(["L", "v", "x", "W", "v_1"]), max_size=6))
-def test_no_two_values_have_the_same_symbol(names):
-    total = tg.Tensor(1.0, requires_grad=True, name="x") * 2.0
-    for name in names:
-        total = total + tg.Tensor(1.0, requires_grad=True, name=name)
-    scene = read([total], each=True)
-    found = [s.latex() for s in symbols(scene).values() if not s.number]
-    assert len(found) == len(set(found))
+    scene, derivation = read([loss], each=True), explain(loss)
+    naming = names(nodes_behind([loss]))
+    shown = {symbol_of(naming, box).latex() for box in scene.boxes.values()}
+    assert shown == {q.symbol for q in derivation.quantities}
+    assert {"W^{1}", "b^{2}", "z^{1}", "a^{1}", "x", "y"} < shown
+    _, data, _ = _story(loss)
+    bars = {mathml(q.bar) for q in derivation.quantities if q.bar}
+    assert {b["bar"] for b in data["boxes"].values() if "bar" in b} == bars
 
 
 def test_formulas_hold_no_links_and_what_is_no_latex_is_shown_as_it_is():
@@ -258,7 +227,7 @@ def test_what_was_broadcast_is_said_to_be_summed():
     x = tg.Tensor([1.0, 2.0], requires_grad=True, name="x")
     _, data, _ = _story(np.sum(np.ones((3, 2)) * (x - 1.0) + x))
     (last,) = [s for s in data["steps"] if s["phase"] == "backward" and s["box"] == "n3"]
-    assert "broadcast" in last["sent"][1]["formula"]
+    assert "\N{N-ARY SUMMATION}" in last["sent"][1]["formula"]
     assert data["values"][data["boxes"]["v1"]["gradient"]]["all"] == [6, 6]
 
 
@@ -270,7 +239,7 @@ def test_a_tape_gives_the_gradients_of_a_pass_with_its_hooks(tmp_path):
     with tg.record_grads() as tape:
         y.backward(np.array([1.0, 1.0]), retain_graph=True)
     scene = read([y], each=True)
-    data = Story(scene, pull_back([y], tape)).data()
+    data = Story(scene, pull_back([y], tape), names(nodes_behind([y]))).data()
     assert data["values"][data["boxes"]["n1"]["gradient"]]["all"] == [60, 120]
     assert data["values"][data["boxes"]["v1"]["gradient"]]["all"] == [180, 360]
     assert page(y, tmp_path / "a.html", tape=tape).exists()
@@ -338,7 +307,7 @@ def test_without_latex2mathml_the_error_names_the_extra(tmp_path, monkeypatch):
 
 def _svg(loss):
     scene = read([loss], each=True)
-    return scene, ET.fromstring(re.sub("&[a-z]+;", "", picture(scene, symbols(scene))))
+    return scene, ET.fromstring(picture(scene, names(nodes_behind([loss]))))
 
 
 @settings(max_examples=5)

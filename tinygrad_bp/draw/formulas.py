@@ -280,19 +280,6 @@ def vjp_formula(node: Node, i: int, inputs: Sequence[Symbol], out: Symbol, bar: 
     return rewrite(formula, names | dict.fromkeys((r"\bar{z}", r"\bar{Z}"), bar))
 
 
-def settings(node: Node) -> str:
-    r"""The values of the letters in an operation's formula that are parameters of it.
-
-    Examples
-    --------
-    >>> import numpy as np, tinygrad_bp as tg
-    >>> x = tg.Tensor([1.0, 2.0, 6.0], requires_grad=True)
-    >>> print(settings(x.mean().node))
-    n = 3
-    """
-    return r", \; ".join(f"{a} = {_fraction(value)}" for a, value in parameters(node).items())
-
-
 def parameters(node: Node) -> dict[str, float]:
     r"""The numbers for which letters of an operation's formula stand, beside its inputs.
 
@@ -310,30 +297,6 @@ def parameters(node: Node) -> dict[str, float]:
     if node.primitive.name in _COUNTED and node.params.get("where") is None and np.size(node.out):
         found["n"] = np.size(node.values[0]) // np.size(node.out)
     return found
-
-
-def number(value: float) -> str:
-    r"""A number in LaTeX, to six digits.
-
-    Examples
-    --------
-    >>> print(number(3.0), number(-0.25), number(1e-8), number(float("inf")))
-    3 -0.25 10^{-8} \infty
-    """
-    if not np.isfinite(value):
-        return r"\text{NaN}" if np.isnan(value) else r"-\infty" if value < 0 else r"\infty"
-    digits, _, power = f"{value:.6g}".partition("e")
-    if not power:
-        return digits
-    lead = {"1": "", "-1": "-"}.get(digits, rf"{digits} \cdot ")
-    return f"{lead}10^{{{int(power)}}}"
-
-
-def _fraction(value: float) -> str:
-    """A number, as 1/n where it is one."""
-    if 0 < abs(value) < 1 and abs(1 / value - (n := round(1 / value))) < 1e-9 * abs(n):
-        return rf"{'-' if n < 0 else ''}\frac{{1}}{{{abs(n)}}}"
-    return number(value)
 
 
 def _names(node: Node, inputs: Sequence[Symbol]) -> dict[str, Symbol]:

@@ -12,6 +12,7 @@ from tinygrad_bp.draw.backward import pull_back
 from tinygrad_bp.draw.reading import read
 from tinygrad_bp.draw.scene import nodes_behind, printable
 from tinygrad_bp.draw.stepping.layout import picture
+from tinygrad_bp.draw.stepping.naming import names
 from tinygrad_bp.draw.stepping.story import Story
 from tinygrad_bp.draw.themes import THEMES
 from tinygrad_bp.errors import GraphError, user_line
@@ -83,11 +84,12 @@ def page(
     _check_length(len(nodes))
     scene = read([loss], each=True)
     _check_length(len(scene.boxes))
-    story = Story(scene, pull_back([loss], tape), image_shape, lines)
+    naming = names(nodes)
+    story = Story(scene, pull_back([loss], tape), naming, image_shape, lines)
     content = {
         "TITLE": escape(printable(title)),
         "STYLE": _colours() + _text("style.css"),
-        "PICTURE": picture(scene, story.symbols),
+        "PICTURE": picture(scene, naming),
         "DATA": _json(story.data()),
         "SCRIPT": _START + "\n".join(_text(f"{name}.js") for name in ("stage", "script", "tables")),
     }

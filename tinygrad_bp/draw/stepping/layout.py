@@ -7,15 +7,15 @@ what things are called.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from html import escape
 from typing import Any, NamedTuple
 
-from tinygrad_bp.draw.formulas import Symbol
+from tinygrad_bp.draw.derivation.naming import Naming
+from tinygrad_bp.draw.derivation.plain import plain
 from tinygrad_bp.draw.render import layout
 from tinygrad_bp.draw.scene import Box, Scene, printable
-from tinygrad_bp.draw.stepping.naming import facts_of
+from tinygrad_bp.draw.stepping.naming import facts_of, is_literal, symbol_of
 
 _LETTER = 7.0  # width of a character of a title
 _LONGEST = 24  # characters of a title
@@ -25,12 +25,13 @@ class Look(NamedTuple):
     """What is written in a box, and its size in pixels."""
 
     title: str
+    symbol: str
     facts: str
     width: float
     height: float
 
 
-def picture(scene: Scene, symbols: Mapping[str, Symbol]) -> str:
+def picture(scene: Scene, naming: Naming) -> str:
     """A scene as the element `svg` of a page.
 
     Boxes have the ids ``box-n1``, arrows ``arrow-0``, frames ``frame-c1``.
@@ -40,7 +41,7 @@ def picture(scene: Scene, symbols: Mapping[str, Symbol]) -> str:
     MissingExtraError
         There is no Graphviz.
     """
-    looks = {key: _look(box, symbols[key]) for key, box in scene.boxes.items()}
+    looks = {key: _look(box, naming) for key, box in scene.boxes.items()}
     laid_out = json.loads(layout(_dot(scene, looks), "json0"))
     *_, width, height = (float(x) for x in laid_out["bb"].split(","))
     places = {o["name"]: o for o in laid_out.get("objects", ())}
@@ -55,7 +56,7 @@ def picture(scene: Scene, symbols: Mapping[str, Symbol]) -> str:
         )
     for key, box in scene.boxes.items():
         x, y = (float(c) for c in places[key]["pos"].split(","))
-        parts.append(_box(box, symbols[key], looks[key], x, height - y))
+        parts.append(_box(box, looks[key], x, height - y))
     for frame in scene.frames.values():  # above the arrows that come in
         parts.append(_title(scene, frame.key, places[f"cluster_{frame.key}"], height))
     inside = "\n".join(parts)
@@ -76,16 +77,15 @@ def _tip(name: str, size: int) -> str:
     )
 
 
-def _look(box: Box, symbol: Symbol) -> Look:
+def _look(box: Box, naming: Naming) -> Look:
     """Texts and size of a box."""
-    if symbol.number and box.tensor is None:
-        return Look(printable(box.title), "", 20 + _LETTER * len(box.title), 26)
-    title, facts = printable(box.title), facts_of(box.value)
-    if len(title) > _LONGEST:
-        title = title[: _LONGEST - 1] + "…"
-    signs = len(symbol.below + symbol.above) + 3
-    width = max(22 + _LETTER * (len(title) + signs), 22 + 5.8 * len(facts), 132)
-    return Look(title, facts, round(width), 52 if box.role == "constant" else 66)
+    title = printable(box.title)
+    title = title if len(title) <= _LONGEST else title[: _LONGEST - 1] + "…"
+    if is_literal(box):
+        return Look(title, "", "", 20 + _LETTER * len(title), 26)
+    symbol, facts = plain(symbol_of(naming, box).latex()), facts_of(box.value)
+    width = max(34 + _LETTER * (len(title) + len(symbol)), 22 + 5.8 * len(facts), 132)
+    return Look(title, symbol, facts, round(width), 52 if box.role == "constant" else 66)
 
 
 def _dot(scene: Scene, looks: Mapping[str, Look]) -> str:
@@ -181,7 +181,7 @@ def _title(scene: Scene, key: str, place: Mapping[str, Any], height: float) -> s
     )
 
 
-def _box(box: Box, symbol: Symbol, look: Look, x: float, y: float) -> str:
+def _box(box: Box, look: Look, x: float, y: float) -> str:
     """A box about its middle; the page fills in the numbers."""
     w, h = look.width, look.height
     head = (
@@ -197,20 +197,8 @@ def _box(box: Box, symbol: Symbol, look: Look, x: float, y: float) -> str:
     left, right, top = -w / 2 + 10, w / 2 - 10, -h / 2
     return (
         f'{head}<text class="title" x="{left:g}" y="{top + 17:g}">{title}</text>'
-        f'<text class="symbol" x="{right:g}" y="{top + 17:g}">{_signs(symbol)}</text>'
-        f'<text class="facts" x="{left:g}" y="{top + 31:g}">{look.facts}</text>'
+        f'<text class="symbol" x="{right:g}" y="{top + 17:g}">{escape(look.symbol)}</text>'
+        f'<text class="facts" x="{left:g}" y="{top + 31:g}">{escape(look.facts)}</text>'
         f'<text class="value" x="{left:g}" y="{top + 45:g}"></text>'
         f'<text class="gradient" x="{left:g}" y="{top + 59:g}"></text></g>'
     )
-
-
-def _signs(symbol: Symbol) -> str:
-    """A symbol as text of an SVG."""
-    greek = re.fullmatch(r"\\([a-z]+)", symbol.base)
-    text = f"&{greek[1]};" if greek else escape(symbol.base)
-    if symbol.above:
-        text += f'<tspan class="script" dy="-4">{escape(symbol.above)}</tspan>'
-    if symbol.below:
-        back = 7 if symbol.above else 3
-        text += f'<tspan class="script" dy="{back}">{escape(symbol.below)}</tspan>'
-    return text

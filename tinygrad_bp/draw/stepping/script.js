@@ -150,7 +150,6 @@ function start() {
 function forward(s) {
   const b = story.boxes[s.box], k = state.step;
   return [...heading(`Forward ${k} of ${operations}:`, b.name, b), formula(s.formula),
-    s.with ? make("div", { class: "note", html: s.with }) : null,
     make("h3", {}, "Its inputs"), ...[...new Set(s.inputs)].map((key) => item(key, story.boxes[key].number ? "" : show(story.boxes[key].value))),
     make("h3", {}, "Its value"), item(s.box, show(b.value))].filter(Boolean);
 }
@@ -162,8 +161,7 @@ function backward(s) {
     : s.paths > 1 ? `The sum of what came along ${s.paths} paths.` : "It came along one path.";
   return [...heading(`Backward ${nth} of ${count}:`, b.name, b),
     formula(story.steps[forwardAt[s.box]].formula, "recall"),
-    s.with ? make("div", { class: "note", html: s.with }) : null,
-    make("h3", {}, "The cotangent that comes in"),
+    make("h3", {}, "The cotangent that comes in, of ", make("span", { html: b.math })),
     make("div", { class: "item" }, make("div", { class: "name" }, make("span", { html: b.bar }), make("i", {}, where, " ", ofSample(b.gradient))), show(b.gradient)),
     make("h3", {}, "What flows on, by its rules"), ...s.sent.map(sent),
     s.sent.length ? null : make("p", { class: "note" }, "Nothing: no input needs a gradient.")].filter(Boolean);

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from tinygrad_bp.draw.backward import Part, Pass
-from tinygrad_bp.draw.formulas import Symbol, forward_formula, settings, vjp_formula
+from tinygrad_bp.draw.derivation.equations import forward, term
+from tinygrad_bp.draw.derivation.naming import Naming
+from tinygrad_bp.draw.derivation.plain import plain
 from tinygrad_bp.draw.scene import Box, Scene, printable, short
-from tinygrad_bp.draw.stepping.naming import barred, facts_of, mathml, plain, symbols
+from tinygrad_bp.draw.stepping.naming import facts_of, is_literal, mathml, owner, symbol_of
 from tinygrad_bp.draw.stepping.numbers import Store
 from tinygrad_bp.draw.stepping.samples import batched
 
@@ -28,6 +30,8 @@ class Story:
         With a box for each operation.
     found : Pass
         What flows back.
+    naming : Naming
+        What the values are called.
     image_shape : tuple of int, optional
         Height and width of what is shown as an image.
     lines : bool, default True
@@ -38,18 +42,19 @@ class Story:
         self,
         scene: Scene,
         found: Pass,
+        naming: Naming,
         image_shape: tuple[int, int] | None = None,
         lines: bool = True,
     ) -> None:
         self.scene = scene
         self.lines = lines
         self.found = found
+        self.naming = naming
         self.rows = batched(scene)
-        self.symbols = symbols(scene, [k for k in self.rows if scene.boxes[k].node is None])
         self.sources: dict[str, list[str]] = {}
         for arrow in scene.arrows:
             self.sources.setdefault(arrow.head, []).append(arrow.tail)
-        self.keys = {id(_owner(box)): key for key, box in scene.boxes.items()}
+        self.keys = {id(owner(box)): key for key, box in scene.boxes.items()}
         self.parts: dict[str, list[Part]] = {}
         for part in found.parts:
             self.parts.setdefault(self.keys[id(part.source)], []).append(part)
@@ -80,23 +85,23 @@ class Story:
         }
 
     def _box(self, box: Box) -> dict[str, Any]:
-        symbol, value = self.symbols[box.key], box.value
+        symbol, value = symbol_of(self.naming, box).latex(), box.value
         data = {
             "name": printable(box.title),
             "role": box.role,
             "frame": box.frame,
-            "math": mathml(symbol.latex()),
+            "math": mathml(symbol),
             "say": plain(symbol),
-            "number": symbol.number,
+            "number": is_literal(box),
             "facts": facts_of(value),
         }
         rows = box.key in self.rows
         grey = box.node is None and box.role != "parameter"
         data["value"] = self.store.add(value, rows, grey)
-        g = self.found.of(_owner(box))
+        g = self.found.of(owner(box))
         if g is not None:
             data["gradient"] = self.store.add(g, rows)
-            data["bar"] = mathml(barred(symbol).latex())
+            data["bar"] = mathml(self.naming.bar(owner(box)).latex())
         if box.node is not None:
             path = box.node.mode.path()
             where = box.node.where().strip() if self.lines else f"in {path}" if path else ""
@@ -113,13 +118,11 @@ class Story:
         steps = []
         for key, box in self.scene.boxes.items():
             if box.node is not None:
-                formula = forward_formula(box.node, self._inputs(key), self.symbols[key])
                 steps.append(
                     {
                         "phase": "forward",
                         "box": key,
-                        "formula": mathml(formula),
-                        "with": self._settings(box),
+                        "formula": mathml(forward(box.node, self.naming)),
                         "inputs": self.sources.get(key, []),
                     }
                 )
@@ -141,30 +144,27 @@ class Story:
                 counts[to] = counts.get(to, 0) + 1
                 total = arrived[to] + part.value if to in arrived else part.value
                 arrived[to] = total
-                sent.append(self._part(key, to, part, counts[to], total))
+                sent.append(self._part(to, part, counts[to], total))
             steps.append(
                 {
                     "phase": "backward",
                     "box": key,
-                    "with": self._settings(self.scene.boxes[key]),
                     "paths": len(self.parts.get(key, [])),
                     "sent": sent,
                 }
             )
         return steps
 
-    def _part(self, key: str, to: str, part: Part, nth: int, total: Any) -> dict[str, Any]:
+    def _part(self, to: str, part: Part, nth: int, total: Any) -> dict[str, Any]:
         """What a rule sends to one input: the formula, and the numbers."""
-        symbol, out = self.symbols[to], self.symbols[key]
-        text = vjp_formula(part.node, part.position, self._inputs(key), out, barred(out))
-        if part.summed:
-            text = rf"\textstyle\sum_{{\text{{broadcast}}}} {_one_term(text)}"
-        paths, bar = len(self.parts[to]), barred(symbol).latex()
-        if paths == 1:
-            formula = f"{bar} = {text}"
-        else:
-            before = f"{bar} + " if nth > 1 else ""
-            formula = rf"{bar} \leftarrow {before}{text}"
+        paths, bar = len(self.parts[to]), self.naming.bar(part.source).latex()
+        sent = term(part, self.naming)
+        text = sent.latex
+        if nth > 1:
+            text = f"{bar} - {text[1:]}" if text.startswith("-") else f"{bar} + {text}"
+        meaning = rf", \; {sent.condition}" if sent.condition else ""
+        sign = "=" if paths == 1 else r"\leftarrow"
+        formula = f"{bar} {sign} {text}{meaning}"
         rows, whole = to in self.rows, self.found.of(part.source)
         one = paths == 1 and np.array_equal(whole, part.value, equal_nan=True)
         data = {
@@ -180,32 +180,7 @@ class Story:
             data["total"] = self.store.add(whole if last else total, rows)
         return data
 
-    def _inputs(self, key: str) -> list[Symbol]:
-        return [self.symbols[tail] for tail in self.sources.get(key, [])]
-
-    def _settings(self, box: Box) -> str:
-        """The values of the letters in an operation's formulas, as MathML."""
-        text = settings(box.node) if box.node is not None else ""
-        return mathml(text) if text else ""
-
-
-def _owner(box: Box) -> Any:
-    """What the backward pass knows a box by."""
-    if box.node is not None:
-        return box.node
-    return box.tensor if box.tensor is not None else box
-
 
 def _row(box: Box) -> int:
     """How many numbers a sample has."""
     return math.prod(np.shape(box.value)[1:])
-
-
-def _one_term(text: str) -> str:
-    """A formula, in parentheses if it is a sum."""
-    depth = 0
-    for k, c in enumerate(text):
-        depth += {"{": 1, "(": 1, "[": 1, "}": -1, ")": -1, "]": -1}.get(c, 0)
-        if c in "+-" and not depth and k:
-            return rf"\left( {text} \right)"
-    return text
