@@ -1,7 +1,7 @@
 """Every Python block of the documentation runs, and prints what the page shows beneath it.
 
-The blocks of a page run from top to bottom in one namespace, in an empty folder. A ``text`` block
-right after a ``python`` block is what that block prints.
+The blocks of a page run from top to bottom in one namespace, in an empty folder. A ``text`` or
+``mermaid`` block right after a ``python`` block is what that block prints.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import scipy.special  # noqa: F401 - so that its rules are among those that stay
+from matplotlib import pyplot
 
 import tinygrad_bp as tg
 from tinygrad_bp.core.registry import FUNCTIONS, LATE, PRIMITIVES
@@ -20,6 +21,8 @@ from tinygrad_bp.core.registry import FUNCTIONS, LATE, PRIMITIVES
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+SHOWN = ("text", "mermaid")
 
 
 def blocks(text: str) -> list[tuple[str, str, int]]:
@@ -29,7 +32,7 @@ def blocks(text: str) -> list[tuple[str, str, int]]:
 
 @pytest.fixture(autouse=True)
 def _forget():
-    """Leave the registry as it was, but for what is registered when it is first needed."""
+    """Leave the registry as it was, but for what is registered when first needed; and no figure."""
     for load in (*LATE, lambda: tg.grad):
         load()
     registries = (FUNCTIONS, PRIMITIVES)
@@ -38,6 +41,7 @@ def _forget():
     for registry, entries in zip(registries, before, strict=True):
         registry.clear()
         registry.update(entries)
+    pyplot.close("all")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
@@ -53,7 +57,7 @@ def test_the_python_of_a_page_runs_and_prints_what_it_shows(page, tmp_path, monk
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
             exec(compile("\n" * (line - 1) + source, str(page), "exec"), namespace)
-        if following is not None and following[0] == "text" and _adjacent(text, line, source):
+        if following and following[0] in SHOWN and _adjacent(text, line, source):
             assert printed.getvalue().rstrip() == following[1].rstrip(), f"{page}:{line}"
     for name in re.findall(rf"\]\(images/{page.stem}/([\w.-]+)\)", text):
         made = tmp_path / name  # of a page in HTML, the picture is a screenshot
@@ -64,7 +68,7 @@ def _adjacent(text: str, line: int, source: str) -> bool:
     """Whether nothing but blank lines stands between a block and the next fence."""
     after = text.splitlines()[line - 1 + source.count("\n") + 1 :]
     rest = next((part for part in after if part.strip()), "")
-    return rest.startswith("```text")
+    return rest.startswith(tuple(f"```{language}" for language in SHOWN))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
