@@ -189,6 +189,9 @@ def test_every_operation_has_its_steps_with_the_numbers_of_the_graph(program):
     backward = [s for s in data["steps"] if s["phase"] == "backward"]
     assert [s["box"] for s in forward] == [f"n{k}" for k in range(1, len(nodes) + 1)]
     assert len(backward) == len(found.visited)
+    formulas = [s["formula"] for s in forward]
+    formulas += [part["formula"] for s in backward for part in s["sent"]]
+    assert not [text for text in formulas if text.startswith("<math><mtext>")]
     for step in forward:
         box = story.scene.boxes[step["box"]]
         array, _ = _value(story, data, data["boxes"][step["box"]]["value"])
@@ -332,6 +335,16 @@ def test_the_picture_has_every_box_and_arrow_once_and_no_two_boxes_meet(program)
         for b in places[:i]:
             apart = a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
             assert apart, (a, b)
+
+
+def test_parameters_and_numbers_lie_beside_what_takes_them_first():
+    _, loss = _perceptron()
+    svg = _svg(loss * 0.5)[1]
+    scene = read([loss * 0.5], each=True)
+    heights = {g.get("data-key"): g.get("data-y") for g in svg.iter("g") if g.get("data-h")}
+    for arrow in scene.arrows:
+        if scene.boxes[arrow.tail].role == "parameter" or scene.boxes[arrow.tail].title == "0.5":
+            assert heights[arrow.tail] == heights[arrow.head]
 
 
 def test_an_arrow_ends_at_the_box_that_takes_the_value():

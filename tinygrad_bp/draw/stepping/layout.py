@@ -133,12 +133,11 @@ def _beside(scene: Scene) -> dict[str, list[list[str]]]:
     These are parameters and constants; the rows are given by the frames that they lie in.
     """
     rows: dict[str, list[str]] = {}
-    placed = set()
-    for arrow in scene.arrows:
-        leaf, taker = scene.boxes[arrow.tail], scene.boxes[arrow.head]
+    first = {arrow.tail: arrow.head for arrow in reversed(scene.arrows)}
+    for key, head in first.items():
+        leaf, taker = scene.boxes[key], scene.boxes[head]
         small = leaf.node is None and leaf.role in ("parameter", "constant")
-        if small and leaf.frame == taker.frame and leaf.key not in placed:
-            placed.add(leaf.key)
+        if small and leaf.frame == taker.frame:
             rows.setdefault(taker.key, [taker.key]).append(leaf.key)
     found: dict[str, list[list[str]]] = {}
     for key, row in rows.items():
