@@ -278,7 +278,8 @@ class _Layer:
         if item.depth > self.depth or (self.leaves and not item.height()):
             self.made.put(sorted(item.places()), frame, calls=calls)
         else:
-            self.made.frames.append(Around(frame, calls, times=len(calls)))
+            told = frame >= 0 and bool(self.made.frames[frame].block)  # how many there are
+            self.made.frames.append(Around(frame, calls, times=1 if told else len(calls)))
             self._inside(item.items, len(self.made.frames) - 1)
 
 

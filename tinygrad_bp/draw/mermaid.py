@@ -38,6 +38,7 @@ def to_mermaid(scene: Scene, theme: str = "light") -> str:
     lines += _inside(scene, "", "    ")
     lines += [f"    {_arrow(arrow)}" for arrow in scene.arrows]
     lines += _classes(scene, look)
+    lines += _frames(scene, look)
     return "\n".join(lines) + "\n"
 
 
@@ -69,9 +70,10 @@ def _arrow(arrow: Arrow) -> str:
 
 def _classes(scene: Scene, look: Theme) -> Iterator[str]:
     """The colours of the roles and states that are there."""
-    used = {box.state or box.role for box in scene.boxes.values()}
+    roles = {box.role for box in scene.boxes.values() if not box.state}
+    states = {box.state for box in scene.boxes.values()}
     for name, role in look.roles.items():
-        if name in used:
+        if name in roles:
             dashed = ",stroke-dasharray:4" if "dashed" in role["style"] else ""
             width = ",stroke-width:3px" if "peripheries" in role else ""
             yield (
@@ -79,12 +81,22 @@ def _classes(scene: Scene, look: Theme) -> Iterator[str]:
                 f"color:{look.ink}{dashed}{width}"
             )
     for name, state in look.states.items():
-        if name in used:
+        if name in states:
             fill, ink = state.get("fillcolor", look.background), state.get("fontcolor", look.ink)
             yield (
                 f"    classDef {name} fill:{fill},stroke:{state['color']},color:{ink},"
                 "stroke-width:3px"
             )
+
+
+def _frames(scene: Scene, look: Theme) -> Iterator[str]:
+    """The colours of frames: those of calls, and those of rows of identical blocks."""
+    for frame in scene.frames.values():
+        style = look.frames[frame.times > 1]
+        yield (
+            f"    style {frame.key} fill:{style['fillcolor']},stroke:{style['color']},"
+            f"color:{look.muted},stroke-width:{style['penwidth']}px"
+        )
 
 
 def shown(text: str) -> str:

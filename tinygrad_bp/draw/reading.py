@@ -121,7 +121,7 @@ class _Reader:
             title = words.title(around, self.names, self.within[parent])
             self.frames.append(key)
             self.scene.frames[key] = Frame(key, title, parent, module, around.times)
-            row = module is not None and around.times > 1
+            row = module is not None and len(around.calls) > 1
             self.within[key] = self.names.path(module) if row else self.within[parent]
 
     def _frame(self, place: int) -> str:
@@ -229,7 +229,7 @@ class _Reader:
             head = f"{len(nodes):,} operations"
             return Box(key, "fold", head, (words.kinds(nodes),), frame, nodes=nodes)
         if group.calls:
-            told = bool(frame) and self.plan.frames[group.frame].times == group.times
+            told = group.frame >= 0 and bool(self.plan.frames[group.frame].block)
             role = "module" if told or group.times == 1 else "fold"
             title = words.title(group, self.names, self.within[frame], told)
             return Box(key, role, title, (), frame, nodes=nodes)

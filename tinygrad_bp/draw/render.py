@@ -71,7 +71,8 @@ def render(picture: Picture, kind: str) -> bytes:
     """
     written = {"dot": lambda: picture.source, "mmd": picture.mermaid, "txt": picture.text}
     if kind in written:
-        return written[kind]().encode()
+        text: str = written[kind]()
+        return text.encode()
     return layout(picture.source, kind, picture.scene.images())
 
 

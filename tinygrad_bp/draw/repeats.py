@@ -62,7 +62,7 @@ class Repeats:
                         leaf_kinds.append(_kind_of_leaf(x))
                     told.append(leaf_kinds[-1 - place])
                 else:
-                    told.append(None)
+                    told.append((getattr(x.out, "shape", ()), getattr(x.out, "dtype", None)))
                 wires.append(place)
             ends_of_wires.append(len(wires))
             kinds.append(self._kind(node, tuple(told)))
@@ -84,7 +84,7 @@ class Repeats:
         return self._known.setdefault(key, len(self._known))
 
     def _kind(self, node: Node, leaves: tuple[Any, ...]) -> int:
-        """A number for all operations that are the same but for which of them feed them."""
+        """A number for all operations that are the same but for what feeds them."""
         out, params = node.out, node.params
         told = tuple([(k, short(v)) for k, v in params.items()]) if params else ()
         shape = getattr(out, "shape", ())
@@ -145,9 +145,10 @@ class Repeats:
         before = before & (table - shift == second - block)
         before[0] = first < start
         fits = within | before | (table == first) & (first < start)
-        leaf = np.where(table < 0, -1 - table, 0)
+        leaves = (table < 0) & (first < 0) & (second < 0)
+        leaf = np.where(leaves, -1 - table, 0)
         own = (self._first[leaf] >= start + shift) & (self._last[leaf] < start + shift + block)
-        fits |= (table < 0) & (self._numbers[leaf] | (own & own[0]))
+        fits |= leaves & (self._numbers[leaf] | (own & own[0]))
         right = fits.all(axis=1)
         if not right.all():
             times = int(np.argmin(right))
@@ -157,10 +158,13 @@ class Repeats:
 
 
 def _kind_of_leaf(x: Any) -> Any:
-    """What is equal for leaves that may stand at the same place of two blocks."""
+    """What is equal for leaves that may stand at the same place of two blocks.
+
+    Where the first block takes a leaf, the next may take what the first made.
+    """
     if not isinstance(x, (Tensor, np.ndarray)):
         return short(x)
-    return type(x), x.shape, x.dtype
+    return x.shape, x.dtype
 
 
 def places_of(items: Iterable[Any]) -> Iterator[int]:

@@ -16,6 +16,8 @@ def to_text(scene: Scene) -> str:
     everything else that needs it: so each line is there once. A branch is indented; the oldest
     one goes on in the same column, so that a chain does not wander to the right.
     """
+    if scene.sideways:
+        return "\n".join([*_parts(scene), *map(printable, scene.notes)]) + "\n"
     used: dict[str, list[str]] = {}
     for arrow in _forward(scene):
         used.setdefault(arrow.tail, []).append(arrow.head)
@@ -70,12 +72,32 @@ def _tree(scene: Scene, below: dict[str, list[str]]) -> list[str]:
         box = scene.boxes[key]
         call = f"{names[key]} = {printable(box.title)}({', '.join(into.get(key, ()))})"
         frame = scene.frames.get(box.frame)
-        place = f"in {printable(frame.title)}" if frame is not None else ""
+        place = f"in {printable(frame.title)}" if frame is not None and frame.parent else ""
         lines.append(first + "  ".join(part for part in (call, _facts(box), place) if part))
         *branches, last = below[key] or [""]
         if last:
             waiting.append((indent, indent, last))
         waiting += [(f"{indent}├─ ", f"{indent}│  ", branch) for branch in reversed(branches)]
+    return lines
+
+
+def _parts(scene: Scene) -> list[str]:
+    """The lines of a tree of modules, each with its parts below."""
+    below: dict[str, list[str]] = {}
+    for arrow in scene.arrows:
+        below.setdefault(arrow.head, []).append(arrow.tail)
+    inside = {arrow.tail for arrow in scene.arrows}
+    lines: list[str] = []
+    waiting = [("", "", key) for key in reversed(scene.boxes) if key not in inside]
+    while waiting:
+        first, indent, key = waiting.pop()
+        box = scene.boxes[key]
+        lines.append(
+            first + "  ".join(part for part in (printable(box.title), _facts(box)) if part)
+        )
+        for k, part in enumerate(reversed(below.get(key, ()))):
+            lead, rest = ("├─ ", "│  ") if k else ("└─ ", "   ")
+            waiting.append((indent + lead, indent + rest, part))
     return lines
 
 

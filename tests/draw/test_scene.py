@@ -1,0 +1,78 @@
+"""What things are called, and what is shown of parameters."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from draw.networks import Deep, perceptron, samples
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tinygrad_bp as tg
+from tinygrad_bp import nn
+from tinygrad_bp.draw import draw
+from tinygrad_bp.draw.scene import Names, nodes_behind, printable, short
+
+
+@given(st.text())
+def test_what_is_printable_is_one_line_and_stays_as_it_is(text):
+    shown = printable(text)
+    assert len(shown.splitlines()) <= 1
+    assert shown.isprintable()
+    assert printable(shown) == shown
+    if text.isprintable():
+        assert shown == text
+
+
+def test_long_values_are_cut():
+    assert short("a" * 50) == "'" + "a" * 36 + "..."
+    assert short(np.zeros((2, 3))) == "(2, 3) float64"
+    assert short(0.1) == "0.1"
+
+
+def test_roles():
+    p = nn.Parameter(np.ones(2), name="p")
+
+    class Scale(nn.Module):
+        def __init__(self):
+            self.factor = p
+
+        def forward(self, x):
+            return x * self.factor * 2.0 + np.ones(2)
+
+    x = tg.Tensor([1.0, 2.0], name="data")
+    leaf = tg.Tensor([1.0, 2.0], requires_grad=True)
+    roles = {b.title: b.role for b in draw(Scale()(x) + leaf).scene.boxes.values()}
+    assert roles == {
+        "data": "input", "factor": "parameter", "multiply": "operation", "2.0": "constant",
+        "constant": "constant", "input": "input", "add": "output",
+    }  # fmt: skip
+
+
+def test_names_are_those_of_the_outermost_module():
+    model = Deep(1)
+    names = Names(nodes_behind([model(samples())]))
+    assert names.path(model) == ""
+    assert names.of(model) == "Deep"
+    assert names.path(model.blocks[0].up) == "blocks.0.up"
+    assert names.of(model.blocks[0].up) == "blocks.0.up: Linear"
+    assert names.parameters[id(model.head.bias)] == "head.bias"
+
+
+def test_frames_come_after_the_ones_around_them():
+    scene = draw(perceptron()).scene
+    seen = {""}
+    for frame in scene.frames.values():
+        assert frame.parent in seen
+        seen.add(frame.key)
+
+
+@pytest.mark.parametrize(
+    ("level", "lines"),
+    [("operation", ("() float64",)), ("full", ("axis=None", "keepdims=False", "() float64"))],
+)
+def test_parameters_that_say_nothing_are_shown_when_everything_is(level, lines):
+    x = tg.Tensor([1.0], requires_grad=True)
+    box = draw(x.sum(), level=level).scene.boxes["n1"]
+    assert box.lines[: len(lines)] == lines
+    assert draw(x.sum(0, keepdims=True)).scene.boxes["n1"].lines[:2] == ("axis=0", "keepdims=True")
