@@ -33,8 +33,8 @@ def test_every_command_prints_what_the_page_shows(tmp_path, monkeypatch):
         assert done.exit_code == (1 if shown.startswith("error:") else 0), command
 
 
-@pytest.mark.parametrize("name", ["recipes", "train", "check", "predict", "draw"])
+@pytest.mark.parametrize("name", ["recipes", "train", "check", "predict", "draw", "explain"])
 def test_every_command_is_on_the_page(name):
     assert any(command.split()[0] == name for command, _ in SHOWN)
     assert f"\n## `{name}`" in PAGE.read_text()
-    assert len(app.registered_commands) == 5
+    assert len(app.registered_commands) == 6

@@ -1,4 +1,4 @@
-"""The commands: ``tinygrad-bp recipes · train · check · predict · draw``."""
+"""The commands: ``tinygrad-bp recipes · train · check · predict · draw · explain``."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ except ImportError as error:
     raise missing_extra(str(error.name), "train", "the command tinygrad-bp") from error
 
 from tinygrad_bp.draw import draw as draw_graph
+from tinygrad_bp.draw import explain as derive
+from tinygrad_bp.draw.derivation import ENDINGS
 from tinygrad_bp.draw.render import FORMATS, render
 from tinygrad_bp.testing.grading.truth import NUMERICAL_LIMIT
 from tinygrad_bp.train import check as checks
@@ -289,3 +291,43 @@ def _picture_file(name: str, output: Path | None, kind: str | None) -> tuple[Pat
             f"Fix: a name that ends in {', '.join(f'.{end}' for end in allowed)}."
         )
     return path, ending
+
+
+@_command
+def explain(
+    what: Annotated[
+        str, typer.Argument(metavar="RECIPE|RUN", help="A recipe, a .toml file, or a run folder.")
+    ] = "digits",
+    kind: Annotated[
+        Literal["text", "markdown", "latex", "html"] | None,
+        typer.Option("--format", help="Text, unless the name of FILE says otherwise."),
+    ] = None,
+    numbers: Annotated[
+        bool, typer.Option("--numbers", help="Put values beside the symbols.")
+    ] = False,
+    notation: Annotated[
+        Literal["bars", "derivatives"], typer.Option(help="How cotangents are written.")
+    ] = "bars",
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help=".txt, .md, .tex or .html; else it is printed."
+        ),
+    ] = None,
+) -> None:
+    """Derive the gradients of one training step on paper: the equations of backpropagation."""
+    if output is not None and kind is None and output.suffix not in ENDINGS:
+        raise ArgumentError(
+            f"a derivation cannot be written as {output.name!r}.\n"
+            f"Fix: a name that ends in {', '.join(ENDINGS)}, or say --format."
+        )
+    recipe = run.RunFolder.open(what).recipe if Path(what).is_dir() else load_recipe(what)
+    derivation = derive(example_loss(recipe), numbers=numbers, notation=notation)
+    ending = "" if output is None else output.suffix
+    content = getattr(derivation, kind or ENDINGS.get(ending, "text"))().encode()
+    if output is None:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    else:
+        write_file(output, content)
+        _say(f"{output} is written.")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from draw.derivation.reader import Reader, UnreadableError
+from draw.derivation.words import FUNCTIONS, SLOPES
 
 from tinygrad_bp.draw.derivation import Derivation, Line, Quantity, Step
 
@@ -134,7 +136,7 @@ def reader_of(step: Step, values: dict[str, Any], shape: tuple[int, ...] | None 
     own = [step.quantity.symbol, step.quantity.bar]
     arrays = [np.ndim(values.get(s, 0.0)) for s in step.inputs]
     if step.operation == "linear" and arrays[0] != 2:
-        for s in (step.inputs[0], *own):
+        for s in {step.inputs[0], *own} & values.keys():
             values[s] = np.reshape(values[s], (-1, np.shape(values[s])[-1]))
         if shape is not None and len(shape) != 2 and arrays[0] == len(shape) and len(shape) != 1:
             reader.shape = (int(np.prod(shape[:-1])), shape[-1])
@@ -258,18 +260,47 @@ def compute_lines(derivation: Derivation) -> dict[str, Any]:
         for symbol, number in zip(symbols.split(", "), numbers.split(", "), strict=True):
             if symbol not in values:
                 values[symbol] = float(number)
+    functions: dict[str, Any] = {}
+    slopes: dict[str, Any] = {}
+    for section in others:
+        if section.title == "Activations":
+            _define_functions(section.lines, functions, slopes)
     for section in others:
         for line in section.lines:
             if section.title != "Activations":
-                _compute_line(line, values)
+                _compute_line(line, values, functions, slopes)
     return values
 
 
-def _compute_line(line: Line, values: dict[str, Any]) -> None:
+def _define_functions(
+    lines: tuple[Line, ...], functions: dict[str, Any], slopes: dict[str, Any]
+) -> None:
+    """Read what the activations and their slopes are, and hold them against those of the reader."""
+    z = np.linspace(-2.0, 2.0, 6).reshape(2, 3)
+    for line in lines:
+        (left, right), _ = split(split(line.latex, ",")[0], "="), None
+        name = left.partition("(z)")[0]
+        word = re.sub(r"\\operatorname\{(\w+)\}", r"\1", name.rstrip("'"))
+        if name.endswith("'"):
+            slopes[word] = lambda z, f=functions[word], text=right: Reader(
+                {"z": z, "a": f(z)}, "backpropagation", {}, np.shape(z)
+            ).read(text)
+        else:
+            functions[word] = lambda z, text=right: Reader(
+                {"z": z}, "backpropagation", {"axis": -1}, np.shape(z)
+            ).read(text)
+        known = SLOPES if name.endswith("'") else FUNCTIONS
+        if word in known:
+            ours = slopes if name.endswith("'") else functions
+            assert agree(ours[word](z), known[word](z)), line.latex
+
+
+def _compute_line(line: Line, values: dict[str, Any], functions: Any, slopes: Any) -> None:
     left, *members = split(line.latex, "=")
     shape = tuple(int(n) for n in line.shape.split(" × ")) if line.shape else ()
     members = [m for m in members if not m.startswith(r"\nabla") or m in values]
-    found = [Reader(values, "backpropagation", {}, shape).read(member) for member in members]
+    reader = Reader(values, "backpropagation", {}, shape, functions, slopes)
+    found = [reader.read(member) for member in members]
     for other in found[:-1]:
         assert agree(other, found[-1]), line.latex
     assert found, line.latex

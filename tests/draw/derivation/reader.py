@@ -62,8 +62,8 @@ class Reader:
         Its parameters: over which axis a sum goes.
     shape : tuple of int or None
         Of what the formula computes.
-    functions : mapping
-        More functions, by their letter or word.
+    functions, slopes : mapping
+        More functions, by their letter or word, and their derivatives.
     """
 
     values: Mapping[str, Any]
@@ -71,6 +71,7 @@ class Reader:
     params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     shape: tuple[int, ...] | None = None
     functions: Mapping[str, Callable[..., Any]] = dataclasses.field(default_factory=dict)
+    slopes: Mapping[str, Callable[..., Any]] = dataclasses.field(default_factory=dict)
     full: int = 0  # how many axes there are before a reduction
     reduced: set[str] = dataclasses.field(default_factory=set)  # symbols of what is reduced
 
@@ -453,8 +454,11 @@ class Reader:
         if primes and name == "I" and below:
             at = self.inner(below).array
             return lambda a, b: at ** (a - 1) * (1 - at) ** (b - 1) / special.beta(a, b)
+        called = f"{name}_{{{below}}}" if below else name
         if primes:
-            return SLOPES.get(name)
+            return self.slopes.get(called) or SLOPES.get(name)
+        if called in self.functions:
+            return self.functions[called]
         if above == "-1" and name in INVERSES:
             return INVERSES[name]
         if name in (r"\log", r"\max", r"\min") and below:
@@ -471,8 +475,8 @@ class Reader:
             return lambda x: softmax(x, self.params["axis"])
         if name == "onehot":
             return lambda y: np.eye(self.shape[-1] if self.shape else None)[np.asarray(y, int)]
-        if name in self.functions or name in FUNCTIONS:
-            return self.functions.get(name) or FUNCTIONS[name]
+        if name in FUNCTIONS:
+            return FUNCTIONS[name]
         return special_function(name, below, above, self.inner, self.operation)
 
     def _with_base(self, name: str, below: str) -> Any:

@@ -57,7 +57,7 @@ FUNCTIONS |= {
     r"\zeta": special.zeta,
     r"\det": np.linalg.det,
     "softmax": softmax,
-    "logsoftmax": special.log_softmax,
+    "logsoftmax": lambda x: special.log_softmax(x, axis=-1),
     "ReLU": lambda x: np.where(x > 0, x, 0),
     "softsign": lambda x: x / (1 + np.abs(x)),
     "softplus": lambda x: np.log(1 + np.exp(x)),

@@ -1,7 +1,7 @@
 """The derivation of a graph's gradients in formulas: `explain`."""
 
-from tinygrad_bp.draw.derivation.derivation import Derivation, explain
+from tinygrad_bp.draw.derivation.derivation import ENDINGS, Derivation, explain
 from tinygrad_bp.draw.derivation.document import Line, Section
 from tinygrad_bp.draw.derivation.equations import Quantity, Step, Term
 
-__all__ = ["Derivation", "Line", "Quantity", "Section", "Step", "Term", "explain"]
+__all__ = ["ENDINGS", "Derivation", "Line", "Quantity", "Section", "Step", "Term", "explain"]

@@ -19,7 +19,8 @@ from tinygrad_bp.errors import ArgumentError, nearest, user_line
 from tinygrad_bp.files import write_atomically
 
 Notation = Literal["bars", "derivatives"]
-_ENDINGS = {"md": "markdown", "tex": "latex", "html": "html", "txt": "text"}
+#: The formats by the endings of files.
+ENDINGS = {".md": "markdown", ".tex": "latex", ".html": "html", ".txt": "text"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,13 +87,12 @@ class Derivation:
             The ending is none of these.
         """
         path = Path(path)
-        ending = path.suffix.removeprefix(".").lower()
-        if ending not in _ENDINGS:
+        if path.suffix not in ENDINGS:
             raise ArgumentError(
                 f"a derivation cannot be written to {path.name!r} (at {user_line()}): "
-                f"{nearest(ending, _ENDINGS)}\nFix: end the name in .md, .tex, .html or .txt."
+                f"{nearest(path.suffix, ENDINGS)}\nFix: end the name in .md, .tex, .html or .txt."
             )
-        write_atomically(path, getattr(self, _ENDINGS[ending])().encode())
+        write_atomically(path, getattr(self, ENDINGS[path.suffix])().encode())
         return path
 
 

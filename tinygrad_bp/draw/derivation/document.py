@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from tinygrad_bp.draw.derivation.equations import Quantity, Step
+from tinygrad_bp.draw.derivation.naming import symbol_for
 from tinygrad_bp.draw.derivation.products import decimal
 
 _SMALL = 16  # elements of an array that is written in full
 _WORDS = {
     "parameter": "parameter",
-    "input": "input, of which a gradient is wanted",
+    "input": "input",
     "constant": "constant",
     "loss": "the loss",
 }
@@ -77,20 +78,29 @@ def dimensions(shape: Sequence[int]) -> str:
 
 def names_section(inputs: Sequence[Quantity], more: Sequence[tuple[str, str, str, str]]) -> Section:
     """The table of what goes in."""
-    rows = [(q.symbol, dimensions(q.shape), _WORDS.get(q.role, q.role), q.name) for q in inputs]
+    rows = []
+    for q in inputs:
+        own = symbol_for(q.name)
+        said = own is not None and own.latex() == q.symbol  # the symbol says it
+        rows.append((q.symbol, dimensions(q.shape), _WORDS[q.role], "" if said else q.name))
     return Section("Names", names=(*rows, *more))
 
 
 def general(inputs: Sequence[Quantity], steps: Sequence[Step], bars: bool) -> list[Section]:
     """The sections of a derivation of any graph."""
     loss = steps[-1].quantity
-    symbol = r"\bar{v}" if bars else r"\frac{\partial \mathcal{L}}{\partial v}"
+    symbol = r"\bar{v}" if bars else r"\partial \mathcal{L} / \partial v"
     forward = [
         Line(s.forward, dimensions(s.quantity.shape), note=_note(s), value=s.quantity.value)
         for s in steps
     ]
     backward = [
-        Line(q.cotangent, dimensions(q.shape), value=q.gradient, note=_meeting(q))
+        Line(
+            q.cotangent,
+            dimensions(q.shape),
+            value=q.gradient if q.terms else None,
+            note=_meeting(q),
+        )
         for q in (s.quantity for s in reversed(steps))
         if q.bar
     ]

@@ -17,7 +17,8 @@ from tinygrad_bp.draw.derivation.naming import (
     needs_gradient,
     value_of,
 )
-from tinygrad_bp.draw.formulas import Symbol
+from tinygrad_bp.draw.derivation.products import decimal
+from tinygrad_bp.draw.formulas import Symbol, parameters
 
 #: Activations that stand behind a linear map as one operation, and what they are called.
 ACTIVATIONS = {
@@ -74,7 +75,9 @@ class Layer:
     @property
     def name(self) -> str:
         """What the activation is called in formulas, or nothing."""
-        return "" if self.identity else ACTIVATIONS.get(self.out.primitive.name, "")
+        name = "" if self.identity else ACTIVATIONS.get(self.out.primitive.name, "")
+        settings = [decimal(value) for value in parameters(self.out).values()]
+        return f"{name}_{{{','.join(settings)}}}" if name and settings else name
 
 
 @dataclasses.dataclass
@@ -162,7 +165,8 @@ class Perceptron:
 
     def give_names(self, naming: Naming) -> None:
         """The names of the textbooks: x, W, b, z, a, y, and δ for the errors."""
-        naming.set(self.x, Symbol("x"))
+        x = Symbol("x")
+        naming.set(self.x, x, derivative(x))
         for k, layer in enumerate(self.layers, 1):
             number = str(k)
             w, b = Symbol("W", above=number), Symbol("b", above=number)
@@ -277,11 +281,9 @@ def _is_layer(node: Node) -> bool:
 
 
 def activations_of(layers: Sequence[Layer]) -> Iterator[Layer]:
-    """One layer for each activation that has a name and parameters of its own."""
-    seen = set()
+    """One layer for each activation that has a name."""
+    seen: set[str] = set()
     for layer in layers:
-        if layer.single:
-            key = (layer.out.primitive.name, *sorted(layer.out.params.items()))
-            if key not in seen:
-                seen.add(key)
-                yield layer
+        if layer.single and layer.name not in seen:
+            seen.add(layer.name)
+            yield layer

@@ -32,7 +32,9 @@ td, th { padding: .3rem .8rem .3rem 0; text-align: left; font-weight: 400;
 .label { width: 3rem; text-align: right; font-weight: 650; color: var(--edge); }
 .value { color: var(--soft); margin-top: .3rem; font-size: .9rem; }
 .note { color: var(--soft); font-size: .8rem; }
-math { font-size: 1.12em; }
+math { font-size: 1.12em; font-family: "Latin Modern Math", "STIX Two Math", "Cambria Math",
+  "DejaVu Math TeX Gyre", math, serif; }
+.equation math { display: block math; width: fit-content; margin: 0; padding: .15rem 0; }
 code { font: .85em ui-monospace, "DejaVu Sans Mono", monospace; }
 </style>
 <body>

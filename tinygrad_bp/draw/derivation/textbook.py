@@ -263,7 +263,7 @@ class Textbook:
 
 
 _WORDS = (
-    r"The error of layer $l$ is $\delta^{l} = \frac{\partial \mathcal{L}}{\partial z^{l}}$. BP1 is "
+    r"The error of layer $l$ is $\delta^{l} = \partial \mathcal{L} / \partial z^{l}$. BP1 is "
     "the error of the last layer, BP2 leads from a layer to the one before, BP3 gives the biases, "
     r"BP4 the weights. $\odot$ multiplies element by element, everything else is a product of "
     "matrices."

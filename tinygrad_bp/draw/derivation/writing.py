@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import html
 import re
+import textwrap
+import unicodedata
 from collections.abc import Callable, Sequence
 
 from tinygrad_bp.draw.derivation.document import Line, Section, value_latex, value_text
 from tinygrad_bp.draw.derivation.plain import plain
 from tinygrad_bp.errors import missing_extra
 
+_FUNCTION = re.compile(r"(\\(?:[a-z]*(?:sin|cos|tan)h?|log|ln|det|operatorname\{\w+\})) (?=[\w\\])")
+_PRIME = re.compile(r"<msup>(<m[io]>[^<]*</m[io]><mi>&#x02032;</mi>)</msup>")
 _MATH = re.compile(r"\$([^$]+)\$")
 _SPECIAL = {c: rf"\{c}" for c in "#$%&_{}"} | {
     "\\": r"\textbackslash{}",
@@ -124,19 +128,28 @@ def to_text(title: str, sections: Sequence[Section], numbers: bool) -> str:
     for section in sections:
         out += ["", section.title, "-" * len(section.title)]
         if section.text:
-            out += [_with_math(section.text, str, plain), ""]
+            out += [textwrap.fill(_with_math(section.text, str, plain), 80), ""]
         rows = [(plain(s), shape, f"{_with_math(m, str, plain)} {shown(n)}".strip())
                 for s, shape, m, n in section.names]  # fmt: skip
         rows += [(plain(x.latex), x.shape, x.label) for x in section.lines]
         values = ["" for _ in section.names] + [
             value_text(x.value) if numbers and x.value is not None else "" for x in section.lines
         ]
-        first = max((min(len(a), 60) for a, _, _ in rows), default=0)
+        first = max((min(_width(a), 60) for a, _, _ in rows), default=0)
         second = max((len(b) for _, b, _ in rows), default=0)
         for (a, b, c), value in zip(rows, values, strict=True):
-            out.append(f"  {a:{first}}  {b:{second}}  {c}".rstrip())
-            out += [f"      = {value}"] if value else []
+            out.append(f"  {_padded(a, first)}  {b:{second}}  {c}".rstrip())
+            out += [f"      {'' if value.startswith('norm') else '= '}{value}"] if value else []
     return "\n".join(out) + "\n"
+
+
+def _width(text: str) -> int:
+    """How many columns a text takes: bars above letters take none."""
+    return sum(not unicodedata.combining(c) for c in text)
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - _width(text))
 
 
 def to_html(title: str, sections: Sequence[Section], numbers: bool) -> str:
@@ -154,14 +167,14 @@ def to_html(title: str, sections: Sequence[Section], numbers: bool) -> str:
                 words = _with_math(meaning, html.escape, mathml)
                 code = f" <code>{html.escape(shown(name))}</code>" if name else ""
                 rows.append(
-                    f"<tr><th scope=row>{mathml(symbol)}</th><td class=shape>{shape}</td>"
+                    f"<tr><th scope='row'>{mathml(symbol)}</th><td class='shape'>{shape}</td>"
                     f"<td>{words}{code}</td></tr>"
                 )
             head = "<tr><th>symbol</th><th>shape</th><th>what it is</th></tr>"
-            body.append(f"<table class=names>{head}{''.join(rows)}</table>")
+            body.append(f"<table class='names'>{head}{''.join(rows)}</table>")
         if section.lines:
             rows = [_html_line(line, numbers) for line in section.lines]
-            body.append(f"<table class=lines>{''.join(rows)}</table>")
+            body.append(f"<table class='lines'>{''.join(rows)}</table>")
     return PAGE.replace("TITLE", html.escape(title)).replace("BODY", "\n".join(body))
 
 
@@ -169,20 +182,22 @@ def _html_line(line: Line, numbers: bool) -> str:
     value = ""
     if numbers and line.value is not None:
         found = value_latex(line.value)
-        value = f"<div class=value>{mathml(found if 'Vert' in found else f'= {found}')}</div>"
-    note = f"<div class=note>{html.escape(shown(line.note))}</div>" if line.note else ""
-    kind = " class=labelled" if line.label else ""
+        value = f"<div class='value'>{mathml(found if 'Vert' in found else f'= {found}')}</div>"
+    note = f"<div class='note'>{html.escape(shown(line.note))}</div>" if line.note else ""
+    kind = " class='labelled'" if line.label else ""
     return (
-        f"<tr{kind}><td><div class=equation>{mathml(line.latex)}</div>{value}{note}</td>"
-        f"<td class=shape>{line.shape}</td><td class=label>{html.escape(line.label)}</td></tr>"
+        f"<tr{kind}><td><div class='equation'>{mathml(line.latex, 'block')}</div>{value}{note}</td>"
+        f"<td class='shape'>{line.shape}</td><td class='label'>{html.escape(line.label)}</td></tr>"
     )
 
 
-def mathml(latex: str) -> str:
+def mathml(latex: str, display: str = "inline") -> str:
     """A formula as MathML."""
     try:
         from latex2mathml.converter import convert
     except ImportError as error:
         raise missing_extra("latex2mathml", "draw", "a derivation as HTML") from error
-    text: str = convert(latex)
-    return text
+    text: str = convert(_FUNCTION.sub(r"\1 \\, ", latex), display=display)
+    # An operator would have space around it, and a prime is raised and small by itself.
+    text = text.replace("<mo>&#x022A4;</mo>", "<mi>&#x022A4;</mi>")
+    return _PRIME.sub(r"<mrow>\1</mrow>", text)
