@@ -212,10 +212,12 @@ def _put(boxes: Sequence[Box], result: Scene) -> None:
 def _compared(old: Box, new: Box) -> Box:
     """A box that is in both scenes, with what it was where it has changed."""
     was = [f"was {old.title}"] if old.title != new.title else []
-    was += [f"was {line}" for line in old.lines if line not in new.lines]
-    changed = bool(was) or old.lines != new.lines
-    state = "changed" if changed else "same"
-    return dataclasses.replace(new, state=state, marks=tuple(was), role=new.role)
+    before, after = Counter(old.lines), Counter(new.lines)
+    gone = list((before - after).elements())
+    was += [f"was {line}" for line in gone]
+    if not gone:
+        was += [f"was without {line}" for line in (after - before).elements()]
+    return dataclasses.replace(new, state="changed" if was else "same", marks=tuple(was))
 
 
 def _marked(box: Box, state: str, sign: str) -> Box:

@@ -145,11 +145,13 @@ def along_arrows(scene: Scene, found: Pass) -> dict[int, Any]:
     Arrows from constants, along which nothing flows, are not among them.
     """
     heads = {id(node): box.key for box in scene.boxes.values() for node in box.nodes}
-    sent: dict[tuple[int, str, int | None], Any] = {}
-    for part in found.parts:
-        head = heads.get(id(part.node), "")
-        for position in (part.position, None):
-            key = (id(part.source), head, position)
-            sent[key] = part.value if key not in sent else sent[key] + part.value
-    keys = [(id(arrow.source), arrow.head, arrow.position) for arrow in scene.arrows]
-    return {k: sent[key] for k, key in enumerate(keys) if key in sent}
+    places: dict[tuple[int, str, int | None], list[int]] = {}
+    for k, arrow in enumerate(scene.arrows):
+        places.setdefault((id(arrow.source), arrow.head, arrow.position), []).append(k)
+    sent: dict[int, Any] = {}
+    for node, position, source, g, _ in found.parts:
+        head = heads.get(id(node), "")
+        for key in ((id(source), head, position), (id(source), head, None)):
+            for k in places.get(key, ()):
+                sent[k] = sent[k] + g if k in sent else g
+    return dict(sorted(sent.items()))
