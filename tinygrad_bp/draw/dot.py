@@ -166,7 +166,12 @@ def _legend(scene: Scene, look: Theme) -> Iterator[str]:
     """One box for each role that the scene has."""
     there = {box.role for box in scene.boxes.values()}
     yield "\tsubgraph cluster_legend {\n"
-    attributes = {"label": "<legend>", "style": "dashed", "color": look.line}
+    attributes = {
+        "label": "<legend>",
+        "labelloc": "t",
+        "style": "dashed",
+        "color": look.line,
+    }
     yield f"\t\tgraph [{_attributes(attributes)}]\n"
     before = ""
     for role in [role for role in ROLES if role in there]:
