@@ -282,7 +282,8 @@ def _define_functions(
         name = left.partition("(z)")[0]
         word = re.sub(r"\\operatorname\{(\w+)\}", r"\1", name.rstrip("'"))
         if name.endswith("'"):
-            slopes[word] = lambda z, f=functions[word], text=right: Reader(
+            f = functions.get(word) or FUNCTIONS[word]
+            slopes[word] = lambda z, f=f, text=right: Reader(
                 {"z": z, "a": f(z)}, "backpropagation", {}, np.shape(z)
             ).read(text)
         else:

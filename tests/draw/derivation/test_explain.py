@@ -29,8 +29,8 @@ def _expression():
 
 def test_an_expression_as_text():
     assert str(explain(_expression())).splitlines() == [
-        "The gradients of 5 operations",
-        "=============================",
+        "The chain rule through 5 operations",
+        "===================================",
         "",
         "Names",
         "-----",

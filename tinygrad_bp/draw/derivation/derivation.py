@@ -152,7 +152,7 @@ def explain(loss: Tensor, *, numbers: bool = False, notation: Notation = "bars")
     naming.complete()
     inputs, steps = derive(naming, found)
     if perceptron is None:
-        title = f"The gradients of {_words(len(steps))}"
+        title = f"The chain rule through {_words(len(steps))}"
         sections = general(inputs, steps, notation == "bars")
     else:
         title = perceptron.title

@@ -180,6 +180,11 @@ class Perceptron:
             naming.set(self.fused.sources[1], Symbol("y"))
             if self.fused is not self.rest[-1] and self.penalties:
                 naming.set(self._data_loss(), Symbol(r"\mathcal{L}", "0"))
+        else:
+            loose = [x for node in self.rest for x in node.sources if id(x) in naming.leaves]
+            targets = list({id(x): x for x in loose if not needs_gradient(x)}.values())
+            if len(targets) == 1:
+                naming.set(targets[0], Symbol("y"))
 
     def _data_loss(self) -> Node:
         """What the penalty is added to."""

@@ -275,8 +275,8 @@ def fraction(value: Fraction) -> str:
 
     Examples
     --------
-    >>> print(*(fraction(Fraction(text)) for text in ("3", "0.5", "0.01", "1/30", "0.3141592")))
-    3 \frac{1}{2} 0.01 \frac{1}{30} 0.3141592
+    >>> print(*(fraction(Fraction(text)) for text in ("3", "0.5", "0.05", "1/30", "0.3141592")))
+    3 \frac{1}{2} 0.05 \frac{1}{30} 0.3141592
     """
     if value.denominator == 1:
         return str(value.numerator)
@@ -284,9 +284,7 @@ def fraction(value: Fraction) -> str:
     if abs(near / value - 1) < Fraction(1, 10**15):
         value = near
     text = decimal(float(value))
-    whole = value.numerator == 1 and 10**6 % value.denominator  # 0.1 and 0.01 are as short
-    whole = whole or (2 <= value.denominator <= 8 and value.numerator == 1)
-    if whole or (value.numerator <= 99 and len(text) > 5):
+    if value in (Fraction(1, 2), Fraction(1, 4)) or (value.numerator <= 99 and len(text) > 4):
         return rf"\frac{{{value.numerator}}}{{{value.denominator}}}"
     return text
 

@@ -6,6 +6,8 @@ from that of the activation and of what came to it, BP3 and BP4 from those of th
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
@@ -17,7 +19,15 @@ from tinygrad_bp.draw.derivation.document import Line, Section, dimensions, name
 from tinygrad_bp.draw.derivation.equations import Quantity, Step, total
 from tinygrad_bp.draw.derivation.naming import Naming
 from tinygrad_bp.draw.derivation.perceptron import Layer, Perceptron, activations_of
-from tinygrad_bp.draw.derivation.products import decimal, explicit, factors, fraction, is_sum
+from tinygrad_bp.draw.derivation.products import (
+    decimal,
+    explicit,
+    factors,
+    fraction,
+    group_end,
+    is_sum,
+    tokens_of,
+)
 from tinygrad_bp.draw.formulas import Symbol, parameters, rewrite
 
 _BAR = r"\bar{z}"
@@ -104,10 +114,11 @@ class Textbook:
             function = rewrite(
                 layer.out.primitive.formula, {"x": Symbol("z"), **_numbers(layer.out)}
             )
-            lines.append(Line(rf"{layer.name}(z) = {function}"))
-            slope = self._slope(layer, Symbol("z"), Symbol("a"))
+            if function != rf"{layer.name} z":  # tanh is tanh
+                lines.append(Line(rf"{layer.name}(z) = {function}"))
+            slope = _bare(self._slope(layer, Symbol("z"), Symbol("a")))
             if slope:
-                where = rf", \quad a = {layer.name}(z)" if "a" in factors_text(slope) else ""
+                where = rf", \quad a = {layer.name}(z)" if "a" in _letters(slope) else ""
                 lines.append(Line(rf"{layer.name}'(z) = {slope}{where}"))
         return lines
 
@@ -168,30 +179,40 @@ class Textbook:
         assert node is not None
         sign = "-" if formula.startswith("-") else ""
         found = factors(formula.removeprefix("-"))
-        scale = self.of.scale
+        times = 1
         for factor in list(found):
             if factor in ("s", _BAR) or factor.isdigit():
-                scale *= float(factor) if factor.isdigit() else 1.0
+                times *= int(factor) if factor.isdigit() else 1
                 found.remove(factor)
         last = len(self.of.layers)
         a, y = Symbol("a", above=str(last)), self.naming.of(node.sources[1])
         latex = rewrite(r" \, ".join(found), {"x": a, "y": y})
         latex = explicit(latex, {a.latex(), y.latex()}).replace(r"\sum", r"\textstyle\sum")
-        share = self._share(scale)
+        share = self._share(times)
         return f"{sign}{share} {latex}".strip() if share else f"{sign}{latex}"
 
-    def _share(self, scale: float) -> str:
-        """A scale as a fraction of the sizes; nothing for 1."""
-        n, last = self.of.samples, self.of.sizes[-1]
+    def _share(self, times: int) -> str:
+        """The scale of the loss, times a number, by the sizes of the network; nothing for 1."""
+        near, size = self._scale
+        near *= times
+        if not size:
+            return "" if near == 1 else fraction(near)
+        below = size if near.denominator == 1 else rf"{near.denominator} \, {size}"
+        return rf"\frac{{{near.numerator}}}{{{below}}}"
+
+    @functools.cached_property
+    def _scale(self) -> tuple[Fraction, str]:
+        """The scale of the loss: a number, and the sizes that it is divided by."""
+        n, last, scale = self.of.samples, self.of.sizes[-1], self.of.scale
         units = f"n_{{{len(self.of.layers)}}}"
-        for size, symbol in ((1, ""), (n, "n"), (n * last, rf"n \, {units}"), (last, units)):
-            near = Fraction(scale * size).limit_denominator(4)
-            if near > 0 and abs(float(near) / (scale * size) - 1) < 1e-14:
-                if not symbol:
-                    return "" if near == 1 else fraction(near)
-                below = symbol if near.denominator == 1 else rf"{near.denominator} \, {symbol}"
-                return rf"\frac{{{near.numerator}}}{{{below}}}"
-        return _exact(scale)
+        sizes = [(1, ""), (n * last, rf"n \, {units}"), (n, "n"), (last, units)]
+        for largest in (1, 4):
+            for size, symbol in sizes:
+                near = Fraction(scale * size).limit_denominator(largest)
+                fits = near > 0 and abs(float(near) / (scale * size) - 1) < 1e-14
+                if fits and (largest > 1 or near == 1):
+                    return near, symbol
+        return Fraction(scale), ""
 
     def _backward(self) -> list[Line]:
         layers, lines = self.of.layers, []
@@ -221,11 +242,7 @@ class Textbook:
         outer = f"({arriving})" if is_sum(arriving) or label == "BP2" else arriving
         lines = []
         if label == "BP1" and not layer.identity:
-            bare = arriving.removeprefix("(").removesuffix(")")
-            whole = arriving == f"({bare})" and "(" not in bare.replace(r"\operatorname", "")
-            lines.append(
-                self._line(layer.out, f"{nabla} = {bare if whole else arriving}", "", True)
-            )
+            lines.append(self._line(layer.out, f"{nabla} = {_bare(arriving)}", "", True))
         if layer.identity:
             middle = f"{nabla} = " if label == "BP1" else ""
             lines.append(self._line(layer.linear, f"{delta} = {middle}{arriving}", label, True))
@@ -274,12 +291,17 @@ def _numbers(node: Node) -> dict[str, Symbol]:
     return {letter: Symbol(decimal(value)) for letter, value in parameters(node).items()}
 
 
+def _bare(latex: str) -> str:
+    """Without brackets around the whole."""
+    tokens = tokens_of(latex)
+    whole = tokens[:1] == ["("] and group_end(tokens, 0) == len(tokens)
+    return "".join(tokens[1:-1]) if whole else latex
+
+
 def _exact(value: float) -> str:
     return fraction(Fraction(value)) if value > 0 else decimal(value)
 
 
-def factors_text(latex: str) -> str:
+def _letters(latex: str) -> str:
     """The letters of a formula, without its commands."""
-    import re
-
     return re.sub(r"\\[a-zA-Z]+(\{[a-zA-Z]+\})?", "", latex)
