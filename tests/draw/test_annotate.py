@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 import tinygrad_bp as tg
+from tinygrad_bp import errors
 from tinygrad_bp.draw import draw
 
 
@@ -47,3 +49,20 @@ def test_the_graph_of_a_second_derivative_has_a_backward_pass_too():
     (box,) = [box for box in scene.boxes.values() if box.title == "x"]
     assert box.gradient[0] == "grad 3"
     assert x.grad is None
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ({"backward": "alon"}, "did you mean 'alone'"),
+        ({"backward": True}, "known: alone, over"),
+        ({"gradients": "yes"}, "gradients is 'yes'"),
+        ({"gradients": None}, "record_grads"),
+    ],
+)
+def test_an_option_that_makes_no_sense_is_an_error(option, said):
+    x = tg.Tensor(0.5, requires_grad=True)
+    with pytest.raises(errors.ArgumentError, match=said) as found:
+        draw(x * 2.0, **option)
+    assert "Fix: " in str(found.value)
+    assert "test_annotate.py" in str(found.value)

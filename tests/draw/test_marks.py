@@ -145,3 +145,30 @@ def test_programs_of_finite_numbers_have_no_alarms_but_zeros(program):
             assert not np.all(tape[t].data)
         if any(mark.startswith("not finite") for mark in box.marks):
             assert not np.isfinite(box.value).all()
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
+def test_of_what_is_repeated_the_blocks_are_counted():
+    x = tg.Tensor(np.ones(3), requires_grad=True)
+    out, made = x, []
+    for _ in range(200):
+        made.append(out * 1e3)
+        out = made[-1] / 1.0
+    loss = out.sum()
+    bad = sum(not np.isfinite(t.data).all() for t in made)
+    with tg.record_grads() as tape:
+        loss.backward(retain_graph=True)
+    infinite = sum(not np.isfinite(tape[t].data).all() for t in made)
+    assert 50 < bad < 150
+    assert marks(draw(loss, gradients=True, budget=20))["multiply"] == (
+        f"not finite in {bad} of 200 blocks",
+        f"gradient not finite in {infinite} of 200 blocks",
+    )
+    with np.errstate(invalid="ignore"):
+        found = marks(draw((out * 0.0).sum(), gradients=True, budget=20))
+    assert not any("dead" in mark for mark in found["multiply"])  # 0 times ∞ is no 0
+    small = x
+    for _ in range(200):
+        small = np.tanh(small) * 1.0
+    found = marks(draw((small * 0.0).sum(), gradients=True, budget=20))
+    assert found["tanh"] == ("dead: the gradient is 0 in 200 of 200 blocks",)

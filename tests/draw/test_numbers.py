@@ -131,6 +131,27 @@ def test_gradients_of_a_network_folded_into_modules_are_what_flows_between_them(
     assert ways[boxes["0: Linear"].key, hidden.key] is not None
 
 
+def test_what_is_repeated_says_how_large_the_first_and_the_last_is():
+    x = tg.Tensor(np.ones(3), requires_grad=True)
+    out = x
+    values = []
+    for _ in range(200):
+        out = np.sin(out) * 0.5
+        values.append(out)
+    loss = out.sum()
+    scene, found = draw(loss, values=True, gradients=True, budget=20).scene, pull_back([loss])
+    (box,) = [box for box in scene.boxes.values() if box.title == "multiply"]
+    assert list(box.nodes) == [v.node for v in values]
+    for text, first, last in (
+        (*box.numbers, values[0].data, values[-1].data),
+        (*box.gradient, found.of(values[0]), found.of(values[-1])),
+    ):
+        assert "in the first" in text
+        np.testing.assert_allclose(numbers_in(text), np.linalg.norm([first, last], axis=1), **CLOSE)
+    for arrow in scene.arrows:
+        assert (arrow.width is None) == (len(scene.boxes[arrow.head].nodes) > 1)
+
+
 def test_a_gradient_of_nothing_but_zeros_gives_no_widths():
     x = tg.Tensor([-1.0, -2.0], requires_grad=True)
     loss = np.maximum(x, 0.0).sum() * 0.0

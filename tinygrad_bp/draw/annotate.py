@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from tinygrad_bp.core import Tensor, record_grads
 from tinygrad_bp.draw.backward import pull_back
 from tinygrad_bp.draw.marks import add_marks
 from tinygrad_bp.draw.numbers import add_gradients, add_values, add_widths
 from tinygrad_bp.draw.reverse import alone, derivative, over
-from tinygrad_bp.draw.scene import Scene
+from tinygrad_bp.draw.scene import Scene, short
 from tinygrad_bp.draw.thumbnails import add_thumbnails
+from tinygrad_bp.errors import ArgumentError, nearest, user_line
 
 
 def annotate(
@@ -35,7 +37,15 @@ def annotate(
     -------
     Scene
         The same, or of the backward graph alone.
+
+    Raises
+    ------
+    ArgumentError
+        An option has a value that it cannot have.
+    ShapeError
+        A gradient is wanted of a value with several elements.
     """
+    _check(gradients, backward)
     tape = gradients if isinstance(gradients, record_grads) else None
     found = None
     if gradients is not False or backward is not None:
@@ -54,6 +64,20 @@ def annotate(
     if found is not None and backward == "alone":
         return alone(scene, found, outputs)
     return scene
+
+
+def _check(gradients: Any, backward: Any) -> None:
+    """Options that make sense, or an error."""
+    if backward not in (None, "over", "alone"):
+        raise ArgumentError(
+            f"draw cannot draw the backward pass {backward!r} (at {user_line()}): "
+            f"{nearest(backward, ('over', 'alone'))}\nFix: 'over' the graph, 'alone', or None."
+        )
+    if not isinstance(gradients, (bool, record_grads)):
+        raise ArgumentError(
+            f"gradients is {short(gradients)} (at {user_line()}).\n"
+            "Fix: True, False, or the tape of `with record_grads() as tape:`."
+        )
 
 
 def add_names(scene: Scene, outputs: Sequence[Tensor]) -> None:

@@ -60,14 +60,16 @@ def draw(
         How many boxes there may be before more is folded. None folds nothing.
     theme : {"light", "dark"}
     values : bool, default False
-        Whether boxes show the numbers.
+        Whether boxes show the numbers: small arrays in full, of large ones range, mean and norm.
     gradients : bool or record_grads, default False
-        Whether boxes show gradients, and arrows their size: those of a backward pass from the sum
-        of the tensors, or those that were recorded.
+        Whether boxes show gradients, and arrows their size by their width: those of a backward
+        pass from the sum of the tensors, which writes nothing and runs no hook; or those that were
+        recorded by `record_grads`, with what hooks did.
     backward : {"over", "alone"}, optional
-        Draw the backward pass too, or it alone.
+        Lay the backward pass over the graph, or draw it alone.
     image_shape : tuple of int, optional
-        Rows of so many pixels are shown as images.
+        Height and width: inputs and parameters of which each row is such an image are shown as
+        images in SVG, PNG and PDF.
     legend : bool, default False
         Whether a corner of the picture says what the roles in it look like.
     shapes : bool, default False

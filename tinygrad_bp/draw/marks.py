@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from tinygrad_bp.core import Node, Tensor
 from tinygrad_bp.draw.backward import Pass
-from tinygrad_bp.draw.numbers import handed_on
+from tinygrad_bp.draw.numbers import handed_on, repeated
 from tinygrad_bp.draw.scene import Box, Frame, Scene, facts
 
 #: How the marks begin of what is likely to be wrong.
@@ -39,6 +39,9 @@ def add_marks(scene: Scene, found: Pass | None = None) -> None:
     uses = Counter(id(x) for node in nodes for x in node.sources if isinstance(x, Tensor))
     for box in scene.boxes.values():
         value, g = handed_on(box, found)
+        if repeated(box):
+            box.marks += tuple(_in_blocks(box.nodes, found))
+            continue
         marks = [_not_finite(value, "")]
         if box.role == "parameter" and uses[id(box.tensor)] > 1:
             marks.append(f"shared: used {uses[id(box.tensor)]} times")
@@ -48,6 +51,18 @@ def add_marks(scene: Scene, found: Pass | None = None) -> None:
             marks += [_not_finite(g, "gradient "), dead(g, box.role == "parameter")]
         box.marks += tuple(mark for mark in marks if mark)
     _add_unused(scene, nodes, uses)
+
+
+def _in_blocks(nodes: Sequence[Node], found: Pass | None) -> Iterator[str]:
+    """In how many blocks the matter is what, for an operation that is repeated."""
+    gradients = [g for g in map(found.of, nodes) if g is not None] if found is not None else []
+    for what, arrays in (("", [node.out for node in nodes]), ("gradient ", gradients)):
+        count = sum(bool(_not_finite(x, what)) for x in arrays)
+        if count:
+            yield f"{what}not finite in {count} of {len(nodes)} blocks"
+    count = sum(not np.any(g) for g in gradients)
+    if count:
+        yield f"dead: the gradient is 0 in {count} of {len(nodes)} blocks"
 
 
 def _not_finite(value: Any, what: str) -> str:

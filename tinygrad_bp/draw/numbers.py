@@ -101,11 +101,18 @@ def handed_on(box: Box, found: Pass | None = None) -> tuple[Any, Any]:
     return value, None if found is None or owner is None else found.of(owner)
 
 
+def repeated(box: Box) -> bool:
+    """Whether a box stands for an operation that is repeated, once in each of identical blocks."""
+    return len(box.nodes) > 1 and box.role in ("operation", "output")
+
+
 def add_values(scene: Scene) -> None:
     """Write on each box of a scene what came out of it; numbers that are titles need no more."""
     for box in scene.boxes.values():
         value, _ = handed_on(box)
-        if box.nodes or box.tensor is not None or isinstance(value, np.ndarray):
+        if repeated(box):
+            box.numbers = (_first_and_last(box.nodes[0].out, value),)
+        elif box.nodes or box.tensor is not None or isinstance(value, np.ndarray):
             box.numbers = in_figures(value)
 
 
@@ -113,19 +120,30 @@ def add_gradients(scene: Scene, found: Pass) -> None:
     """Write on each box of a scene the cotangent that arrives at it."""
     for box in scene.boxes.values():
         _, g = handed_on(box, found)
-        if g is not None:
-            first, *rest = in_figures(g)
-            box.gradient = (f"grad {first}", *rest)
+        first = found.of(box.nodes[0]) if box.nodes else g
+        if g is not None and first is not None:
+            lines = (_first_and_last(first, g),) if repeated(box) else in_figures(g)
+            box.gradient = (f"grad {lines[0]}", *lines[1:])
+
+
+def _first_and_last(first: Any, last: Any) -> str:
+    """The sizes of what is repeated."""
+    norms = [sizes(np.asarray(np.abs(x))).norm for x in (first, last)]
+    return f"norm {norms[0]:.4g} in the first, {norms[1]:.4g} in the last"
 
 
 def add_widths(scene: Scene, found: Pass) -> None:
     """Give each arrow the width of the gradient that flows along, on a logarithmic scale.
 
     The widest arrow carries the largest norm and has the width 1; one that carries 1/1000 of it or
-    less has the width 0. Arrows that carry none have no width. What the widths mean is written
-    into the notes of the scene.
+    less has the width 0. Arrows that carry none have no width, nor have those that are repeated.
+    What the widths mean is written into the notes of the scene.
     """
-    norms = {k: sizes(np.asarray(g)).norm for k, g in along_arrows(scene, found).items()}
+    norms = {
+        k: sizes(np.asarray(g)).norm
+        for k, g in along_arrows(scene, found).items()
+        if not repeated(scene.boxes[scene.arrows[k].head])
+    }
     largest = max((norm for norm in norms.values() if math.isfinite(norm)), default=0.0)
     if not largest:
         return
