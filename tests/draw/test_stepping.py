@@ -156,6 +156,15 @@ def test_what_is_not_finite_and_what_is_not_there_have_levels_of_their_own():
     assert len(levels) == 96
 
 
+def test_arrays_of_one_number_have_no_colours_and_complex_ones_absolute_values():
+    store = Store(0, None, 1024)
+    entry = store.entries[store.add(np.zeros((20, 20)))]
+    assert "map" not in entry
+    assert (entry["low"], entry["high"]) == (0, 0)
+    entry = store.entries[store.add(np.array([3 + 4j]))]
+    assert (entry["all"], entry["what"]) == ([5], "absolute values")
+
+
 def test_images_are_shown_as_such():
     images = np.arange(3 * 64.0).reshape(3, 64)
     store = Store(3, (8, 8), 1024)

@@ -134,8 +134,8 @@ def _beside(scene: Scene) -> dict[str, list[list[str]]]:
     """
     rows: dict[str, list[str]] = {}
     first = {arrow.tail: arrow.head for arrow in reversed(scene.arrows)}
-    for key, head in first.items():
-        leaf, taker = scene.boxes[key], scene.boxes[head]
+    for key in filter(first.get, scene.boxes):
+        leaf, taker = scene.boxes[key], scene.boxes[first[key]]
         small = leaf.node is None and leaf.role in ("parameter", "constant")
         if small and leaf.frame == taker.frame:
             rows.setdefault(taker.key, [taker.key]).append(leaf.key)

@@ -64,8 +64,9 @@ class Store:
         """Shape, and all numbers or what sums them up."""
         entry: dict[str, Any] = {"shape": list(array.shape)}
         if array.dtype.kind not in "fiub":
-            array = np.abs(array) if array.dtype.kind == "c" else np.zeros(0)
-            entry["what"] = "absolute values"
+            complex_ = array.dtype.kind == "c"
+            array = np.abs(array) if complex_ else np.zeros(0)
+            entry["what"] = "absolute values" if complex_ else "no numbers"
         found = sizes(array)
         entry["norm"] = rounded(found.norm)
         bad = int(array.size - np.count_nonzero(np.isfinite(array)))
@@ -82,7 +83,7 @@ class Store:
         """Colours of the elements, as many as fit, as bytes: 0 for none, 1 for not finite."""
         image = self.image_shape
         size = math.prod(image) if image else 0
-        if not array.size:
+        if not array.size or array.min() == array.max():
             return None
         if image and array.size == size:
             return _coloured(array.reshape(image), "" if grey else "image", grey)

@@ -101,7 +101,8 @@ function show(id) {
   if (one) parts.push(make("div", { class: "scalar" }, digits(flat(e.all)[0])));
   else if (e.all !== undefined && flat(e.all).length) parts.push(matrix(e));
   else if (e.all === undefined) {
-    parts.push(make("div", { class: "figures" },
+    if (e.low === e.high && !e.bad) parts.push(make("div", { class: "figures" }, `all ${digits(e.low)}`));
+    else parts.push(make("div", { class: "figures" },
       make("span", {}, `from ${digits(e.low)} to ${digits(e.high)}`),
       make("span", {}, `mean ${digits(e.mean)}, norm ${digits(e.norm)}`)));
   } else parts.push(make("div", { class: "note" }, "no elements"));
@@ -142,9 +143,9 @@ function start() {
       ". The backward pass then goes the other way, and brings to each value its cotangent: how much the loss changes with it."),
     make("dl", {}, ...leaves.flatMap((b) => [make("dt", { html: b.math }),
       make("dd", {}, b.name === "constant" ? "" : make("b", {}, b.name), b.name === "constant" ? b.facts : ` ${b.facts}`)])),
-    make("p", { class: "note" }, make("kbd", {}, "→"), " next step  ", make("kbd", {}, "←"), " back  ",
-      make("kbd", {}, "P"), " play  ", make("kbd", {}, "F"), " fold  ", make("kbd", {}, "T"), " table  ",
-      make("kbd", {}, "+"), " ", make("kbd", {}, "−"), " ", make("kbd", {}, "0"), " zoom")];
+    make("p", { class: "note keys" }, ...[["→", "next step"], ["←", "back"], ["P", "play"], ["F", "fold"],
+      ["T", "table"], ["+", ""], ["−", ""], ["0", "zoom"]].map(([key, what]) =>
+      make("span", {}, make("kbd", {}, key), what && ` ${what}`)))];
 }
 
 function forward(s) {
