@@ -63,7 +63,7 @@ def test_an_expression_as_text():
         "---------",
         "What was wanted:",
         "",
-        "  ∂L/∂x = x̄ = 2 v̄₃ ⊙ x + v̄₁ ⊙ cos x  2",
+        "  ∂L/∂x = x̄ = 2 v̄₃ ⊙ x + v̄₁ ⊙ cos x  2  2 paths meet",
         "  ∂L/∂w = w̄ = Σ v̄₂ ⊙ v₁",
     ]
 

@@ -68,12 +68,14 @@ class Textbook:
             ("n", str(self.of.samples), "samples in the batch, one in each row", ""),
             (units, ", ".join(map(str, sizes)), "units of each layer", ""),
         ]
-        renamed = {"constant": "constant"}
-        found = names_section(self.inputs, more)
-        rows = []
-        for symbol, shape, meaning, name in found.names:
-            words = {"x": "the inputs, $x = a^{0}$", "y": "the targets"}.get(symbol, meaning)
-            rows.append((symbol, shape, renamed.get(words, words), name))
+        words = {"x": "the inputs, $x = a^{0}$", "y": "the targets"}
+        for k in range(1, len(sizes)):
+            words[f"W^{{{k}}}"] = f"weights of layer {k}"
+            words[f"b^{{{k}}}"] = f"biases of layer {k}"
+        rows = [
+            (symbol, shape, words.get(symbol, meaning), name)
+            for symbol, shape, meaning, name in names_section(self.inputs, more).names
+        ]
         return Section("Names", names=tuple(rows))
 
     def _line(self, x: Any, latex: str, label: str = "", gradient: bool = False) -> Line:

@@ -49,9 +49,14 @@ def _markdown_line(line: Line, numbers: bool) -> str:
     if numbers and line.value is not None:
         text += f" {_joined(value_latex(line.value))}"
     if line.shape:
-        text += rf" \qquad \scriptstyle({_times(line.shape)})"
-    text = f"$${text}" + (rf" \tag{{{line.label}}}" if line.label else "") + "$$"
+        text += rf" \qquad {{\scriptstyle({_times(line.shape)})}}"
+    text = f"$${_angles(text)}" + (rf" \tag{{{line.label}}}" if line.label else "") + "$$"
     return text + (f"\n\n{_code(line.note)}" if line.note else "")
+
+
+def _angles(text: str) -> str:
+    """Without what a reader of HTML might take for a tag."""
+    return text.replace("<", r"\lt ").replace(">", r"\gt ")
 
 
 def _times(shape: str) -> str:
@@ -131,7 +136,7 @@ def to_text(title: str, sections: Sequence[Section], numbers: bool) -> str:
             out += [textwrap.fill(_with_math(section.text, str, plain), 80), ""]
         rows = [(plain(s), shape, f"{_with_math(m, str, plain)} {shown(n)}".strip())
                 for s, shape, m, n in section.names]  # fmt: skip
-        rows += [(plain(x.latex), x.shape, x.label) for x in section.lines]
+        rows += [(plain(x.latex), x.shape, x.label or shown(x.note)) for x in section.lines]
         values = ["" for _ in section.names] + [
             value_text(x.value) if numbers and x.value is not None else "" for x in section.lines
         ]
