@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -66,3 +68,53 @@ def test_an_option_that_makes_no_sense_is_an_error(option, said):
         draw(x * 2.0, **option)
     assert "Fix: " in str(found.value)
     assert "test_annotate.py" in str(found.value)
+
+
+def test_what_a_backward_pass_recorded_lies_in_a_frame():
+    x = tg.Tensor([0.5, 1.0], requires_grad=True, name="x")
+    loss = (np.tanh(x) * x).sum()
+    number = loss.node.number
+    loss.backward(create_graph=True)
+    last = x.grad.node.number
+    penalty = (x.grad**2).sum()
+    scene = draw(penalty).scene
+    (frame,) = scene.frames.values()
+    assert frame.title.startswith("backward pass at test_annotate.py:")
+    for box in scene.boxes.values():
+        if box.node is not None:
+            assert (box.frame == frame.key) == (number < box.node.number <= last)
+    assert number < last < penalty.node.number
+    constants = [box for box in scene.boxes.values() if box.role == "constant"]
+    assert {box.frame for box in constants} == {frame.key, ""}  # of the pass, and the 2 above
+
+
+def test_each_pass_has_a_frame_of_its_own():
+    x = tg.Tensor(0.5, requires_grad=True, name="x")
+    third = tg.grad(tg.grad(tg.grad(lambda x: np.exp(x) * np.sin(x))))(x)
+    scene = draw(third).scene
+    assert len([f for f in scene.frames.values() if f.title.startswith("backward pass")]) == 3
+    passes = {}
+    for box in scene.boxes.values():
+        if box.node is not None and box.frame:
+            passes.setdefault(box.frame, []).append(box.node.number)
+    spans = sorted((min(numbers), max(numbers)) for numbers in passes.values())
+    assert all(before[1] < after[0] for before, after in pairwise(spans))
+    assert draw(third, gradients=True, backward="over").svg()
+
+
+def test_a_pass_within_a_module_lies_in_the_frame_of_its_call():
+    class Penalised(tg.nn.Module):
+        def __init__(self):
+            self.w = tg.nn.Parameter(np.ones(2))
+
+        def forward(self):
+            inner = np.sum(np.exp(self.w))
+            inner.backward(create_graph=True)
+            slope, self.w.grad = self.w.grad, None
+            return (slope**2).sum()
+
+    frames = draw(Penalised()()).scene.frames.values()
+    assert [(f.title.partition(" at ")[0], f.parent) for f in frames] == [
+        ("Penalised", ""),
+        ("backward pass", "c1"),
+    ]

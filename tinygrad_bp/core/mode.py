@@ -76,6 +76,12 @@ class Mode:
         return ".".join(part for part in (type(chain[0]).__name__, name) if part)
 
 
+class Returning(Mode):
+    """The mode of a backward pass that records itself, one for each: pictures tell them apart."""
+
+    __slots__ = ()
+
+
 MODE: ContextVar[Mode] = ContextVar("tinygrad_bp_mode", default=Mode())  # noqa: B039 - immutable
 
 #: What sees every gradient of a backward pass: a `record_grads`, or None.
@@ -209,6 +215,15 @@ class enable_grad(_Switch):  # noqa: N801 - named as the field names it
     """
 
     _field, _value = "recording", True
+
+
+class recorded_pass(enable_grad):  # noqa: N801 - as the above
+    """Record a backward pass: operations are recorded, and their nodes know that they are of it."""
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        mode = MODE.get()
+        MODE.set(Returning(mode.recording, mode.anomaly, mode.call))
 
 
 class detect_anomaly(_Switch):  # noqa: N801 - named as the field names it

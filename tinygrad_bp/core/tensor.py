@@ -15,7 +15,7 @@ from tinygrad_bp.core.graph import Node, Version, release
 from tinygrad_bp.core.hooks import Hook, HookHandle, KeepGradient, keep_gradients, retains
 from tinygrad_bp.core.messages import named, no_array, no_path, numbers, require_float
 from tinygrad_bp.core.methods import _COMMON
-from tinygrad_bp.core.mode import enable_grad, is_grad_enabled
+from tinygrad_bp.core.mode import enable_grad, is_grad_enabled, recorded_pass
 from tinygrad_bp.core.registry import PRIMITIVES
 from tinygrad_bp.core.values import Values
 from tinygrad_bp.errors import GraphError, user_line, user_place
@@ -151,7 +151,7 @@ class Tensor(Values, ArrayMethods):
             raise no_path(self)
         cotangent = starting_cotangent(self, gradient)
         if create_graph:
-            with enable_grad():
+            with recorded_pass():
                 start = as_tensor(cotangent)
                 if start.dtype != self.dtype:
                     start = start.astype(self.dtype)

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from tinygrad_bp.core import Tensor, record_grads
+from tinygrad_bp.core.mode import Returning
 from tinygrad_bp.draw.backward import pull_back
 from tinygrad_bp.draw.marks import add_marks
 from tinygrad_bp.draw.numbers import add_gradients, add_values, add_widths
 from tinygrad_bp.draw.reverse import alone, derivative, over
-from tinygrad_bp.draw.scene import Scene, short
+from tinygrad_bp.draw.scene import Frame, Scene, short
 from tinygrad_bp.draw.thumbnails import add_thumbnails
-from tinygrad_bp.errors import ArgumentError, nearest, user_line
+from tinygrad_bp.errors import ArgumentError, in_words, nearest, user_line
 
 
 def annotate(
@@ -51,6 +52,7 @@ def annotate(
     if gradients is not False or backward is not None:
         found = pull_back(outputs, tape)
     add_names(scene, outputs)
+    add_passes(scene)
     if values:
         add_values(scene)
     if found is not None and gradients is not False:
@@ -93,3 +95,24 @@ def add_names(scene: Scene, outputs: Sequence[Tensor]) -> None:
     for box in scene.boxes.values():
         if box.node is not None and id(box.node) in names:
             box.title = f"{names[id(box.node)]} = {box.title}"
+
+
+def add_passes(scene: Scene) -> None:
+    """Put what a backward pass recorded, for derivatives of higher order, into a frame."""
+    frames: dict[tuple[int, str], str] = {}
+    for box in scene.boxes.values():
+        mode = box.nodes[0].mode if box.nodes else None
+        if isinstance(mode, Returning) and box.nodes[-1].mode is mode:
+            key = frames.setdefault((id(mode), box.frame), f"b{len(frames) + 1}")
+            if key not in scene.frames:
+                place = in_words((box.nodes[0].code, box.nodes[0].instruction, ""))
+                title = f"backward pass at {place}"
+                scene.frames[key] = Frame(key, title, box.frame, None)
+            box.frame = key
+    heads: dict[str, set[str]] = {}
+    for arrow in scene.arrows:
+        heads.setdefault(arrow.tail, set()).add(scene.boxes[arrow.head].frame)
+    for box in scene.boxes.values():
+        there = heads.get(box.key, set())
+        if box.role == "constant" and len(there) == 1 and there <= set(frames.values()):
+            (box.frame,) = there

@@ -14,6 +14,7 @@ import numpy as np
 
 from tinygrad_bp.core import Node, Tensor, as_tensor, backward_pass, enable_grad
 from tinygrad_bp.core.graph import clock
+from tinygrad_bp.core.mode import recorded_pass
 from tinygrad_bp.core.registry import PRIMITIVES
 from tinygrad_bp.core.tensor import recorded, share_memory, wrap
 from tinygrad_bp.errors import InplaceError, in_words, user_line
@@ -207,7 +208,7 @@ class Linear:
         if not self._inside or not self.variables:
             return [None] * len(self.variables)
         self._check_unchanged()
-        with enable_grad():
+        with recorded_pass() if record else enable_grad():
             root = self._root()
             start = self._start(root, cotangents, record)
             wanted = backward_pass(root, start, recorded if record else None, self.variables)
