@@ -67,7 +67,7 @@ def plain(latex: str) -> str:
     v̄₁₂ = 1/(1 + e^(-v₁)) ⊙ mask
     """
     text = _plain(tokens_of(latex))
-    return " ".join(text.replace("( ", "(").replace("∂ ", "∂").split())
+    return " ".join(text.replace("( ", "(").replace("∂ ", "∂").replace(" / ∂", "/∂").split())
 
 
 def _plain(tokens: list[str]) -> str:

@@ -134,13 +134,15 @@ def to_text(title: str, sections: Sequence[Section], numbers: bool) -> str:
         out += ["", section.title, "-" * len(section.title)]
         if section.text:
             out += [textwrap.fill(_with_math(section.text, str, plain), 80), ""]
-        rows = [(plain(s), shape, f"{_with_math(m, str, plain)} {shown(n)}".strip())
-                for s, shape, m, n in section.names]  # fmt: skip
+        rows = [
+            (plain(symbol), shape, _with_math(words, str, plain) + (f" ({shown(n)})" if n else ""))
+            for symbol, shape, words, n in section.names
+        ]
         rows += [(plain(x.latex), x.shape, x.label or shown(x.note)) for x in section.lines]
         values = ["" for _ in section.names] + [
             value_text(x.value) if numbers and x.value is not None else "" for x in section.lines
         ]
-        first = max((min(_width(a), 60) for a, _, _ in rows), default=0)
+        first = max((min(_width(a), 72) for a, _, _ in rows), default=0)
         second = max((len(b) for _, b, _ in rows), default=0)
         for (a, b, c), value in zip(rows, values, strict=True):
             out.append(f"  {_padded(a, first)}  {b:{second}}  {c}".rstrip())
