@@ -126,6 +126,20 @@ def test_several_tensors_are_one_graph():
     assert states(difference([y, y + 1.0], [y])) == {"removed": [f"{MINUS} 1.0", f"{MINUS} add"]}
 
 
+def test_modules_without_a_graph_can_be_compared():
+    pair = [
+        nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2)),
+        nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Dropout(0.5), nn.Linear(8, 2)),
+    ]
+    picture = difference(*map(draw, pair))
+    assert states(picture) == {
+        "added": ["+ 2: Dropout(0.5)"],
+        "changed": ["0: Linear(4, 8)", "3: Linear(8, 2)"],
+    }
+    marks = [box.marks[0] for box in picture.scene.boxes.values() if box.state == "changed"]
+    assert marks == ["was 0: Linear(4, 3)", "was 2: Linear(3, 2)"]
+
+
 @pytest.mark.parametrize("what", [3.0, None, ["x"], np.ones(3)])
 def test_what_is_no_graph_is_an_error(what):
     x = tg.Tensor(1.0, requires_grad=True)

@@ -42,6 +42,8 @@ def test_small_arrays_are_there_in_full_and_large_ones_as_range_mean_and_norm(ar
         assert lines[0].count("[") == lines[0].count("]")
     elif not np.isfinite(array).any():
         assert lines == ("no finite number",)
+    elif lines[0].startswith("all "):
+        np.testing.assert_allclose(array, numbers_in(lines[0])[0], **CLOSE)
     else:
         finite = array[np.isfinite(array)].astype(np.float64)
         low, high, mean, norm = numbers_in(" ".join(lines))
@@ -63,6 +65,9 @@ def test_norms_neither_overflow_nor_underflow(scale):
     ("value", "lines"),
     [
         (np.float32(0.1), ("0.1",)),
+        (np.array([-0.0, 0.0]), ("[0, 0]",)),
+        (np.full((3, 3), -2.5), ("all -2.5",)),
+        (np.append(np.ones(9), np.nan), ("1 … 1", "mean 1, norm 3")),
         (np.zeros((0, 2)), ("[]",)),
         (np.array([[True, False]]), ("[[true, false]]",)),
         (np.arange(12), ("0 … 11", "mean 5.5, norm 22.49")),

@@ -143,13 +143,15 @@ def _leaves(before: Scene, after: Scene, operations: Pairs) -> Pairs:
         if arrow.tail in old and tail in new and old[arrow.tail].role == new[tail].role:
             found.append((arrow.tail, tail))
             del old[arrow.tail], new[tail]
-    for token in (_all, _alike, _named):
-        known = {token(after, box): key for key, box in reversed(new.items())}
+    for token in _TOKENS:
+        known: dict[Any, list[str]] = {}
+        for key, box in new.items():
+            known.setdefault(token(after, box), []).append(key)
         for key, box in list(old.items()):
-            tail = known.pop(token(before, box), "")
-            if tail:
-                found.append((key, tail))
-                del old[key], new[tail]
+            alike = known.get(token(before, box))
+            if alike:
+                found.append((key, alike.pop(0)))
+                del old[key], new[found[-1][1]]
     return [*found, *((key, "") for key in old), *(("", key) for key in new)]
 
 
@@ -167,13 +169,18 @@ def _alike(scene: Scene, box: Box) -> tuple[Hashable, ...]:
 
 def _placed(scene: Scene, box: Box) -> tuple[Hashable, ...]:
     role, title, _, frames = _all(scene, box)
-    return (role, title, frames)
+    return (role, _class(box, str(title)), frames)
 
 
 def _named(scene: Scene, box: Box) -> tuple[Hashable, ...]:
     """What remains where other layers come before it: the title without the path of a module."""
     title = box.title.rpartition(".")[2] if box.role == "parameter" else box.title
-    return (_role(box), title.rpartition(": ")[2])
+    return (_role(box), _class(box, title.rpartition(": ")[2]))
+
+
+def _class(box: Box, title: str) -> str:
+    """The title of a module without what it was made with."""
+    return title.partition("(")[0] if box.role == "module" else title
 
 
 _TOKENS = (_all, _alike, _placed, _named)

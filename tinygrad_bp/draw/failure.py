@@ -33,7 +33,8 @@ def failure(
     Parameters
     ----------
     error : Exception
-        What was caught: one of ours or any other, with its traceback.
+        What was caught, one of ours or any other, with its traceback; `sys.last_value` in an
+        interactive session.
     theme, legend, budget
         As for `draw`.
 

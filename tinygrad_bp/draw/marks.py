@@ -16,7 +16,7 @@ import numpy as np
 from tinygrad_bp.core import Node, Tensor
 from tinygrad_bp.draw.backward import Pass
 from tinygrad_bp.draw.numbers import handed_on, repeated
-from tinygrad_bp.draw.scene import Box, Frame, Scene, facts
+from tinygrad_bp.draw.scene import Box, Frame, Scene, facts, printable
 
 #: How the marks begin of what is likely to be wrong.
 ALARMS = ("not finite", "gradient not finite", "dead", "failed")
@@ -114,8 +114,7 @@ def wrapped(text: str, width: int = 44) -> list[str]:
     >>> wrapped("detached: 'x' was cut off", 16)
     ["detached: 'x'", 'was cut off']
     """
-    wrapper = textwrap.TextWrapper(width, expand_tabs=False, replace_whitespace=False)
-    return wrapper.wrap(text) or [text]
+    return textwrap.wrap(printable(text), width) or [text]
 
 
 def _add_unused(scene: Scene, nodes: Iterable[Node], used: Mapping[int, int]) -> None:

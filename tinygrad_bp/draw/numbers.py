@@ -38,8 +38,8 @@ def in_figures(value: Any) -> tuple[str, ...]:
     ('[[1, 2.5], [0.3333, -4]]',)
     >>> in_figures(np.arange(100.0))
     ('0 … 99', 'mean 49.5, norm 573')
-    >>> in_figures(np.arange(8) > 2)
-    ('5 of 8 true',)
+    >>> in_figures(np.arange(8) > 2), in_figures(np.ones((4, 4)))
+    (('5 of 8 true',), ('all 1',))
     """
     array = np.asarray(value)
     if array.size <= IN_FULL:
@@ -52,7 +52,9 @@ def in_figures(value: Any) -> tuple[str, ...]:
     if math.isnan(found.mean):
         return ("no finite number",)
     whole = array.dtype.kind in "iu"
-    low, high = (f"{int(x)}" if whole else f"{x:.4g}" for x in (found.low, found.high))
+    low, high = (f"{int(x)}" if whole else written(x) for x in (found.low, found.high))
+    if low == high and np.isfinite(array).all():
+        return (f"all {low}",)
     return (f"{low} … {high}", f"mean {found.mean:.4g}, norm {found.norm:.4g}")
 
 
@@ -70,7 +72,7 @@ def written(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, int):
         return str(value) if abs(value) < 10**9 else f"{value:.4g}"
-    return f"{value:.4g}"
+    return f"{value + 0.0:.4g}"  # no number is -0
 
 
 def sizes(array: np.ndarray[Any, Any]) -> Sizes:
