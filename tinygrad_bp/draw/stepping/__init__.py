@@ -20,6 +20,7 @@ from tinygrad_bp.files import write_atomically
 
 #: More operations and values would take long to lay out, and nobody would step through them.
 MOST = 800
+_SCRIPTS = ("stage", "steps", "tables", "controls")
 _START = 'const story = JSON.parse(document.getElementById("data").textContent);\n'
 
 
@@ -91,7 +92,7 @@ def page(
         "STYLE": _colours() + _text("style.css"),
         "PICTURE": picture(scene, naming),
         "DATA": _json(story.data()),
-        "SCRIPT": _START + "\n".join(_text(f"{name}.js") for name in ("stage", "script", "tables")),
+        "SCRIPT": _START + "\n".join(_text(f"{name}.js") for name in _SCRIPTS),
     }
     write_atomically(path, _filled(_text("template.html"), content))
     return path

@@ -1,6 +1,6 @@
 "use strict";
-// The picture: zoom, pan, and folding of modules. Places come from the layout; a folded module takes
-// the height of a box, and what lies below it moves up by a map of heights that keeps all order.
+// The picture: zoom, pan, and folding of modules. Places come from the layout; a folded module
+// takes the height of a box, and what lies below moves up by a map of heights that keeps all order.
 
 const $ = (id) => document.getElementById(id);
 const svg = $("picture");
@@ -53,7 +53,8 @@ function squeezed() {
     if (span.fixed || !around.length) return 1;
     return Math.max(...around.map((f) => {
       const inside = spans.filter((s) => s.a >= f.y && s.b <= f.y + f.h);
-      const length = (kept) => inside.filter((s) => s.fixed === kept).reduce((t, s) => t + s.b - s.a, 0);
+      const length = (kept) =>
+        inside.filter((s) => s.fixed === kept).reduce((t, s) => t + s.b - s.a, 0);
       return Math.min(1, Math.max(0, FOLDED - length(true)) / length(false));
     }));
   };
