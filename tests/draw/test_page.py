@@ -37,15 +37,21 @@ FLAGS = [
 RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻−", "0123456789--")
 
 
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory):
-    """One browser for all tests of this file."""
+def installed() -> tuple[str, str]:
+    """The programs; without them the tests are skipped on a developer's machine, and fail in CI."""
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     driver = shutil.which("chromedriver")
     if browser is None or driver is None:
         if os.environ.get("CI") or os.environ.get("TINYGRAD_BP_BROWSER") == "1":
             pytest.fail("no Chromium: apt-get install chromium chromium-driver")
         pytest.skip("there is no Chromium with its driver on this machine")
+    return browser, driver
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory):
+    """One browser for all tests of this file."""
+    browser, driver = installed()
     options = Options()
     options.binary_location = browser
     profile = tmp_path_factory.mktemp("profile")
@@ -99,7 +105,19 @@ class Page:
         return int(re.match(r"step (\d+)", self.one("#at").text)[1])
 
     def seen(self, selector):
-        return [e for e in self.all(selector) if e.is_displayed()]
+        """Those that are displayed, asked for at once: one by one takes long."""
+        script = "return [...document.querySelectorAll(arguments[0])].filter((e) => "
+        return self.driver.execute_script(script + "e.getClientRects().length)", selector)
+
+    def state(self):
+        """The box of the step, its lines, and the arrays of the panel."""
+        return self.driver.execute_script(
+            """const now = [...document.querySelectorAll(".box.now")];
+            const line = (name) => now[0] && now[0].querySelector(name).textContent;
+            const shown = [...document.querySelectorAll("#panel .shown")];
+            return {now: now.map((g) => g.dataset.key), shown: shown.map((e) => e.innerText),
+                    value: line(".value"), gradient: line(".gradient")}"""
+        )
 
 
 def numbers(text):
@@ -130,37 +148,37 @@ def perceptron():
     return model, nn.functional.cross_entropy(model(x), np.array([0, 1, 1, 0, 1]))
 
 
+@pytest.mark.parametrize("name", ["CI", "TINYGRAD_BP_BROWSER"])
+def test_where_tests_must_run_a_missing_browser_fails_them(name, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv(name, "1")
+    with pytest.raises(pytest.fail.Exception, match="apt-get install chromium"):
+        installed()
+
+
 def test_each_step_shows_the_numbers_of_the_tensors(show, expression):
     leaves, loss = expression
     nodes = {
         key: box.node for key, box in read([loss], each=True).boxes.items() if box.node is not None
     }
     seen = show(loss)
-    order = []
-    while seen.step() <= len(nodes):
+    for key, node in nodes.items():
         seen.one("#next").click()
-        now = seen.all(".box.now")
-        if seen.step() > len(nodes):
-            break
-        key = now[0].get_attribute("data-key")
-        order.append(key)
-        assert len(now) == 1
-        shown = seen.all("#panel .item .shown")[-1].text
-        assert numbers(shown) == four(nodes[key].out)
-        assert numbers(now[0].find_element(By.CSS_SELECTOR, ".value").text) == four(nodes[key].out)
-    assert order == list(nodes)
+        state = seen.state()
+        assert state["now"] == [key]
+        assert numbers(state["shown"][-1]) == four(node.out)
+        assert numbers(state["value"]) == four(node.out)
     with tg.record_grads() as tape:
         loss.backward()
-    for key in reversed(order):
-        (now,) = seen.all(".box.now")
-        assert now.get_attribute("data-key") == key
-        arrived = next(g for op, g in _cotangents(tape, nodes) if op == key)
-        assert numbers(seen.all("#panel .shown")[0].text) == four(arrived)
-        assert numbers(now.find_element(By.CSS_SELECTOR, ".gradient").text) == four(arrived)
+    for key, arrived in _cotangents(tape, nodes):
         seen.one("#next").click()
+        state = seen.state()
+        assert state["now"] == [key]
+        assert numbers(state["shown"][0]) == four(arrived)
+        assert numbers(state["gradient"]) == four(arrived)
+    seen.one("#next").click()
     assert not seen.one("#next").is_enabled()
-    final = [e.text for e in seen.all("#panel .shown")]
-    assert [numbers(text) for text in final] == [four(x.grad.data) for x in leaves]
+    assert [numbers(text) for text in seen.state()["shown"]] == [four(x.grad.data) for x in leaves]
 
 
 def _cotangents(tape, nodes):
@@ -180,6 +198,27 @@ def test_where_paths_meet_the_sum_grows_on_the_box(show, expression):
     seen.press(Keys.END)
     texts.append(seen.one("#box-v1 .gradient").text)
     assert texts == ["∂ 1 + …", "∂ −6.2"]  # 1 + 0.3 · 2 · 4 · -3
+
+
+def test_arrows_show_what_flows_at_a_step(show, expression):
+    _, loss = expression
+    scene = read([loss], each=True)
+    seen = show(loss)
+
+    def flowing(kind):
+        script = "return [...document.querySelectorAll(arguments[0])].map((p) => "
+        script += "[p.dataset.tail, p.dataset.head])"
+        return [tuple(ends) for ends in seen.driver.execute_script(script, f".arrow.{kind}")]
+
+    steps = seen.driver.execute_script("return story.steps.map((s) => [s.phase, s.box])")
+    needed = {key for key, b in scene.boxes.items() if b.node or b.role == "input"}
+    for k, (phase, box) in enumerate(steps):
+        seen.driver.execute_script(f"go({k})")
+        taken = [(a.tail, a.head) for a in scene.arrows if a.head == box]
+        back = [(tail, head) for tail, head in taken if tail in needed]
+        assert flowing("flow") == (taken if phase == "forward" else [])
+        assert flowing("flow-back") == (back if phase == "backward" else [])
+    assert len(flowing("passed")) == len([a for a in scene.arrows if a.tail in needed])
 
 
 def test_keys_alone_suffice(show, perceptron):
