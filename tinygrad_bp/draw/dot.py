@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from tinygrad_bp.draw.marks import ALARMS, wrapped
@@ -77,9 +78,15 @@ def _frame(scene: Scene, look: Theme) -> Iterator[str]:
     for frame in scene.frames.values():
         frames.setdefault(frame.parent, []).append(frame)
 
+    parameters = {(a.tail, a.head) for a in scene.arrows if scene.boxes[a.tail].role == "parameter"}
+    several = Counter(head for _, head in parameters)
+
     def inside(key: str, indent: str) -> Iterator[str]:
         for box in boxes.get(key, ()):
-            yield f"{indent}{box.key} [{_attributes(_box(box, look))}]\n"
+            attributes = _box(box, look)
+            if several[box.key] > 1:
+                attributes["ordering"] = "in"  # the weight to the left of the bias
+            yield f"{indent}{box.key} [{_attributes(attributes)}]\n"
         for inner in frames.get(key, ()):
             attributes = {
                 "label": f"<{shown(inner.title)}>",
