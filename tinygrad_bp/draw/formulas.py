@@ -267,7 +267,8 @@ def vjp_formula(node: Node, i: int, inputs: Sequence[Symbol], out: Symbol, bar: 
         return _einsum(node, i, inputs, bar)
     formula = formulas[min(i, len(formulas) - 1)] if formulas else ""
     if name == "concatenate":
-        return f"{bar.base}_{{{bar.below}{',' if bar.below else ''}[{inputs[i].latex()}]}}"
+        part = inputs[i].latex() if inputs.count(inputs[i]) == 1 else str(i + 1)
+        return bar.latex(f"[{part}]")
     if name == "stack":
         return bar.latex(str(i + 1))
     if name == "choose":

@@ -38,8 +38,8 @@ copysign = implements(np.copysign)(
         "copysign",
         np.copysign,
         [lambda g, out, x, y: g * np.sign(x) * np.sign(out), None],
-        formula=r"|x| \operatorname{sign} y",
-        vjp_formulas=[r"\bar{z} \operatorname{sign} x \operatorname{sign} y", ""],
+        formula=r"|x| \, (-1)^{[y < 0]}",
+        vjp_formulas=[r"\bar{z} \operatorname{sign} x \, (-1)^{[y < 0]}", ""],
         analytic=False,
         kinks=f"at x = 0 the derivative in x is 0; in y {_JUMPS}",
     )

@@ -151,12 +151,12 @@ def reader_of(step: Step, values: dict[str, Any], shape: tuple[int, ...] | None 
 def _places(step: Step, values: dict[str, Any]) -> dict[str, Any]:
     """Which part of the result came from which input."""
     axis, start, places = step.params["axis"], 0, {}
-    for symbol in step.inputs:
+    for number, symbol in enumerate(step.inputs, 1):
         shape = np.shape(values[symbol])
         index = [slice(None)] * len(shape)
         index[axis] = slice(start, start + shape[axis])
         start += shape[axis]
-        places[symbol] = tuple(index)
+        places[symbol] = places[str(number)] = tuple(index)
     return places
 
 

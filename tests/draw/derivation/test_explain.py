@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 import tinygrad_bp as tg
 from tinygrad_bp import errors
+from tinygrad_bp.core import PRIMITIVES
 from tinygrad_bp.draw.derivation import explain
 from tinygrad_bp.draw.scene import nodes_behind
 from tinygrad_bp.testing.programs import programs
@@ -193,7 +194,11 @@ def test_the_page_has_a_formula_in_each_line():
     assert "http" not in page.replace("http://www.w3.org", "")
 
 
-@given(program=programs(max_operations=8))
+# Without those whose formulas leave something out: see ELSEWHERE of the registry's test.
+TELLING = sorted(PRIMITIVES.keys() - {"copysign", "set", "pinv"})
+
+
+@given(program=programs(max_operations=8, names=TELLING))
 @settings(max_examples=60)
 def test_random_programs_are_derived_with_every_node_once(program):
     leaves = [tg.Tensor(x, requires_grad=True, name=n) for n, x in zip(
@@ -216,6 +221,16 @@ def test_random_programs_are_derived_with_every_node_once(program):
     with np.errstate(all="ignore"):
         wrong = [facts for kind, _, facts in audit(derivation) if kind == "wrong"]
     assert not wrong
+
+
+def test_an_array_that_is_joined_with_itself_gets_two_different_parts():
+    x = tg.Tensor([1.0, 2.0], requires_grad=True, name="x")
+    derivation = explain(np.sum(np.concatenate([x, x]) * np.arange(4.0)))
+    (q, _) = derivation.inputs
+    assert q.cotangent == r"\bar{x} = \bar{v}_{1,[1]} + \bar{v}_{1,[2]}"
+    values, given = compute(derivation)
+    assert not given
+    assert agree(values[q.bar], [2.0, 4.0])
 
 
 def test_a_thousand_operations_take_no_recursion():

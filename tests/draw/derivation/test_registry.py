@@ -57,7 +57,7 @@ UNREADABLE = {
 
 #: Rows in which a formula is not what the rule computes, and why.
 ELSEWHERE = {
-    "copysign": "the sign of a zero is that of its bit",
+    "copysign": "among the signs is that of -0.0, which is its bit",
     "pinv[truncated]": "singular values that are cut off stay cut off when the matrix changes",
     "set[set, repeated]": "what is overwritten at once has no derivative",
 }
