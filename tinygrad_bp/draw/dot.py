@@ -80,6 +80,8 @@ def _frame(scene: Scene, look: Theme) -> Iterator[str]:
 
     parameters = {(a.tail, a.head) for a in scene.arrows if scene.boxes[a.tail].role == "parameter"}
     several = Counter(head for _, head in parameters)
+    if any(arrow.state == "backward" for arrow in scene.arrows):
+        several.clear()  # Graphviz loses arrows that go back between things in a set order
 
     def inside(key: str, indent: str) -> Iterator[str]:
         for box in boxes.get(key, ()):

@@ -32,6 +32,12 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]  # graphviz has no types
     scene: Scene = Scene()
     theme: str = "light"
 
+    def copy(self) -> Picture:
+        """A copy, to add to."""
+        other: Picture = super().copy()
+        other.scene, other.theme = self.scene, self.theme
+        return other
+
     def mermaid(self) -> str:
         """The picture in Mermaid's language, which Markdown pages show."""
         from tinygrad_bp.draw.mermaid import to_mermaid
