@@ -3,10 +3,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from draw.plotting import png
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from matplotlib.figure import Figure
 from told import here, told
 
 import tinygrad_bp as tg
 from tinygrad_bp import draw, errors, nn
+from tinygrad_bp.draw.scene import nodes_behind
+from tinygrad_bp.testing.programs import programs
 
 
 def _deep():
@@ -75,6 +80,34 @@ def test_gradients_of_parameters_are_those_that_backward_leaves(ax):
         sizes = np.abs(p.grad.data)
         proportional(heights, np.histogram(sizes[sizes > 0].clip(edges[0], edges[-1]), edges)[0])
     png(ax)
+
+
+@settings(max_examples=15)
+@given(programs(max_operations=8), st.sampled_from(["activations", "parameters"]))
+def test_any_program_has_a_row_for_each_operation_with_axes_and_the_gradients_of_backward(
+    program, of
+):
+    pairs = zip(program.names, program.inputs, strict=True)
+    leaves = [tg.Tensor(x, requires_grad=True, name=name) for name, x in pairs]
+    loss = program.run(*leaves)
+    nodes = [node for node in nodes_behind([loss]) if np.size(node.out) > 1]
+    assume(len(nodes) <= 32)  # more are thinned out
+    axes = Figure().subplots(1, 2)
+    if nodes:
+        found = rows(draw.activations(loss, ax=axes[0]))
+        assert [row[0] for row in found] == [node.primitive.name for node in nodes]
+    if not nodes and of == "activations":
+        return
+    found = rows(draw.gradients(loss, of, ax=axes[1]))
+    with tg.record_grads() as tape:
+        loss.backward(retain_graph=True)
+    owners = [node.primitive.as_tensor(node.out, node) for node in nodes]
+    owners = owners if of == "activations" else [leaf for leaf in leaves if leaf.grad is not None]
+    ends = [np.abs(tape[t].data) for t in owners]
+    assert sorted(row[3] for row in found) == sorted(
+        f"{np.mean(sizes == 0):.0%} are 0" if np.any(sizes == 0) else "" for sizes in ends
+    )
+    assert max(row[1][-1] for row in found) >= max(np.max(sizes) for sizes in ends)
 
 
 class _Block(nn.Module):
