@@ -9,7 +9,9 @@ import pytest
 
 import tinygrad_bp as tg
 from tinygrad_bp import errors
+from tinygrad_bp.core.mode import Returning
 from tinygrad_bp.draw import draw
+from tinygrad_bp.draw.scene import nodes_behind
 
 
 def test_outputs_have_their_names_and_gradients_in_the_graph_are_called_so():
@@ -118,3 +120,19 @@ def test_a_pass_within_a_module_lies_in_the_frame_of_its_call():
         ("Penalised", ""),
         ("backward pass", "c1"),
     ]
+
+
+def test_a_box_that_is_only_in_part_of_the_pass_is_not_in_its_frame():
+    x = tg.Tensor(0.5, requires_grad=True, name="x")
+    operations = [np.sin, np.cos, np.tanh, np.exp, np.arctan]
+    out = x
+    for k in np.random.default_rng(0).integers(0, 5, 60):
+        out = operations[k](out)
+    out.backward(create_graph=True)
+    passes = {id(n.mode) for n in nodes_behind([x.grad]) if isinstance(n.mode, Returning)}
+    assert len(passes) == 1
+    boxes = draw(x.grad, budget=12).scene.boxes.values()
+    assert any(len({id(n.mode) in passes for n in box.nodes}) == 2 for box in boxes)
+    for box in boxes:
+        if box.nodes:
+            assert bool(box.frame) == all(id(n.mode) in passes for n in box.nodes)

@@ -127,3 +127,22 @@ def test_values_that_were_assigned_to_are_an_error_as_in_the_engine():
     w.assign([2.0, 2.0])
     with pytest.raises(errors.InplaceError, match="assigned a new value"):
         pull_back([loss])
+
+
+def test_rules_that_run_a_pass_of_their_own_leave_the_users_tape_alone():
+    x = tg.Tensor([1.0, 2.0], requires_grad=True)
+    loss = tg.checkpoint(lambda x: np.exp(x) * x)(x).sum()
+    with tg.record_grads() as tape:
+        found = pull_back([loss])
+    np.testing.assert_allclose(found.of(x), np.exp(x.data) * (1 + x.data))
+    assert not len(tape)
+
+
+def test_what_was_broadcast_is_summed():
+    x = tg.Tensor(np.ones(3), requires_grad=True)
+    y = tg.Tensor(np.ones((2, 3)), requires_grad=True)
+    found = pull_back([(x * y).sum()])
+    assert {id(p.source): p.summed for p in found.parts if isinstance(p.source, tg.Tensor)} == {
+        id(x): True,
+        id(y): False,
+    }

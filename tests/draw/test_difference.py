@@ -73,6 +73,22 @@ def test_another_activation_is_one_removed_and_one_added():
     ]
 
 
+def test_removed_frames_lie_in_the_frames_that_are_left():
+    def graph(*inner):
+        model = nn.Sequential(nn.Linear(3, 3, generator=0), nn.Sequential(*inner))
+        return model(np.ones((2, 3), np.float32))
+
+    scene = difference(graph(nn.Tanh(), nn.ReLU()), graph(nn.Tanh())).scene
+    (frame,) = [f for f in scene.frames.values() if f.title == f"{MINUS} 1.1: ReLU"]
+    assert scene.frames[frame.parent].title == "1: Sequential"
+
+
+def test_a_parameter_in_the_place_of_a_constant_is_no_change_but_another_thing():
+    x, w = (tg.Tensor([1.0], requires_grad=True, name=name) for name in "xw")
+    found = states(difference(x * 2.0, x * w))
+    assert found == {"added": ["+ w"], "removed": [f"{MINUS} 2.0"]}
+
+
 def test_a_layer_that_was_put_before_leaves_those_behind_it_as_they_were():
     picture = difference(network(4, 3, 2), network(4, 8, 3, 2))
     found = states(picture)

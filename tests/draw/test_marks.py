@@ -79,6 +79,20 @@ def test_a_detached_tensor_says_where_it_was_cut_off():
     assert not marks(draw(x * tg.Tensor([2.0])))
 
 
+def test_a_leaf_that_is_used_both_ways_is_not_detached_itself():
+    x = tg.Tensor([1.0], requires_grad=True, name="x")
+    assert list(marks(draw(x * x.detach()))) == ["constant"]
+
+
+def test_a_parameter_of_two_modules_is_drawn_apart_once():
+    both = [Tied(), Tied()]
+    both[1].never = both[0].never
+    x = np.ones((2, 3), np.float32)
+    scene = draw(both[0](x), both[1](x)).scene
+    apart = [box.title for box in scene.boxes.values() if box.frame == "unused"]
+    assert apart == ["never.weight", "never.bias"]
+
+
 class Tied(nn.Module):
     def __init__(self):
         self.inner = nn.Linear(3, 3, generator=0)

@@ -62,6 +62,8 @@ def test_alone_the_arrows_are_the_cotangents_and_sums_stand_where_they_meet(prog
     assert ways == expected
     into = Counter(head for _, head in expected.elements())
     assert set(sums.values()) == {key for key, count in into.items() if count > 1}
+    heads = Counter(a.head for a in scene.arrows)
+    assert all(heads[total] == into[key] and heads[key] == 1 for total, key in sums.items())
     starts = [(a.tail, a.head) for a in scene.arrows if a.tail.startswith("start_")]
     (end,) = [key for key, box in plain.boxes.items() if box.role == "output"]
     assert starts == [(f"start_{end}", end)]
@@ -73,6 +75,20 @@ def test_alone_the_arrows_are_the_cotangents_and_sums_stand_where_they_meet(prog
             assert plain.boxes[key].title in box.title
     position = {key: k for k, key in enumerate(scene.boxes)}
     assert all(position[a.tail] < position[a.head] for a in scene.arrows)
+
+
+def test_widths_are_those_of_the_arrows_along_which_gradients_flow():
+    x = tg.Tensor([1.0, 2.0], requires_grad=True)
+    loss = (np.tanh(x) * 1e-2).sum()
+    plain, over, alone = (
+        {(a.tail, a.head): a.width for a in draw(loss, gradients=True, backward=b).scene.arrows}
+        for b in (None, "over", "alone")
+    )
+    ways = {way: width for way, width in plain.items() if width is not None}
+    assert len(ways) == 3
+    for (tail, head), width in ways.items():
+        assert over[tail, head] is None
+        assert over[head, tail] == alone[head, tail] == width
 
 
 @pytest.mark.parametrize("backward", ["over", "alone"])

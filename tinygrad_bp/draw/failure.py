@@ -120,14 +120,14 @@ def _box_of(scene: Scene, node: Node) -> Box | None:
 
 def _add_passed(scene: Scene, passed: Sequence[Node]) -> None:
     """Arrows back along which the backward pass came, to the node that failed."""
-    order = {id(node): k for k, node in enumerate(passed)}
+    there = {id(node) for node in passed}
     reached = {
         (box.key, id(x))
         for box in scene.boxes.values()
         for node in box.nodes
-        if order.get(id(node), len(passed)) < len(passed) - 1
+        if id(node) in there
         for x in node.sources
-        if id(x) in order
+        if id(x) in there
     }
     scene.arrows += [
         Arrow(arrow.head, arrow.tail, state="backward")
