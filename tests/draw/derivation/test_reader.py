@@ -55,7 +55,8 @@ def test_two_arrays_side_by_side_are_a_product_of_matrices_and_nothing_else():
 @pytest.mark.parametrize(
     "name",
     ["tanh", "sigmoid", "multiply", "divide", "power", "matmul", "linear", "softmax", "logsumexp",
-     "mean", "sum", "var", "max", "where", "cross_entropy_labels", "inv",      "special.gamma", "cumsum"],
+     "mean", "sum", "var", "max", "where", "cross_entropy_labels", "inv", "special.gamma",
+     "cumsum"],
 )  # fmt: skip
 def test_a_formula_that_is_twice_as_large_is_noticed(name, monkeypatch):
     case = next(case for case in cases() if case.primitive == name)
