@@ -76,3 +76,11 @@ def test_parameters_that_say_nothing_are_shown_when_everything_is(level, lines):
     box = draw(x.sum(), level=level).scene.boxes["n1"]
     assert box.lines[: len(lines)] == lines
     assert draw(x.sum(0, keepdims=True)).scene.boxes["n1"].lines[:2] == ("axis=0", "keepdims=True")
+
+
+@pytest.mark.parametrize("number", [3.0, np.float64(3.0), np.array(3.0), tg.Tensor(3.0)])
+def test_a_constant_that_is_one_number_is_called_by_it_and_needs_no_more_figures(number):
+    x = tg.Tensor(2.0, requires_grad=True, name="x")
+    picture = tg.draw(np.multiply(x, number), values=True)
+    (box,) = [box for box in picture.scene.boxes.values() if box.role == "constant"]
+    assert (box.title, box.numbers) == ("3.0", ())

@@ -163,6 +163,11 @@ class Scene:
 
 def nodes_behind(outputs: Sequence[Tensor]) -> list[Node]:
     """Every node behind the outputs, oldest first, which is a topological order."""
+    if not outputs:
+        raise GraphError(
+            f"draw was given nothing to draw (at {user_line()}).\n"
+            "Fix: draw(loss), or draw(model, x)."
+        )
     for t in outputs:
         if not isinstance(t, Tensor) or t.node is None:
             what = f"a tensor {t.shape}" if isinstance(t, Tensor) else f"a {type(t).__name__}"
@@ -213,10 +218,10 @@ class Names:
             place = self.parameters.get(id(x))
             given = x.requires_grad or x.name
             role = "parameter" if place else "input" if given else "constant"
-            title = place or x.name or role
+            title = place or x.name or (_number(x.data) if role == "constant" else role)
             return Box(key, role, title, (facts(x.data),), value=x.data, tensor=x)
-        if isinstance(x, np.ndarray):
-            return Box(key, "constant", "constant", (facts(x),), value=x)
+        if isinstance(x, (np.ndarray, np.generic)):
+            return Box(key, "constant", _number(x), (facts(x),), value=x)
         return Box(key, "constant", short(x), value=x)
 
     def path(self, module: Any) -> str:
@@ -250,12 +255,37 @@ def facts(value: Any) -> str:
     return f"{np.shape(value)} {np.asarray(value).dtype}"
 
 
+def _number(value: Any) -> str:
+    """What a constant without a name is called: by its number, if it has but one."""
+    return "constant" if np.ndim(value) else short(np.asarray(value).item())
+
+
 def short(value: Any) -> str:
-    """A parameter of an operation, or a number, in a few characters."""
+    """A parameter of an operation, or a number, in a few characters.
+
+    Examples
+    --------
+    >>> short((slice(None), slice(1, 3), 0)), short(np.float32(0.5)), short(np.zeros((2, 3)))
+    ('(:, 1:3, 0)', '0.5', '(2, 3) float64')
+    """
+    text = _words(value)
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def _words(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return facts(value)
-    text = repr(value)
-    return text if len(text) <= 40 else text[:37] + "..."
+    if isinstance(value, (tuple, list)):
+        inner = ", ".join(map(_words, value))
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
+    if isinstance(value, slice):
+        ends = ["" if end is None else str(end) for end in (value.start, value.stop, value.step)]
+        return ":".join(ends[:2] if value.step is None else ends)
+    if isinstance(value, (np.generic, np.dtype)):
+        return str(value)
+    if callable(value) and hasattr(value, "__name__"):
+        return str(value.__name__)
+    return " ".join(repr(value).split())
 
 
 def printable(text: str) -> str:
