@@ -58,6 +58,10 @@ def test_train_predict_and_draw_a_run(run):
     result = run("draw", "runs/digits-3", "-o", "graph.dot")
     assert result.exit_code == 0
     assert "graph.dot is written." in result.output
+
+    (norm,) = re.findall(r"W³ .*\n +norm (\S+)", run("explain", "--numbers").output)
+    trained = re.findall(r"W³ .*\n +norm (\S+)", run("explain", "runs/digits-3", "--numbers").output)
+    assert trained != [norm]
     assert "cross_entropy" in Path("graph.dot").read_text()
 
 

@@ -34,8 +34,10 @@ def _arguments(table: Any) -> dict[str, Any]:
     return arguments
 
 
-def example_loss(recipe: Recipe) -> Tensor:
+def example_loss(recipe: Recipe, model: Module | None = None) -> Tensor:
     """The loss of one batch of noise, with its graph: what a training step computes.
+
+    Of a network that is there already, or of a new one; where a batch is all samples, of 128.
 
     Examples
     --------
@@ -46,7 +48,7 @@ def example_loss(recipe: Recipe) -> Tensor:
     size = recipe.training.batch_size
     rng = np.random.default_rng(0)
     x = rng.random((128 if size == "full" else size, *recipe.network.input_shape))
-    model = recipe.network.build(rng)
+    model = recipe.network.build(rng) if model is None else model
     objective = Objective(recipe.loss, model, len(x))
     inputs = as_tensor(x.astype(recipe.dtype))
     inputs.name = "x"  # for pictures

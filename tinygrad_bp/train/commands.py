@@ -321,8 +321,12 @@ def explain(
             f"a derivation cannot be written as {output.name!r}.\n"
             f"Fix: a name that ends in {', '.join(ENDINGS)}, or say --format."
         )
-    recipe = run.RunFolder.open(what).recipe if Path(what).is_dir() else load_recipe(what)
-    derivation = derive(example_loss(recipe), numbers=numbers, notation=notation)
+    if Path(what).is_dir():
+        folder = run.RunFolder.open(what)
+        loss = example_loss(folder.recipe, run.load_model(folder)[0])
+    else:
+        loss = example_loss(load_recipe(what))
+    derivation = derive(loss, numbers=numbers, notation=notation)
     ending = "" if output is None else output.suffix
     content = getattr(derivation, kind or ENDINGS.get(ending, "text"))().encode()
     if output is None:
