@@ -60,7 +60,9 @@ def test_train_predict_and_draw_a_run(run):
     assert "graph.dot is written." in result.output
 
     (norm,) = re.findall(r"W³ .*\n +norm (\S+)", run("explain", "--numbers").output)
-    trained = re.findall(r"W³ .*\n +norm (\S+)", run("explain", "runs/digits-3", "--numbers").output)
+    trained = re.findall(
+        r"W³ .*\n +norm (\S+)", run("explain", "runs/digits-3", "--numbers").output
+    )
     assert trained != [norm]
     assert "cross_entropy" in Path("graph.dot").read_text()
 
