@@ -19,8 +19,6 @@ from tinygrad_bp.draw.scene import nodes_behind
 from tinygrad_bp.testing.programs import programs
 from tinygrad_bp.train.commands import app
 
-MATH = "{http://www.w3.org/1998/Math/MathML}math"
-
 
 def _expression():
     x = tg.Tensor([1.0, 2.0], requires_grad=True, name="x")
@@ -176,6 +174,38 @@ def test_names_that_mean_something(name):
         assert agree(values[q.bar], q.gradient)
 
 
+@pytest.fixture
+def an_operation_with():
+    names = []
+
+    def make(formula):
+        names.append(f"of_the_user_{len(names)}")
+        rules = [lambda g, out, x: 2 * g * x]
+        return tg.Primitive(names[-1], np.square, rules, formula=formula, vjp_formulas=[formula])
+
+    yield make
+    for name in names:
+        del PRIMITIVES[name]
+
+
+@pytest.mark.parametrize(
+    "formula",
+    ["", r"\frac{x", "}{", r"\text{<script>alert(1)</script>}", "$x$", "<b>", r"\text{<img src='x' onerror='alert(1)'/>}", r"\undefined x", "x_",
+     "^", "\n", "(", "\\", r"\left( x", "|x", "[", r"\sum", "--", r"\,", r"\frac", r"\bar", "\x00"],
+)  # fmt: skip
+def test_whatever_a_user_calls_a_formula_there_is_a_derivation(formula, an_operation_with):
+    x = tg.Tensor([1.0, 2.0], requires_grad=True, name="x")
+    derivation = explain(np.sum(an_operation_with(formula)(x) * x), numbers=True)
+    assert str(derivation)
+    assert derivation.latex()
+    for line in derivation.markdown().splitlines():
+        assert "<" not in line
+        assert not line.startswith("$$") or line.replace(r"\$", "").count("$") == 4
+    page = derivation.html()
+    body = ET.fromstring(page[page.index("<body>") :].removesuffix("</html>\n"))
+    assert not [*body.iter("script"), *body.iter("b"), *body.iter("img")]
+
+
 def test_the_latex_document_closes_what_it_opens():
     text = explain(_expression(), numbers=True).latex()
     assert text.count(r"\[") == text.count(r"\]") == 12
@@ -190,7 +220,7 @@ def test_the_page_has_a_formula_in_each_line():
     body = ET.fromstring(page[page.index("<body>") :].removesuffix("</html>\n"))
     lines = [row for table in body.iter("table") for row in table if table.get("class") == "lines"]
     assert len(lines) == sum(len(section.lines) for section in derivation.sections)
-    assert all(list(row.iter(MATH)) for row in lines)
+    assert all(list(row.iter("math")) for row in lines)
     assert "http" not in page.replace("http://www.w3.org", "")
 
 

@@ -197,7 +197,7 @@ def _written(node: Node, naming: Naming, formula: str) -> str:
     if numbers:
         formula = rewrite(formula, {a: Symbol(_exact(v)) for a, v in numbers.items()})
     formula = _SCRIPT.sub(_computed, formula)
-    if node.primitive.name in _MATRICES or node.primitive.name == "einsum":
+    if node.primitive.name in _MATRICES or node.primitive.name == "einsum" or r"\top" in formula:
         return formula
     known = [(naming.of(x), value_of(x)) for x in (node, *node.sources)]
     arrays = arrays_among([*known, (naming.bar(node), node.out)])

@@ -226,7 +226,7 @@ def _inside(factor: list[str], arrays: Collection[str]) -> str:
         elif token in _CLOSING:
             end = group_end(factor, i)
             inner = explicit("".join(factor[i + 1 : end - 1]), arrays)
-            out += [token, inner, factor[end - 1]]
+            out += [token, inner, *factor[end - 1 : end]]  # which a user's formula may not close
         elif token == r"\left":
             end = group_end(factor, i)
             inner = explicit("".join(factor[i + 2 : end - 2]), arrays)

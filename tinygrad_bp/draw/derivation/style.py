@@ -30,7 +30,8 @@ td, th { padding: .3rem .8rem .3rem 0; text-align: left; font-weight: 400;
 .shape { color: var(--soft); font-size: .85rem; white-space: nowrap; text-align: right; }
 .names .shape { text-align: left; }
 .label { width: 3rem; text-align: right; font-weight: 650; color: var(--edge); }
-.value { overflow-x: auto; overflow-y: hidden; color: var(--soft); margin-top: .3rem; font-size: .9rem; }
+.value { overflow-x: auto; overflow-y: hidden; color: var(--soft); margin-top: .3rem;
+  font-size: .9rem; }
 .note { color: var(--soft); font-size: .8rem; }
 math { font-size: 1.12em; font-family: "Latin Modern Math", "STIX Two Math", "Cambria Math",
   "DejaVu Math TeX Gyre", math, serif; }

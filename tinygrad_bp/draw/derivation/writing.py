@@ -9,11 +9,9 @@ import unicodedata
 from collections.abc import Callable, Sequence
 
 from tinygrad_bp.draw.derivation.document import Line, Section, value_latex, value_text
+from tinygrad_bp.draw.derivation.mathml import mathml
 from tinygrad_bp.draw.derivation.plain import plain
-from tinygrad_bp.errors import missing_extra
 
-_FUNCTION = re.compile(r"(\\(?:[a-z]*(?:sin|cos|tan)h?|log|ln|det|operatorname\{\w+\})) (?=[\w\\])")
-_PRIME = re.compile(r"<msup>(<m[io]>[^<]*</m[io]><mi>&#x02032;</mi>)</msup>")
 _MATH = re.compile(r"\$([^$]+)\$")
 _SPECIAL = {c: rf"\{c}" for c in "#$%&_{}"} | {
     "\\": r"\textbackslash{}",
@@ -55,8 +53,8 @@ def _markdown_line(line: Line, numbers: bool) -> str:
 
 
 def _angles(text: str) -> str:
-    """Without what a reader of HTML might take for a tag."""
-    return text.replace("<", r"\lt ").replace(">", r"\gt ")
+    """Without what a reader of Markdown might take for a tag, or for the end of the formula."""
+    return text.replace("<", r"\lt ").replace(">", r"\gt ").replace("$", r"\$")
 
 
 def _times(shape: str) -> str:
@@ -196,15 +194,3 @@ def _html_line(line: Line, numbers: bool) -> str:
         f"<tr{kind}><td><div class='equation'>{mathml(line.latex, 'block')}</div>{value}{note}</td>"
         f"<td class='shape'>{line.shape}</td><td class='label'>{html.escape(line.label)}</td></tr>"
     )
-
-
-def mathml(latex: str, display: str = "inline") -> str:
-    """A formula as MathML."""
-    try:
-        from latex2mathml.converter import convert
-    except ImportError as error:
-        raise missing_extra("latex2mathml", "draw", "a derivation as HTML") from error
-    text: str = convert(_FUNCTION.sub(r"\1 \\, ", latex), display=display)
-    # An operator would have space around it, and a prime is raised and small by itself.
-    text = text.replace("<mo>&#x022A4;</mo>", "<mi>&#x022A4;</mi>")
-    return _PRIME.sub(r"<mrow>\1</mrow>", text)

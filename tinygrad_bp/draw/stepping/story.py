@@ -9,10 +9,11 @@ import numpy as np
 
 from tinygrad_bp.draw.backward import Part, Pass
 from tinygrad_bp.draw.derivation.equations import forward, term
+from tinygrad_bp.draw.derivation.mathml import mathml
 from tinygrad_bp.draw.derivation.naming import Naming
 from tinygrad_bp.draw.derivation.plain import plain
 from tinygrad_bp.draw.scene import Box, Scene, printable, short
-from tinygrad_bp.draw.stepping.naming import facts_of, is_literal, mathml, owner, symbol_of
+from tinygrad_bp.draw.stepping.naming import facts_of, is_literal, owner, symbol_of
 from tinygrad_bp.draw.stepping.numbers import Store
 from tinygrad_bp.draw.stepping.samples import batched
 
