@@ -7,9 +7,12 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from latex2mathml.converter import convert
 
 import tinygrad_bp as tg
+from tinygrad_bp.core import PRIMITIVES
 from tinygrad_bp.draw.formulas import (
     Symbol,
     forward_formula,
@@ -152,6 +155,57 @@ def test_formulas_of_operations(call, count, expected):
     found = _of(*arrays, call=call)
     for text, wanted in zip(found, expected, strict=True):
         assert wanted is None or text == wanted
+
+
+def _own(name, formula, vjp_formulas):
+    """Formulas of an operation of the user's own, forward and for its two inputs."""
+    rules = [lambda g, out, x, y: g * y, None]
+    own = tg.Primitive(name, lambda x, y: x * y, rules, formula=formula, vjp_formulas=vjp_formulas)
+    try:
+        return _of(2.0, 3.0, call=own)
+    finally:
+        del PRIMITIVES[name]
+
+
+def test_an_operation_without_formulas_is_called_by_its_name():
+    assert _own("times_it", "", []) == [
+        r"v_{1} = \operatorname{times\_it}(a, b)",
+        r"J_{a}^\top \, \bar{v}_{1}",
+        "",
+    ]
+    assert _own("<b>", "{x", ["x}", "}"]) == _own("b", "", [])
+    assert _own("!?", "", [])[0] == r"v_{1} = \operatorname{f}(a, b)"
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                r"x",
+                r"y",
+                r"z",
+                r"\bar{z}",
+                r"(",
+                r")",
+                r"{",
+                r"}",
+                r"[",
+                r"\frac",
+                r"\left(",
+                r"_",
+                r"^",
+                r"=",
+                r",",
+                r"\text",
+                r"\\",
+                r"2",
+            ]
+        )
+    )
+)
+def test_no_formula_of_a_users_own_stops_a_picture(pieces):
+    text = "".join(pieces)
+    assert _own("own", text, [text, text])[0]
 
 
 def test_letters_stand_for_the_inputs_in_their_order():

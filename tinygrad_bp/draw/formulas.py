@@ -230,6 +230,8 @@ def forward_formula(node: Node, inputs: Sequence[Symbol], out: Symbol) -> str:
         formula = rf"\{name}(y, {formula})"
     if name in ("var", "std") and len(inputs) == 2:  # the mean is given, whatever it is
         formula = formula.partition(r", \;")[0]
+    if not _is_formula(formula):  # an operation of the user's own may have none
+        return f"{out.latex()} = {_called(name)}({', '.join(x.latex() for x in inputs)})"
     names = _names(node, inputs) | dict.fromkeys("zZ", out)
     text = rewrite(formula, names)
     return text if _is_equation(formula, names) else f"{out.latex()} = {text}"
@@ -252,7 +254,8 @@ def vjp_formula(node: Node, i: int, inputs: Sequence[Symbol], out: Symbol, bar: 
     Returns
     -------
     str
-        A formula; ``""`` where the input has no derivative.
+        A formula; ``""`` where the input has no derivative. Of an operation of the user's own that
+        has a rule, but no formula for it, :math:`J_x^\top` times what arrives.
 
     Examples
     --------
@@ -277,6 +280,9 @@ def vjp_formula(node: Node, i: int, inputs: Sequence[Symbol], out: Symbol, bar: 
         formula = formula.partition(r", \;")[0]
     if name in ("max", "min") and len(inputs) == 2:  # the second is the value to start from
         formula = formula.replace("x_0", "y").replace("[x_i = z]", "[x_i = z] + [y = z]")
+    if not _is_formula(formula):
+        rule = node.primitive.vjps[i]
+        return "" if rule is None else rf"J_{{{inputs[i].latex()}}}^\top \, {bar.latex()}"
     names = _names(node, inputs) | dict.fromkeys("zZ", out)
     return rewrite(formula, names | dict.fromkeys((r"\bar{z}", r"\bar{Z}"), bar))
 
@@ -300,6 +306,22 @@ def parameters(node: Node) -> dict[str, float]:
     return found
 
 
+def _is_formula(text: str) -> bool:
+    """Whether there is a formula, and its braces are closed."""
+    depth = 0
+    for token in _TOKEN.findall(text):
+        depth += {"{": 1, "}": -1}.get(token, 0)
+        if depth < 0:
+            return False
+    return depth == 0 and text.strip() != ""
+
+
+def _called(name: str) -> str:
+    """The name of an operation, as a function in a formula."""
+    text = re.sub(r"[^A-Za-z0-9.]+", r"\\_", name).strip(r"\_")
+    return rf"\operatorname{{{text or 'f'}}}"
+
+
 def _names(node: Node, inputs: Sequence[Symbol]) -> dict[str, Symbol]:
     """What stands for the letters of a formula; matrices are written large in some."""
     p, names = node.primitive, dict(zip(letters(node), inputs, strict=True))
@@ -315,7 +337,7 @@ def _is_equation(formula: str, names: Mapping[str, Symbol]) -> bool:
         depth += {"{": 1, "(": 1, "[": 1, "}": -1, ")": -1, "]": -1}.get(token, 0)
         if not depth and token in ("=", ","):
             inputs = set(names) - {"z", "Z"}
-            return left[0] in ("z", "Z") or (token == "=" and not inputs & set(left))
+            return left[:1] in (["z"], ["Z"]) or (token == "=" and not inputs & set(left))
         left.append(token)
     return left[:1] in (["Z"], ["z"])
 
