@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_bp.core import Node, Tensor
-from tinygrad_bp.core.tensor import recorded
+from tinygrad_bp.core import Node
+from tinygrad_bp.core.graph import NOTHING
+from tinygrad_bp.core.tensor import recorded, wrap
 from tinygrad_bp.draw.marks import wrapped
 from tinygrad_bp.draw.numbers import in_figures
 from tinygrad_bp.draw.reading import read
-from tinygrad_bp.draw.scene import Arrow, Box, Scene
+from tinygrad_bp.draw.scene import Arrow, Box, Names, Scene, facts, nodes_behind
 from tinygrad_bp.draw.traces import Failed, find
 from tinygrad_bp.errors import GraphError, in_words
 
@@ -35,8 +37,11 @@ def failure(
     error : Exception
         What was caught, one of ours or any other, with its traceback; `sys.last_value` in an
         interactive session.
-    theme, legend, budget
+    theme, legend
         As for `draw`.
+    budget : int or None, default 150
+        How many boxes there may be, or so, before only the operations nearest to the one that
+        failed are drawn.
 
     Returns
     -------
@@ -73,49 +78,66 @@ def failure(
 
 def _scene(failed: Failed, budget: int | None) -> tuple[Scene, Box]:
     """The scene of a graph and the box of what failed in it."""
-    node = failed.node
-    if failed.root is not None:
-        scene = _read([failed.root], budget)
-        box = _box_of(scene, node)
-        if box is None:
-            box = scene.boxes["failed"] = Box("failed", "operation", node.primitive.name)
-        _add_passed(scene, failed.passed)
-        return scene, box
-    scene = _read([recorded(node.out, node)], budget)
-    box = _box_of(scene, node)
-    if box is None or len(box.nodes) > 1:
-        inputs = [x for x in node.inputs if isinstance(x, Tensor) and x.node is not None]
-        scene = _read(inputs, budget)
+    node, beyond = failed.node, 0
+    try:
+        if failed.root is not None:
+            scene = read([failed.root], budget=budget)
+            _add_passed(scene, failed.passed)
+        else:
+            node, beyond = _nearest(node, budget)
+            scene = read([recorded(node.out, node)], budget=None)
+    except GraphError:  # some of it was freed
+        scene = _remains(node)
+    for box in scene.boxes.values():
+        if any(n is node for n in box.nodes):
+            break
+    else:
         box = scene.boxes["failed"] = Box("failed", "operation", node.primitive.name)
-        for position, x in enumerate(node.sources):
-            tail = _box_of(scene, x) if isinstance(x, Node) else None
-            if tail is not None:
-                where = position if len(node.sources) > 1 else None
-                scene.arrows.append(Arrow(tail.key, box.key, where, source=x))
-    box.role, box.value = "operation", None
+    if beyond:
+        scene.notes += (f"{beyond:,} operations before these are not drawn",)
+    if failed.root is None:
+        box.role, box.value = "operation", None  # nothing came out
     return scene, box
 
 
-def _read(outputs: Sequence[Tensor], budget: int | None) -> Scene:
-    """A scene of the graph behind tensors; of one that has been freed, what is left of it."""
-    try:
-        return read(outputs, budget=budget)
-    except GraphError:
-        scene = Scene()
-        for k, node in enumerate(dict.fromkeys(t.node for t in outputs if t.node is not None), 1):
-            if node.freed_at is not None:
-                lines = (f"freed by the backward pass at {in_words(node.freed_at)}",)
-                name = node.primitive.name
-                scene.boxes[f"n{k}"] = Box(f"n{k}", "operation", name, lines, nodes=(node,))
-        return scene
+def _nearest(node: Node, budget: int | None) -> tuple[Node, int]:
+    """A copy of the operations nearest to one, if there are too many, and how many are left out.
+
+    With their inputs, operations take three boxes or so. What the older ones made is a constant.
+    """
+    nodes = nodes_behind([recorded(node.out, node)])
+    kept = len(nodes) if budget is None or len(nodes) <= budget else max(1, budget // 3)
+    if kept == len(nodes):
+        return node, 0
+    copies: dict[int, Any] = {}
+    for old in nodes[-kept:]:
+        twin = copies[id(old)] = copy.copy(old)
+        sources = []
+        for x in old.sources:
+            if isinstance(x, Node) and id(x) not in copies:
+                copies[id(x)] = wrap(x.out)
+                copies[id(x)].name = f"… {x.primitive.name}"
+            sources.append(copies.get(id(x), x))
+        twin.x, twin.y, *rest = (*sources, NOTHING, NOTHING)
+        twin.rest = tuple(rest[: max(0, len(sources) - 2)])
+    return copies[id(node)], len(nodes) - kept
 
 
-def _box_of(scene: Scene, node: Node) -> Box | None:
-    """The box of a node."""
-    for box in scene.boxes.values():
-        if any(n is node for n in box.nodes):
-            return box
-    return None
+def _remains(node: Node) -> Scene:
+    """A scene of an operation and its inputs alone, behind which the graph was freed."""
+    scene, names = Scene(), Names([node])
+    for position, x in enumerate(node.sources):
+        key = f"v{position}"
+        if isinstance(x, Node):
+            freed = x.freed_at is not None
+            line = f"freed by {in_words(x.freed_at)}" if freed else facts(x.out)
+            scene.boxes[key] = Box(key, "operation", x.primitive.name, (line,), nodes=(x,))
+        else:
+            scene.boxes[key] = names.box(key, x)
+        where = position if len(node.sources) > 1 else None
+        scene.arrows.append(Arrow(key, "n1", where, source=x))
+    scene.boxes["n1"] = Box("n1", "operation", node.primitive.name, nodes=(node,))
+    return scene
 
 
 def _add_passed(scene: Scene, passed: Sequence[Node]) -> None:
