@@ -190,8 +190,9 @@ def an_operation_with():
 
 @pytest.mark.parametrize(
     "formula",
-    ["", r"\frac{x", "}{", r"\text{<script>alert(1)</script>}", "$x$", "<b>", r"\text{<img src='x' onerror='alert(1)'/>}", r"\undefined x", "x_",
-     "^", "\n", "(", "\\", r"\left( x", "|x", "[", r"\sum", "--", r"\,", r"\frac", r"\bar", "\x00"],
+    ["", r"\frac{x", "}{", r"\text{<script>alert(1)</script>}", "$x$", "<b>", "x_", "^", "\n", "(",
+     r"\text{<img src='x' onerror='alert(1)'/>}", r"\undefined x", "\\", r"\left( x", "|x", "[",
+     r"\sum", "--", r"\,", r"\frac", r"\bar", "\x00"],
 )  # fmt: skip
 def test_whatever_a_user_calls_a_formula_there_is_a_derivation(formula, an_operation_with):
     x = tg.Tensor([1.0, 2.0], requires_grad=True, name="x")
