@@ -84,3 +84,8 @@ def test_a_constant_that_is_one_number_is_called_by_it_and_needs_no_more_figures
     picture = tg.draw(np.multiply(x, number), values=True)
     (box,) = [box for box in picture.scene.boxes.values() if box.role == "constant"]
     assert (box.title, box.numbers) == ("3.0", ())
+
+
+def test_what_is_saved_has_no_figures_of_its_own():
+    scene = tg.draw(perceptron(), level="full", values=True).scene
+    assert [box.numbers for box in scene.boxes.values() if box.role == "saved"] == [()]

@@ -114,7 +114,7 @@ def add_values(scene: Scene) -> None:
         value, _ = handed_on(box)
         if repeated(box):
             box.numbers = (_first_and_last(box.nodes[0].out, value),)
-        elif box.role != "constant" or np.ndim(value):
+        elif np.ndim(value) or (value is not None and box.role != "constant"):
             box.numbers = in_figures(value)
 
 
