@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import scipy.special  # noqa: F401 - so that its rules are among those that stay
+from data.samples import mnist_or_stand_in
 from matplotlib import pyplot
 
 import tinygrad_bp as tg
@@ -44,10 +45,19 @@ def _forget():
     pyplot.close("all")
 
 
+@pytest.fixture(scope="module")
+def mnist_folder(tmp_path_factory):
+    return mnist_or_stand_in(tmp_path_factory.mktemp("mnist"))
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_the_python_of_a_page_runs_and_prints_what_it_shows(page, tmp_path, monkeypatch):
+def test_the_python_of_a_page_runs_and_prints_what_it_shows(
+    page, tmp_path, monkeypatch, mnist_folder
+):
     monkeypatch.chdir(tmp_path)
     text = page.read_text()
+    if "data.load_mnist()\n" in text:
+        monkeypatch.setenv("TINYGRAD_BP_DATA", str(mnist_folder))
     namespace: dict[str, object] = {"__name__": "__main__"}
     found = blocks(text)
     for k, (language, source, line) in enumerate(found):

@@ -11,11 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from data.samples import NAMES, idx_bytes
+from data.samples import mnist_or_stand_in
 
 import tinygrad_bp as tg
-from tinygrad_bp.data import load_mnist
-from tinygrad_bp.errors import DataNotFoundError
 from tinygrad_bp.nn import NetworkSpec
 from tinygrad_bp.testing.several import complex_step, numerical_gradients
 from tinygrad_bp.train import load_recipe
@@ -49,25 +47,7 @@ def numbers(text: str, before: str) -> list[float]:
 
 @pytest.fixture(scope="module")
 def mnist_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Real digits where they are at hand, else pictures whose one bright row is the class."""
-    for named in (os.environ.get("TINYGRAD_BP_DATA"), ROOT.parent / "shared" / "data"):
-        try:
-            if named:
-                load_mnist(named, download=False)
-                return Path(named).resolve()
-        except DataNotFoundError:
-            pass
-    folder = tmp_path_factory.mktemp("mnist")
-    rng = np.random.default_rng(0)
-    arrays = []
-    for count in (2000, 500):
-        labels = (np.arange(count) % 10).astype(np.uint8)
-        images = rng.integers(0, 60, (count, 28, 28), dtype=np.uint8)
-        images[np.arange(count), 2 * labels + 4] += 120
-        arrays += [images, labels]
-    for name, array in zip(NAMES, arrays, strict=True):
-        (folder / name).write_bytes(idx_bytes(array))
-    return folder
+    return mnist_or_stand_in(tmp_path_factory.mktemp("mnist"))
 
 
 def test_the_perceptron_in_python_learns_digits(mnist_folder, tmp_path):
