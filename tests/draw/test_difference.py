@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections import Counter
 from itertools import pairwise
 
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 import tinygrad_bp as tg
 from tinygrad_bp import errors, nn
 from tinygrad_bp.draw import difference, draw
+from tinygrad_bp.draw.scene import printable
 from tinygrad_bp.testing.programs import programs
 
 MINUS = "\N{MINUS SIGN}"
@@ -213,3 +216,13 @@ def test_any_names_survive(a, b):
     assert leaf.marks == ((f"was {a}",) if a != b else ())
     assert picture.mermaid()
     assert picture.text()
+
+
+def test_names_in_badges_mean_nothing_to_dot():
+    nasty = '</TD><IMG SRC="x"/>&amp;\\N\\l"\n\x00{|}-->]]>'
+    x, y = (tg.Tensor(1.0, requires_grad=True, name=name) for name in ("plain", nasty))
+    svg = difference(y * 2.0, x * 2.0).svg()
+    texts = "".join(re.findall(r"<text[^>]*>([^<]*)</text>", svg))
+    shown = html.unescape(texts).replace("\xa0", "").replace(" ", "")
+    assert "was" + printable(nasty).replace(" ", "") in shown
+    assert "<image" not in svg

@@ -69,6 +69,16 @@ def test_weights_are_blue_below_zero_and_red_above():
     assert right[0] > right[2] + 50
 
 
+def test_of_the_backward_pass_alone_gradients_are_shown():
+    x = tg.Tensor(np.array([[1.0, -1.0]]), requires_grad=True, name="x")
+    w = np.array([[-3.0, 3.0]])
+    boxes = boxes_of(draw((x * w).sum(), backward="alone", image_shape=(1, 2)))
+    shown = pixels_of(boxes["∂L/∂x"].image)
+    assert shown[0, 0, 2] > shown[0, 0, 0] + 50  # -3
+    assert shown[0, -1, 0] > shown[0, -1, 2] + 50
+    assert [title for title, box in boxes.items() if box.image] == ["∂L/∂x"]
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_what_is_not_finite_is_green_and_the_rest_is_shown_as_ever(bad):
     x = tg.Tensor(np.array([[0.0, bad, 1.0, 0.5]]), requires_grad=True, name="x")

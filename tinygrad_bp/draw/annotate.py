@@ -59,12 +59,12 @@ def annotate(
         add_gradients(scene, found)
         add_widths(scene, found)
     add_marks(scene, found)
-    if image_shape is not None:
-        add_thumbnails(scene, image_shape)
     if found is not None and backward == "over":
         over(scene, found)
     if found is not None and backward == "alone":
-        return alone(scene, found, outputs)
+        scene = alone(scene, found, outputs)
+    if image_shape is not None:
+        add_thumbnails(scene, image_shape)
     return scene
 
 

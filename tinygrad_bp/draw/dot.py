@@ -208,5 +208,6 @@ def shown(text: str) -> str:
     >>> shown('<b> "a" & b')
     '&lt;b&gt; &quot;a&quot; &amp; b'
     """
-    escaped = html.escape(printable(text)).replace("\\", "&#92;")
+    # Two for each backslash, of which dot makes one; after one, an N would be the name of the box.
+    escaped = html.escape(printable(text)).replace("\\", "&#92;&#92;")
     return escaped.replace("  ", "&#160;&#160;") if escaped.strip() else "&#160;" * len(text)

@@ -24,7 +24,8 @@ def add_thumbnails(scene: Scene, image_shape: tuple[int, int]) -> None:
     """Show the inputs, and the parameters of which each row is an image, as images.
 
     Inputs and constants are grey, from their least number, black, to their greatest, white;
-    parameters are blue below zero, white at zero and red above it. The first eight are shown.
+    parameters, and the gradients in a scene of the backward pass alone, are blue below zero, white
+    at zero and red above it. The first eight are shown.
 
     Parameters
     ----------
@@ -44,7 +45,7 @@ def add_thumbnails(scene: Scene, image_shape: tuple[int, int]) -> None:
         images = _images(box, height, width)
         if images is not None:
             found = True
-            signed = box.role == "parameter"
+            signed = box.role in ("parameter", "output")
             tiles = _coloured(images[:_TILES], signed)
             box.image = png(_sheet(tiles, gap=70 if signed else 255))
             if len(images) > 1:
