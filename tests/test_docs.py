@@ -72,6 +72,16 @@ def test_the_python_of_a_page_runs_and_prints_what_it_shows(
     for name in re.findall(rf"\]\(images/{page.stem}/([\w.-]+)\)", text):
         made = tmp_path / name  # of a page in HTML, the picture is a screenshot
         assert made.exists() or made.with_suffix(".html").exists(), f"{page} does not save {name}"
+        if made.suffix == ".svg":
+            shown = page.parent / "images" / page.stem / name
+            assert titles(shown) == titles(made), f"python docs/make_images.py {page.stem}"
+
+
+def titles(svg: Path) -> list[str]:
+    """What the boxes of a picture are called: another layout, or other digits, are no matter."""
+    found = re.findall(r'font-weight="bold"[^>]*>([^<]+)<', svg.read_text())
+    assert found
+    return sorted(found)
 
 
 def _adjacent(text: str, line: int, source: str) -> bool:
