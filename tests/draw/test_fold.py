@@ -316,6 +316,24 @@ def test_the_budget_folds_the_deepest_modules_first():
     assert "Sequential" in titles(found[4])
 
 
+def test_operations_that_repeat_in_a_module_are_folded_before_the_module_is():
+    class Loop(nn.Module):
+        def __init__(self):
+            self.weight = nn.Parameter(np.eye(3, dtype=np.float32))
+
+        def forward(self, x):
+            for _ in range(100):
+                x = np.tanh(x @ self.weight)
+            return x
+
+    graph = nn.Sequential(nn.Linear(3, 3, generator=0), Loop())(samples())
+    scene = read([graph], budget=150)
+    assert [f.title for f in scene.frames.values()] == [
+        "Sequential", "0: Linear", "1: Loop", "(matmul, tanh) × 100",
+    ]  # fmt: skip
+    check(scene, [graph])
+
+
 def test_operations_that_repeat_are_drawn_once():
     graph = chain(1000)
     scene = read([graph], budget=150)

@@ -170,6 +170,11 @@ def test_a_graph_that_was_freed_is_an_error_with_the_way_out():
         draw(y)
 
 
+def test_nothing_is_no_picture():
+    with pytest.raises(errors.GraphError, match=r"nothing to draw \(at test_graph.py:\d+\)"):
+        draw()
+
+
 @pytest.mark.parametrize("nothing", [tg.Tensor(1.0), 3.0])
 def test_a_constant_has_no_graph(nothing):
     with pytest.raises(errors.GraphError, match="there is no graph to draw"):

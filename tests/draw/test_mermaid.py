@@ -6,19 +6,22 @@ import re
 from collections import Counter
 
 import pytest
-from draw.networks import Deep, perceptron, samples
+from draw.networks import Deep, expression, perceptron, samples
 from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_bp as tg
 from tinygrad_bp.draw import draw
 from tinygrad_bp.draw.scene import printable
+from tinygrad_bp.draw.themes import theme_named
 from tinygrad_bp.testing.programs import programs
 
 BOX = re.compile(r'^ *(\w+)(?:\(\[|\[\[|\(|\[|>)"(.*)"(?:\]\)|\]\]|\)|\]):::\w+$')
 ARROW = re.compile(r'^ *(\w+) (?:-->|-\.->|-\.-|---)(?:\|"([^"]*)"\|)? (\w+)$')
 FRAME = re.compile(r'^ *subgraph (\w+)\["([^"]*)"\]$')
-OTHER = re.compile(r"^(%%\{init.*\}%%|flowchart (TB|RL)| *end| *classDef .*| *style .*)$")
+OTHER = re.compile(
+    r"^(%%\{init.*\}%%|flowchart (TB|RL)| *end| *classDef .*| *style .*| *linkStyle .*)$"
+)
 
 
 def parsed(text):
@@ -71,6 +74,17 @@ def test_boxes_and_arrows_are_those_of_the_scene(program, budget):
 def test_networks(level, theme):
     check(draw(perceptron(), level=level, theme=theme))
     check(draw(Deep()(samples()), level=level, theme=theme))
+
+
+def test_arrows_back_have_their_line_and_colour():
+    lines = draw(expression(), backward="over").mermaid().splitlines()
+    arrows = [line for line in lines if ARROW.match(line)]
+    back = [k for k, line in enumerate(arrows) if "-.->" in line]
+    assert len(back) == len(arrows) // 2
+    color = theme_named("light").states["backward"]["color"]
+    assert [line.strip() for line in lines if "linkStyle" in line] == [
+        f"linkStyle {k} stroke:{color}" for k in back
+    ]
 
 
 def test_modules():

@@ -30,6 +30,25 @@ def test_long_values_are_cut():
     assert short(0.1) == "0.1"
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ((slice(None), slice(1, None, 2), 0), "(:, 1::2, 0)"),
+        ((np.zeros((2, 3)),), "((2, 3) float64,)"),
+        ([1, 2], "(1, 2)"),
+        (np.float32(0.5), "0.5"),
+        (np.dtype("float32"), "float32"),
+        (np.float32, "float32"),
+        (np.sin, "sin"),
+        (..., "Ellipsis"),
+        ("a\nb", repr("a\nb")),
+        ((), "()"),
+    ],
+)
+def test_parameters_are_shown_as_one_would_write_them(value, shown):
+    assert short(value) == shown
+
+
 def test_roles():
     p = nn.Parameter(np.ones(2), name="p")
 

@@ -48,6 +48,10 @@ class Part:
             else:
                 yield from item.places()
 
+    def innermost(self) -> bool:
+        """Whether there is no call below it."""
+        return not any(isinstance(item, Part) for item in self.items)
+
     def height(self) -> int:
         """The number of calls within each other below it."""
         return max((1 + p.height() for p in self.items if isinstance(p, Part)), default=0)
@@ -212,10 +216,9 @@ def plans(
     if budget is None:
         return
     repeats = Repeats(nodes, ends)
-    for shallower in range(asked, -1, -1) if deepest else ():
-        yield _Layer(nodes, shallower, leaves, most, repeats).plan(root)
-    repeats.of_operations = True
-    yield _Layer(nodes, 0, leaves, most, repeats).plan(root)
+    for shallower in range(asked, -1, -1):
+        for repeats.of_operations in (False, True) if deepest else (True,):
+            yield _Layer(nodes, shallower, leaves, most, repeats).plan(root)
     plan = _runs(nodes, ends, root, repeats.last_use.tolist(), budget)
     plan.coarsest = True
     yield plan
@@ -275,7 +278,7 @@ class _Layer:
             self.made.put([item], frame)
             return
         calls = tuple([part.call for part in row])
-        if item.depth > self.depth or (self.leaves and not item.height()):
+        if item.depth > self.depth or (self.leaves and item.innermost()):
             self.made.put(sorted(item.places()), frame, calls=calls)
         else:
             told = frame >= 0 and bool(self.made.frames[frame].block)  # how many there are

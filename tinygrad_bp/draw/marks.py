@@ -6,6 +6,7 @@ from a graph, parameters that several operations share, and parameters that noth
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -67,8 +68,8 @@ def _in_blocks(nodes: Sequence[Node], found: Pass | None) -> Iterator[str]:
 
 def _not_finite(value: Any, what: str) -> str:
     """How many elements are NaN or infinite."""
-    if value is None:
-        return ""
+    if value is None or (isinstance(value, np.floating) and math.isfinite(value)):
+        return ""  # a number by itself costs a third so: there may be a million in a row
     array = np.asarray(value)
     if array.dtype.kind not in "fc" or np.isfinite(array).all():
         return ""

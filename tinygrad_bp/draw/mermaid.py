@@ -39,6 +39,9 @@ def to_mermaid(scene: Scene, theme: str = "light") -> str:
     lines += [f"    {_arrow(arrow)}" for arrow in scene.arrows]
     lines += _classes(scene, look)
     lines += _frames(scene, look)
+    for k, arrow in enumerate(scene.arrows):
+        if "color" in (state := look.states.get(arrow.state, {})):
+            lines.append(f"    linkStyle {k} stroke:{state['color']}")
     return "\n".join(lines) + "\n"
 
 

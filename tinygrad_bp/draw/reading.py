@@ -151,8 +151,13 @@ class _Reader:
     def _add(self, i: int, node: Node) -> None:
         """Add what an operation brings: its box, where it is the first in there, and arrows."""
         g = self.plan.place[i]
+        if id(node) in self.ends:
+            self.made[g][facts(node.out)] = None
+        if self.plan.like[i] != i:
+            self._repeat(i, node, g)
+            return
         group, key = self.plan.groups[g], self.keys[g]
-        self.originals[g] += self.plan.like[i] == i
+        self.originals[g] += 1
         for position, x in enumerate(node.sources):
             tail = self._tail(x, i, position, g)
             if not tail or (group.many and (tail, key) in self.joined):
@@ -161,29 +166,32 @@ class _Reader:
             self.scene.arrows.append(Arrow(tail, key, where, source=x))
             if group.many:
                 self.joined.add((tail, key))
-        if id(node) in self.ends:
-            self.made[g][facts(node.out)] = None
         if key not in self.scene.boxes:
             self.scene.boxes[key] = self._box(key, group, node)
 
+    def _repeat(self, i: int, node: Node, g: int) -> None:
+        """Note the leaves of an operation that repeats another, whose arrows are drawn."""
+        for position, x in enumerate(node.sources):
+            if not isinstance(x, (Tensor, np.ndarray)):
+                continue
+            if self.plan.groups[g].many and self._is_taken(x, g):
+                self.taken[g][id(x)] = x
+            else:
+                self.rows[self.slots[self.plan.like[i], position]][id(x)] = x
+
     def _tail(self, x: Any, i: int, position: int, g: int) -> str:
         """The key of the box from which an arrow comes, or nothing where there is none."""
-        original = self.plan.like[i]
+        many = self.plan.groups[g].many
         if isinstance(x, Node):
             other = self.at[id(x)]
-            if original != i or (other == g and self.plan.groups[g].many):
-                return ""  # the first of a row has the same arrow, or it is within the box
+            if other == g and many:
+                return ""
             self.made[other][facts(x.out)] = None
             return self.keys[other]
-        group = self.plan.groups[g]
-        if group.many and self._is_taken(x, g):
+        if many and self._is_taken(x, g):
             if isinstance(x, (Tensor, np.ndarray)):
                 self.taken[g][id(x)] = x
-                self.first[g] += original == i and len(self.taken[g]) > self.first[g]
-            return ""
-        if original != i:
-            if isinstance(x, (Tensor, np.ndarray)):
-                self.rows[self.slots[original, position]][id(x)] = x
+                self.first[g] = len(self.taken[g])
             return ""
         return self._leaf(x, i, position, g)
 

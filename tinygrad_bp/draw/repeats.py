@@ -45,6 +45,7 @@ class Repeats:
     def __init__(self, nodes: Sequence[Node], ends: set[int]) -> None:
         self.of_operations = False
         self._known: dict[Any, int] = {}
+        self._of_parts: dict[Any, int] = {}
         at = {id(node): i for i, node in enumerate(nodes)}
         leaves: dict[int, int] = {}  # by id, from -1 down
         values: list[Any] = []
@@ -94,8 +95,10 @@ class Repeats:
         """The number of an operation, by its place, or of a call of a module."""
         if isinstance(item, int):
             return self._kinds[item]
-        inner = tuple([self.kind(below) for below in item.items])
-        return self._number((type(item.call.module), inner))
+        if item not in self._of_parts:
+            inner = tuple([self.kind(below) for below in item.items])
+            self._of_parts[item] = self._number((type(item.call.module), inner))
+        return self._of_parts[item]
 
     def rows(self, items: Sequence[Any]) -> list[Row]:
         """Cut items into rows, those that are in no row of several blocks among them."""
