@@ -15,13 +15,15 @@ from hypothesis import strategies as st
 
 import tinygrad_bp as tg
 from tinygrad_bp import errors, nn
+from tinygrad_bp.core import PRIMITIVES
 from tinygrad_bp.draw import explain, page
 from tinygrad_bp.draw.backward import pull_back
+from tinygrad_bp.draw.derivation.mathml import mathml
 from tinygrad_bp.draw.reading import read
 from tinygrad_bp.draw.scene import nodes_behind
 from tinygrad_bp.draw.stepping import MOST, _json
 from tinygrad_bp.draw.stepping.layout import picture
-from tinygrad_bp.draw.stepping.naming import mathml, names, symbol_of
+from tinygrad_bp.draw.stepping.naming import names, symbol_of
 from tinygrad_bp.draw.stepping.numbers import Store, rounded
 from tinygrad_bp.draw.stepping.samples import batched
 from tinygrad_bp.draw.stepping.story import Story
@@ -307,6 +309,32 @@ def test_a_large_graph_is_refused_before_anything_is_written(make, tmp_path):
     with pytest.raises(errors.GraphError, match=r"80\d operations .*test_stepping.py:\d+.*\nFix:"):
         page(make(), tmp_path / "large.html")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_value_that_has_changed_since_is_an_error_and_no_page(tmp_path):
+    model, loss = _perceptron()
+    next(iter(model.parameters())).assign(0.0)
+    with pytest.raises(errors.InplaceError, match="assigned a new value"):
+        page(loss, tmp_path / "a.html")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_operation_of_the_users_own_is_shown_whatever_its_formula(tmp_path):
+    @tg.primitive(lambda g, out, x: 2 * g)
+    def twice(x):
+        return 2 * x
+
+    odd = tg.Primitive(
+        "odd<b>",
+        lambda x: -x,
+        [lambda g, out, x: -g],
+        formula=r"\frac{<script>alert(1)</script> x",
+        vjp_formulas=[],
+    )
+    loss = odd(twice(tg.Tensor(1.5, requires_grad=True)))
+    text = page(loss, tmp_path / "own.html").read_text()
+    del PRIMITIVES["odd<b>"], PRIMITIVES["twice"]
+    assert text.count("<script") == 2
 
 
 def test_without_latex2mathml_the_error_names_the_extra(tmp_path, monkeypatch):

@@ -131,7 +131,7 @@ def _grouped(text: str) -> str:
 def _script(text: str, table: dict[str, str], sign: str) -> str:
     """Above or below the line, where there are such characters for all of it."""
     text = text.replace(" ", "") if len(text) < 8 else text
-    if text == "ᵀ" or all(c in table for c in text):
+    if all(c in table for c in text):
         return "".join(table[c] for c in text)
     if sign == "_" and "," in text and all(c in table or c == "," for c in text):
         return ",".join("".join(table[c] for c in part) for part in text.split(","))
