@@ -226,6 +226,8 @@ def forward_formula(node: Node, inputs: Sequence[Symbol], out: Symbol) -> str:
         return f"{out.latex()} = f({', '.join(x.latex() for x in inputs)})"
     if name == "linear" and len(inputs) == 2:
         formula = formula.removesuffix(" + b")
+    if name == "diff" and node.params["n"] != 1:
+        formula = rf"\Delta^{{{node.params['n']}}} x, \; (\Delta x)_i = x_{{i+1}} - x_i"
     if name in ("max", "min") and len(inputs) == 2:  # the second is the value to start from
         formula = rf"\{name}(y, {formula})"
     if name in ("var", "std") and len(inputs) == 2:  # the mean is given, whatever it is
@@ -276,6 +278,9 @@ def vjp_formula(node: Node, i: int, inputs: Sequence[Symbol], out: Symbol, bar: 
         return bar.latex(str(i + 1))
     if name == "choose":
         return rf"[{inputs[0].latex()} = {i - 1}] \, {bar.latex()}" if i else ""
+    if name == "diff" and node.params["n"] != 1:
+        twice = rf"(\Delta^\top)^{{{node.params['n']}}} \, \bar{{z}}"
+        formula = twice + r", \; (\Delta^\top \bar{z})_i = \bar{z}_{i-1} - \bar{z}_i"
     if name in ("var", "std") and len(inputs) == 2:
         formula = formula.partition(r", \;")[0]
     if name in ("max", "min") and len(inputs) == 2:  # the second is the value to start from

@@ -43,7 +43,7 @@ _polyval = Primitive(
     [_coefficient_rule, _argument_rule],
     formula=r"\textstyle\sum_{i=1}^{n} x_i \, y^{n-i}",
     vjp_formulas=[
-        r"y^{n-i} \, \bar{z}",
+        r"\textstyle\sum y^{n-i} \, \bar{z}",
         r"\textstyle\sum_{i=1}^{n-1} (n - i) \, x_i \, y^{n-i-1} \, \bar{z}",
     ],
 )

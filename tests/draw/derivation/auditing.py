@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from draw.derivation.elements import FREE, ElementReader
 from draw.derivation.reader import Reader, UnreadableError
 from draw.derivation.words import FUNCTIONS, SLOPES
 
@@ -42,8 +43,9 @@ def _forward(step: Step, values: dict[str, Any]) -> tuple[str, Key, tuple[Any, .
         reader = reader_of(step, values)
         define(reader, conditions)
         members = split(equation, "=")
-        if step.operation == "einsum":
+        if step.operation == "einsum" or step.operation in FREE:
             members[0] = step.quantity.symbol
+        if step.operation == "einsum":
             reader.params = {**step.params, "after": step.params["subscripts"].partition("->")[2]}
         if members[0] == step.quantity.symbol:
             reader.shape, expected = step.quantity.shape, step.quantity.value
@@ -52,7 +54,7 @@ def _forward(step: Step, values: dict[str, Any]) -> tuple[str, Key, tuple[Any, .
         reasons = []
         for member in members[1:]:
             try:
-                found = reader.read(member)
+                found = _read(reader, member, step, 0)
             except UnreadableError as reason:  # the definition of a function, behind its name
                 reasons.append(reason)
                 continue
@@ -80,7 +82,8 @@ def _backward(
             reader = reader_of(steps[term.of], values, quantity.shape)
             define(reader, split(term.condition, ",") if term.condition else [])
             define(reader, split_conditions(steps[term.of].forward)[1])
-            total = total + reader.read(term.latex).reshape(quantity.shape)
+            found = _read(reader, term.latex, steps[term.of], term.position + 1)
+            total = total + found.reshape(quantity.shape)
         except UnreadableError as reason:
             yield "un", key, (str(reason), term.latex)
             return
@@ -96,6 +99,24 @@ def _backward(
         yield from (("ok", key, ()) for key in keys)
     else:
         yield "wrong", keys[-1], (quantity.cotangent, total, quantity.gradient)
+
+
+def _read(reader: Reader, latex: str, step: Step, which: int) -> Any:
+    """What a formula says, of arrays or else of their elements."""
+    try:
+        return reader.read(latex)
+    except UnreadableError:
+        if step.operation not in FREE:
+            raise
+    known = {*step.inputs, step.quantity.symbol, step.quantity.bar} & reader.values.keys()
+    elements = ElementReader(
+        {name: reader.values[name] for name in known},
+        step.operation,
+        step.params,
+        length=np.size(reader.values.get(step.inputs[0], 0.0)),
+    )
+    shape = reader.shape if reader.shape is not None else step.quantity.shape
+    return elements.elements(latex, FREE[step.operation][which], shape)
 
 
 def define(reader: Reader, conditions: list[str]) -> None:
