@@ -119,7 +119,7 @@ def test_widths_are_logarithms_of_the_norms_that_the_rules_send(program):
         else:
             assert norms[k] <= largest * 1.001e-3
     if largest:
-        assert f"{largest:.2g} for the widest" in " ".join(scene.notes)
+        assert f"{largest:.2g} for the widest" in " ".join(scene.signs)
 
 
 def test_gradients_of_a_network_folded_into_modules_are_what_flows_between_them():

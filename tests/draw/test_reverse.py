@@ -115,12 +115,15 @@ def test_the_start_and_the_gradients_have_the_names_of_the_graph():
     loss = x * x
     loss.name = "E"
     boxes = draw(loss, backward="alone", gradients=True).scene.boxes.values()
-    assert [(box.title, box.lines[:1]) for box in boxes] == [
+    assert [(box.title, box.lines) for box in boxes] == [
         ("1", ("∂E/∂E",)),
         ("multiply backward", ("() float64",)),
         ("+", ()),
-        ("∂E/∂x", ("() float64",)),
+        ("∂E/∂x", ("() float64", "added to .grad")),
     ]
+    text = draw(loss, backward="over", gradients=True).text()
+    assert "dashed" not in text  # nor can widths be seen there
+    assert "width" not in text
 
 
 def test_with_a_tape_it_is_the_pass_that_was_recorded():

@@ -57,8 +57,8 @@ def to_dot(scene: Scene, theme: str = "light", legend: bool = False) -> Picture:
             "labeldistance": "1.6",
         },
     )
-    if scene.notes:
-        lines = "<BR/>".join(shown(note) for note in scene.notes)
+    if scene.notes or scene.signs:
+        lines = "<BR/>".join(shown(note) for note in (*scene.notes, *scene.signs))
         picture.graph_attr.update(label=f"<{lines}>", labelloc="b", labeljust="c")
     picture.body += _frame(scene, look)
     picture.body += [_arrow(arrow, scene, look) for arrow in scene.arrows]

@@ -139,7 +139,7 @@ def add_widths(scene: Scene, found: Pass) -> None:
 
     The widest arrow carries the largest norm and has the width 1; one that carries 1/1000 of it or
     less has the width 0. Arrows that carry none have no width, nor have those that are repeated.
-    What the widths mean is written into the notes of the scene.
+    What the widths mean is written into the signs of the scene.
     """
     norms = {
         k: sizes(np.asarray(g)).norm
@@ -153,7 +153,7 @@ def add_widths(scene: Scene, found: Pass) -> None:
         if not math.isnan(norm):
             width = 1 + math.log10(norm / largest) / 3 if norm else 0.0
             scene.arrows[k] = scene.arrows[k]._replace(width=min(1.0, max(0.0, width)))
-    scene.notes += (
+    scene.signs += (
         "width of an arrow: norm of the gradient that flows back,",
         f"{largest:.2g} for the widest, {largest / 1000:.2g} and less for the narrowest",
     )

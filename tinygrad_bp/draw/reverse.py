@@ -26,7 +26,7 @@ def over(scene: Scene, found: Pass) -> None:
     for key, count in Counter(arrow.head for arrow in back).items():
         if count > 1:
             scene.boxes[key].gradient += (f"a sum of {count}",)
-    scene.notes += ("dashed arrows: the backward pass",)
+    scene.signs += ("dashed arrows: the backward pass",)
 
 
 def alone(scene: Scene, found: Pass, outputs: Sequence[Tensor]) -> Scene:
@@ -39,7 +39,7 @@ def alone(scene: Scene, found: Pass, outputs: Sequence[Tensor]) -> Scene:
     arriving: dict[str, list[Arrow]] = {}
     for k in along_arrows(scene, found):
         arriving.setdefault(scene.arrows[k].tail, []).append(scene.arrows[k])
-    result = Scene(frames=dict(scene.frames), notes=scene.notes)
+    result = Scene(frames=dict(scene.frames), notes=scene.notes, signs=scene.signs)
     starts = {id(t.node) for t in outputs}
     loss = outputs[0].name or "L" if len(outputs) == 1 else "L"
     for box in reversed(scene.boxes.values()):
@@ -73,6 +73,7 @@ def _add(result: Scene, box: Box, found: Pass, first: str, loss: str) -> None:
     else:
         role, title = "output", derivative(loss, box.title)
     lines = box.lines if value is None else (facts(value),)
+    lines += () if box.nodes else ("added to .grad",)
     result.boxes[box.key] = dataclasses.replace(
         box, role=role, title=title, lines=lines, value=g, numbers=(), marks=(), image=None
     )

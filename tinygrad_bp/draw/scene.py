@@ -135,7 +135,9 @@ class Scene:
     frames : dict of str to Frame
         By their keys; a frame comes after the one around it.
     notes : tuple of str
-        What the picture says of itself, such as what the width of an arrow means.
+        What the picture says of itself, such as how many operations there are.
+    signs : tuple of str
+        What the widths and dashes of arrows mean, where they can be seen.
     sideways : bool
         Whether arrows go from the right to the left and not down.
     """
@@ -144,6 +146,7 @@ class Scene:
     arrows: list[Arrow] = dataclasses.field(default_factory=list)
     frames: dict[str, Frame] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    signs: tuple[str, ...] = ()
     sideways: bool = False
 
     def images(self) -> dict[str, bytes]:
