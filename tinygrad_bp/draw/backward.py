@@ -14,9 +14,10 @@ import numpy as np
 from tinygrad_bp.core import Node, Tensor, record_grads
 from tinygrad_bp.core.backward import _parts
 from tinygrad_bp.core.cotangents import Sparse, conform, starting_cotangent
+from tinygrad_bp.core.messages import named
 from tinygrad_bp.core.mode import TAPE
 from tinygrad_bp.draw.scene import nodes_behind
-from tinygrad_bp.errors import GraphError
+from tinygrad_bp.errors import GraphError, ShapeError, user_line
 
 
 class Part(NamedTuple):
@@ -129,6 +130,13 @@ def pull_back(outputs: Sequence[Tensor], tape: record_grads | None = None) -> Pa
     found = Pass()
     if tape is None:
         for t in outputs:
+            if t.data.size != 1:
+                raise ShapeError(
+                    f"a backward pass from a tensor{named(t)} of shape {t.shape} needs a gradient "
+                    f"of that shape (at {user_line()}).\n"
+                    "Fix: reduce it first, as with .sum() or .mean(); or draw with gradients=tape, "
+                    "after `with record_grads() as tape: t.backward(gradient, retain_graph=True)`."
+                )
             found.add(t.node, starting_cotangent(t, None))
     token = TAPE.set(None)  # a rule that runs a backward pass of its own is not the user's pass
     try:
