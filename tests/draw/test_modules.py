@@ -65,6 +65,19 @@ def test_a_module_in_two_places_is_drawn_in_full_once():
     assert boxes[3].lines == ()
 
 
+def test_modules_within_each_other_to_any_depth_and_within_themselves():
+    model = nn.Linear(2, 2, generator=0)
+    for _ in range(400):
+        model = nn.Sequential(model)
+    assert len(draw(model, budget=None).scene.boxes) == 401
+    assert len(draw(model, budget=10).scene.boxes) == 10
+    model.itself = model
+    boxes = list(draw(model, depth=1).scene.boxes.values())
+    assert [(box.title, box.marks) for box in boxes[1:]] == [
+        ("0: Sequential", ()), ("itself: Sequential", ("the same as Sequential",)),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(("depth", "boxes"), [(0, 1), (1, 6), (2, 12), (9, 12)])
 def test_depth_leaves_out_what_is_deeper(depth, boxes):
     scene = draw(Deep(3), depth=depth).scene

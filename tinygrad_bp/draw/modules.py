@@ -18,6 +18,21 @@ class _Row(NamedTuple):
     names: list[str]
     module: Module
 
+    @property
+    def role(self) -> str:
+        """Of its box."""
+        return "module" if len(self.names) == 1 else "fold"
+
+    @property
+    def title(self) -> str:
+        """The names, the class and what it was made with, and how many there are."""
+        first, last, times = self.names[0], self.names[-1], len(self.names)
+        inner = self.module.extra_repr()
+        kind = type(self.module).__name__ + (f"({inner})" if inner else "")
+        kind += f" × {times:,}" if times > 1 else ""
+        path = first if times == 1 else f"{first} … {last}"
+        return f"{path}: {kind}" if path else kind
+
 
 def tree(module: Module, depth: int | None = None, budget: int | None = None) -> Scene:
     """Make a scene of the modules within a module, each as a box with its own parameters.
@@ -30,58 +45,80 @@ def tree(module: Module, depth: int | None = None, budget: int | None = None) ->
     budget : int, optional
         How many boxes there may be before identical neighbours are folded, and deep ones left out.
     """
-    if budget is None:
-        return _Tree(module, depth, False).scene
-    scene = _Tree(module, depth, True).scene
-    while len(scene.boxes) > budget and depth != 0:
-        depth = _depth(module) - 1 if depth is None else depth - 1
-        scene = _Tree(module, depth, True).scene
+    parts = _Parts(module)
+    scene = _scene(module, parts, depth, budget is not None)
+    depth = parts.height[id(module)] if depth is None else depth
+    while budget is not None and len(scene.boxes) > budget and depth > 0:
+        depth -= 1
+        scene = _scene(module, parts, depth, True)
     return scene
 
 
-class _Tree:
-    """Makes the scene of a module."""
+class _Parts:
+    """What the modules within a module are made of, by their ids.
 
-    def __init__(self, module: Module, depth: int | None, fold: bool) -> None:
-        self.scene = Scene(sideways=True)
-        self.depth, self.fold = depth, fold
-        self.keys: dict[int, str] = {}
-        size = sum(p.data.size for p in module.parameters())
-        self.scene.notes = (f"{size:,} parameters",)
-        self._add(_Row([""], module), 0)
+    Attributes
+    ----------
+    height : dict of int to int
+        The number of modules within each other below each.
+    build : dict of int to int
+        Equal for modules that are built in the same way.
+    """
 
-    def _add(self, row: _Row, depth: int) -> str:
-        """Add the box of a part, and the boxes of its parts; returns its key."""
-        module, key = row.module, f"m{len(self.scene.boxes) + 1}"
-        first, last, times = row.names[0], row.names[-1], len(row.names)
-        path = first if times == 1 else f"{first} … {last}"
-        inner = module.extra_repr()
-        kind = type(module).__name__ + (f"({inner})" if inner else "")
-        kind += f" × {times:,}" if times > 1 else ""
-        head = f"{path}: {kind}" if path else kind
-        before = self.keys.setdefault(id(module), key)
-        box = Box(key, "module" if times == 1 else "fold", head, (), value=module)
-        self.scene.boxes[key] = box
+    def __init__(self, module: Module) -> None:
+        self.height: dict[int, int] = {}
+        self.build: dict[int, int] = {}
+        known: dict[Any, int] = {}
+        waiting = [(module, False)]
+        while waiting:
+            part, ready = waiting.pop()
+            children = dict(part.named_children())
+            if not ready and id(part) not in self.height:
+                self.height[id(part)] = 0  # for one that lies within itself
+                waiting.append((part, True))
+                waiting += [(child, False) for child in children.values()]
+            elif ready:
+                below = [self.height[id(child)] + 1 for child in children.values()]
+                self.height[id(part)] = max(below, default=0)
+                inner = tuple([(n, self.build.get(id(c))) for n, c in children.items()])
+                key = (type(part), part.extra_repr(), tuple(_own(part)), inner)
+                self.build[id(part)] = known.setdefault(key, len(known))
+
+
+def _scene(root: Module, parts: _Parts, depth: int | None, fold: bool) -> Scene:
+    """The scene of a module down to a depth, identical neighbours folded or not."""
+    size = sum(p.data.size for p in root.parameters())
+    scene = Scene(notes=(f"{size:,} parameters",), sideways=True)
+    keys: dict[int, str] = {}
+    waiting = [(_Row([""], root), 0, "")]
+    while waiting:
+        row, level, above = waiting.pop()
+        key = f"m{len(scene.boxes) + 1}"
+        box = scene.boxes[key] = Box(key, row.role, row.title, value=row.module)
+        if above:
+            scene.arrows.append(Arrow(key, above, state="part"))
+        before = keys.setdefault(id(row.module), key)
         if before != key:
-            box.marks = (f"the same as {self.scene.boxes[before].title}",)
-            return key
-        box.lines = tuple(_own(module))
-        if self.depth is not None and depth >= self.depth:
-            below = sum(p.data.size for p in module.parameters())
+            box.marks = (f"the same as {scene.boxes[before].title}",)
+        elif depth is not None and level >= depth:
+            below = sum(p.data.size for p in row.module.parameters())
             box.lines = (f"{below:,} parameters",) if below else ()
-            return key
-        for part in self._rows(module):
-            self.scene.arrows.append(Arrow(self._add(part, depth + 1), key, state="part"))
-        return key
+        else:
+            box.lines = tuple(_own(row.module))
+            rows = list(_rows(row.module, parts, fold))
+            waiting += [(part, level + 1, key) for part in reversed(rows)]
+    return scene
 
-    def _rows(self, module: Module) -> Iterator[_Row]:
-        """The parts of a module, neighbours that are built in the same way together."""
-        for _, group in itertools.groupby(module.named_children(), lambda item: _build(item[1])):
-            parts = list(group)
-            if self.fold and len(parts) >= LEAST and len({id(m) for _, m in parts}) == len(parts):
-                yield _Row([name for name, _ in parts], parts[0][1])
-            else:
-                yield from (_Row([name], part) for name, part in parts)
+
+def _rows(module: Module, parts: _Parts, fold: bool) -> Iterator[_Row]:
+    """The parts of a module, neighbours that are built in the same way together."""
+    children = module.named_children()
+    for _, group in itertools.groupby(children, lambda item: parts.build[id(item[1])]):
+        row = list(group)
+        if fold and len(row) >= LEAST and len({id(part) for _, part in row}) == len(row):
+            yield _Row([name for name, _ in row], row[0][1])
+        else:
+            yield from (_Row([name], part) for name, part in row)
 
 
 def _own(module: Module) -> Iterator[str]:
@@ -91,15 +128,3 @@ def _own(module: Module) -> Iterator[str]:
             kind = "" if is_parameter(part) else " buffer"
             frozen = ", frozen" if is_parameter(part) and not part.requires_grad else ""
             yield f"{name} {facts(part.data)}{kind}{frozen}"
-
-
-def _build(module: Module) -> Any:
-    """What is equal for modules that are built in the same way."""
-    own = tuple(_own(module))
-    parts = tuple([(name, _build(part)) for name, part in module.named_children()])
-    return type(module), module.extra_repr(), own, parts
-
-
-def _depth(module: Module) -> int:
-    """The number of modules within each other below a module."""
-    return max((1 + _depth(part) for part in module.children()), default=0)
