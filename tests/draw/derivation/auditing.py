@@ -7,6 +7,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from draw.derivation.decompositions import (
+    DECOMPOSITIONS,
+    SYMMETRIC,
+    diagonal,
+    half,
+    letters_of,
+    symmetric,
+    triangle,
+)
 from draw.derivation.elements import FREE, ElementReader
 from draw.derivation.reader import Reader, UnreadableError
 from draw.derivation.words import FUNCTIONS, SLOPES
@@ -42,7 +51,7 @@ def _forward(step: Step, values: dict[str, Any]) -> tuple[str, Key, tuple[Any, .
         equation, conditions = split_conditions(step.forward)
         reader = reader_of(step, values)
         define(reader, conditions)
-        members = split(equation, "=")
+        members = split(equation.removeprefix(f"{step.quantity.symbol}:").strip(), "=")
         if step.operation == "einsum" or step.operation in FREE:
             members[0] = step.quantity.symbol
         if step.operation == "einsum":
@@ -58,8 +67,8 @@ def _forward(step: Step, values: dict[str, Any]) -> tuple[str, Key, tuple[Any, .
             except UnreadableError as reason:  # the definition of a function, behind its name
                 reasons.append(reason)
                 continue
-            if step.operation == "cholesky":  # which looks at one triangle
-                found, expected = np.tril(found), np.tril(expected)
+            if step.operation in SYMMETRIC and reader.shape is None:
+                found, expected = (triangle(a, step.params) for a in (found, expected))
             if not agree(found, expected):
                 return "wrong", key, (step.forward, step.note, found, expected)
         if len(reasons) == len(members) - 1:
@@ -90,8 +99,11 @@ def _backward(
         except (ValueError, IndexError, TypeError, AssertionError, np.linalg.LinAlgError) as error:
             yield "wrong", key, (quantity.cotangent, repr(error))
             return
+    expected = quantity.gradient
+    if any(term.operation in SYMMETRIC for term in quantity.terms):
+        total, expected = symmetric(total), symmetric(expected)
     try:
-        right = agree(total, quantity.gradient)
+        right = agree(total, expected)
     except UnreadableError as reason:
         yield "un", keys[-1], (str(reason), quantity.cotangent)
         return
@@ -124,7 +136,7 @@ def define(reader: Reader, conditions: list[str]) -> None:
     reader.values = dict(reader.values)
     for condition in conditions:
         letter, *rest = split(condition, "=")
-        if len(rest) == 1 and letter in (r"\mu", "u") and letter not in reader.values:
+        if len(rest) == 1 and letter in (r"\mu", *"uSMH") and letter not in reader.values:
             shape, reader.shape = reader.shape, None
             reader.values[letter] = reader.read(rest[0])
             reader.shape = shape
@@ -161,6 +173,11 @@ def reader_of(step: Step, values: dict[str, Any], shape: tuple[int, ...] | None 
             values[s] = np.reshape(values[s], (-1, np.shape(values[s])[-1]))
         if shape is not None and len(shape) != 2 and arrays[0] == len(shape) and len(shape) != 1:
             reader.shape = (int(np.prod(shape[:-1])), shape[-1])
+    if step.operation in DECOMPOSITIONS:
+        out, bar = (np.asarray(values.get(s, step.quantity.value)) for s in own)
+        letters = letters_of(step.operation, params, first, out, bar)
+        reader.values |= {k: v for k, v in letters.items() if k not in reader.values}
+        reader.functions = {r"\Phi": half, "diag": diagonal}
     if step.operation == "det":
         for s in own:
             values[s] = np.asarray(values[s])[..., None, None]

@@ -15,7 +15,8 @@ TOKEN = re.compile(r"\\[A-Za-z]+|\\.|\d+(?:\.\d+)?|\s+|.", re.DOTALL)
 SPACES = {r"\;", r"\!", r"\quad", r"\qquad", r"\textstyle", r"\left", r"\right"}
 CLOSE = {"(": ")", "[": "]", "{": "}"}
 MATRICES = {"matmul", "linear", "det", "slogdet", "inv", "solve", "pinv", "lstsq"}
-MATRICES |= {"cholesky", "lyapunov", "polar", "backpropagation"}
+MATRICES |= {"cholesky", "eig", "eigh", "eigvals", "eigvalsh", "lyapunov", "nuclear_norm", "polar"}
+MATRICES |= {"qr", "svd", "svdvals", "backpropagation"}
 
 
 def tokens_of(latex: str) -> list[str]:

@@ -138,6 +138,9 @@ class Reader(Lookup):
                 self.take()
                 by = self._factor()
                 total = Value(total.array * by.array, total.element or by.element)
+            elif self.next == r"\circ":  # of whole products
+                self.take()
+                total = Value(total.array * self._product().array)
             elif self.next == r"\times":
                 self.take()
                 total = Value(np.cross(total.array, self._factor().array))

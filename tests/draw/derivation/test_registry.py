@@ -18,7 +18,7 @@ from tinygrad_bp.draw.derivation import explain
 from tinygrad_bp.testing.catalogue import cases
 from tinygrad_bp.testing.setting import Draw, values_of
 
-SOLVED = "it is the solution of an equation, and so are the letters of its cotangent"
+SOLVED = "it is any solution of an equation"
 INDEXED = "it names elements of elements, or places in more axes than one"
 HIDDEN = "a letter stands for something that is not in the graph"
 INVERSE = "it is an inverse function or an integral"
@@ -26,12 +26,7 @@ WORDS = "it is said in words"
 
 #: What the reader cannot read: the primitive, "forward" or the number of an input, and why.
 UNREADABLE = {
-    SOLVED: {
-        "cholesky": "0", "complement": "forward", "eig": "forward 0", "eigh": "forward 0",
-        "eigvals": "forward 0", "eigvalsh": "forward 0", "lyapunov": "forward 0 1",
-        "nuclear_norm": "forward 0", "polar": "forward 0", "qr": "forward 0", "svd": "forward 0",
-        "svdvals": "forward 0", "special.wrightomega": "forward",
-    },
+    SOLVED: {"complement": "forward", "special.wrightomega": "forward"},
     INDEXED: {
         "cumprod": "0", "diagonal": "0", "make_diagonal": "forward 0", "recurrence": "forward 0 1",
     },
@@ -55,6 +50,7 @@ UNREADABLE = {
 #: Rows in which a formula is not what the rule computes, and why.
 ELSEWHERE = {
     "copysign": "among the signs is that of -0.0, which is its bit",
+    "nuclear_norm[low rank]": "singular values of 0 count as having a slope of 0",
     "pinv[truncated]": "singular values that are cut off stay cut off when the matrix changes",
     "set[set, repeated]": "what is overwritten at once has no derivative",
 }
@@ -114,7 +110,7 @@ def test_what_cannot_be_read_is_known_and_little(outcome):
         for part in parts.split()
     }
     assert set(unreadable) == expected
-    assert len(unreadable) < len(right) / 5
+    assert len(unreadable) < len(right) / 12
 
 
 def test_every_formula_of_every_primitive_is_right_or_listed(outcome):
