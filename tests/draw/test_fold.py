@@ -39,22 +39,43 @@ def check(scene, outputs):
     inputs = {(at[id(x)], at[id(n)]) for n in nodes for x in n.sources if isinstance(x, Node)}
     drawn = {(a.tail, a.head) for a in scene.arrows if {a.tail, a.head} <= set(at.values())}
     assert {(a, b) for a, b in drawn if a == b} == set()
-    row = {box.key for box in scene.boxes.values() if in_row(scene, box.frame)}
+    row = {box.key for box in scene.boxes.values() if rows_around(scene, box.frame)}
     assert drawn <= inputs
     # What is missing is fed by the block before in a row, or stays within a box.
     assert all(a == b or {a, b} <= row for a, b in inputs - drawn)
+    check_rows(scene, nodes, at)
     for arrow in scene.arrows:
         assert arrow.tail in scene.boxes
         assert arrow.head in scene.boxes
     assert all(box.frame in {"", *scene.frames} for box in scene.boxes.values())
 
 
-def in_row(scene, frame):
+def check_rows(scene, nodes, at):
+    """Rows are entered at the first block, or at all of them, and left from the last."""
+    around = {key: rows_around(scene, box.frame) for key, box in scene.boxes.items()}
+    entered = {}
+    for node in nodes:
+        for x in node.sources:
+            tail, head = at.get(id(x)), at[id(node)]
+            if tail is None or bool(around[tail]) == bool(around[head]):
+                continue
+            if len(around[tail]) == 1 and scene.boxes[tail].role != "module":
+                assert x is max(scene.boxes[tail].nodes, key=lambda n: n.number)
+            if len(around[head]) == 1 and scene.boxes[head].role != "module":
+                entered.setdefault((tail, head), set()).add(node)
+    for (_, head), users in entered.items():
+        inside = scene.boxes[head].nodes
+        assert users in ({min(inside, key=lambda n: n.number)}, set(inside))
+
+
+def rows_around(scene, frame):
+    """The frames of several blocks around a frame."""
+    found = set()
     while frame:
         if scene.frames[frame].times > 1:
-            return True
+            found.add(frame)
         frame = scene.frames[frame].parent
-    return False
+    return found
 
 
 def titles(scene):
@@ -93,6 +114,47 @@ def test_networks_within_any_budget(level, budget):
         scene = read([graph], level, budget=budget)
         check(scene, [graph])
         assert budget is None or len(scene.boxes) <= max(budget, 5)
+
+
+class Wired(nn.Module):
+    """Steps of which each takes the last value, or the one before it."""
+
+    def __init__(self, steps):
+        self.layers = [nn.Linear(3, 3, generator=k) for k in range(2)]
+        self.rows = nn.Sequential(*[Block(3, k) for k in range(5)])
+        self.steps = steps
+
+    def forward(self, x):
+        before = x
+        for step, back in self.steps:
+            x, before = self.step(step, before if back else x, x), x
+        return x + before
+
+    def step(self, step, x, last):
+        if step < 2:
+            return self.layers[step](x)
+        return {
+            2: lambda: self.rows(x),
+            3: lambda: in_a_row(list(self.rows.children())[:4], x) * last,
+            4: lambda: np.tanh(x),
+            5: lambda: x + last,
+            6: lambda: in_a_row([np.sin] * 5, x) * 0.5,
+            7: lambda: x @ self.layers[0].weight,
+        }[step]()
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 7), st.booleans()), min_size=1, max_size=14),
+    st.sampled_from(["module", "operation"]),
+    st.sampled_from([None, 0, 1, 2]),
+    st.sampled_from([None, 150, 40, 20, 10, 5]),
+)
+def test_networks_wired_at_random_within_any_budget(steps, level, depth, budget):
+    graph = Wired(steps)(tg.Tensor(np.ones((2, 3), np.float32), requires_grad=True, name="x"))
+    scene = read([graph], level, depth, budget)
+    check(scene, [graph])
+    assert budget is None or len(scene.boxes) <= budget
+    assert all(f.times == 1 or f.times >= 4 for f in scene.frames.values())
 
 
 def test_at_the_level_of_modules_layers_are_boxes_with_their_parameters():
@@ -391,6 +453,17 @@ def test_saved_values_are_boxes_at_the_full_level():
     out = scene.boxes[f"n{saved.key[1:]}"]
     assert "keeps 4 bytes" in out.lines
     assert any(line.startswith("at networks.py:") for line in out.lines)
+    # Two layers and the activation between them, 4 bytes a number; the loss; what it saved.
+    assert node.saved.nbytes == 40
+    total = 4 * (5 * 8 + 5 * 8 + 5 * 2 + 1) + 40
+    assert scene.notes == (f"{total} bytes kept for the backward pass",)
+
+
+def test_views_keep_nothing():
+    x = tg.Tensor(np.ones((2, 3)), requires_grad=True, name="x")
+    scene = read([np.sin(x.T)], "full")
+    assert "a view" in scene.boxes["n1"].lines
+    assert scene.notes == ("48 bytes kept for the backward pass",)
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,8 @@ def read(
         scene = gathered if len(gathered.boxes) <= budget else _gathered(scene, False)
     if len(plan.groups) < len(nodes) and level != "module":
         scene.notes += (f"{len(nodes):,} operations",)
+    if level == "full":
+        scene.notes += (words.kept_by_all(nodes),)
     return scene
 
 

@@ -119,13 +119,36 @@ def params(node: Node, full: bool) -> tuple[str, ...]:
 
 def kept(node: Node) -> tuple[str, ...]:
     """How much memory the result of an operation takes, and where it was recorded."""
-    size = float(getattr(node.out, "nbytes", 0))
-    unit = 0
-    while size >= 1000 and unit < len(_UNITS) - 1:
-        size, unit = size / 1000, unit + 1
-    shares = node.primitive.view and getattr(node.out, "base", None) is not None
-    amount = "a view" if shares else f"keeps {size:.3g} {_UNITS[unit]}"
+    amount = "a view" if _is_view(node) else f"keeps {_memory(_bytes(node.out))}"
     return (amount, f"at {in_words((node.code, node.instruction, ''))}")
+
+
+def kept_by_all(nodes: Iterable[Node]) -> str:
+    """How much memory operations keep until the backward pass, results and what they saved."""
+    total = sum((0 if _is_view(node) else _bytes(node.out)) + _bytes(node.saved) for node in nodes)
+    return f"{_memory(total)} kept for the backward pass"
+
+
+def _is_view(node: Node) -> bool:
+    return node.primitive.view and getattr(node.out, "base", None) is not None
+
+
+def _bytes(value: Any) -> int:
+    return int(getattr(value, "nbytes", 0))
+
+
+def _memory(size: float) -> str:
+    """A number of bytes.
+
+    Examples
+    --------
+    >>> _memory(80), _memory(131072), _memory(2.5e12)
+    ('80 bytes', '131 kB', '2.5 TB')
+    """
+    unit = 0
+    while size >= 999.5 and unit < len(_UNITS) - 1:
+        size, unit = size / 1000, unit + 1
+    return f"{size:.3g} {_UNITS[unit]}"
 
 
 def of_row(values: Sequence[Any], names: Names, within: str) -> tuple[str, tuple[str, ...]]:
