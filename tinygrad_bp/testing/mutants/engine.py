@@ -22,7 +22,7 @@ _EVERYWHERE: tuple[tuple[Any, str, str, str], ...] = (
     (backward_pass, "total = total + part", "total = part", "= for += at fan-out"),
     (backward_pass, "total += part", "total[...] = part", "= for += at fan-out"),
     (backward_pass, "total = np.array(total)\n", "pass\n", "a sum in another's memory"),
-    (backward_pass, "(x, part, FRESH if new else", "(x, part, FRESH if True else", "aliasing"),
+    (backward_pass, "leaves[key] = (x, part, held)", "leaves[key] = (x, part, FRESH)", "aliasing"),
     (Sparse.add_to, "np.add.at(total, self.index, self.values)", "total[self.index] += self.values",
      "= for += at fan-out"),
     (Sparse.add_to, "total[self.index] += self.values\n            return",
