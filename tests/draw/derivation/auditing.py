@@ -13,6 +13,7 @@ from draw.derivation.decompositions import (
     diagonal,
     half,
     letters_of,
+    numbered,
     symmetric,
     triangle,
 )
@@ -175,7 +176,7 @@ def reader_of(step: Step, values: dict[str, Any], shape: tuple[int, ...] | None 
             reader.shape = (int(np.prod(shape[:-1])), shape[-1])
     if step.operation in DECOMPOSITIONS:
         out, bar = (np.asarray(values.get(s, step.quantity.value)) for s in own)
-        letters = letters_of(step.operation, params, first, out, bar)
+        letters = numbered(letters_of(step.operation, params, first, out, bar), step.forward)
         reader.values |= {k: v for k, v in letters.items() if k not in reader.values}
         reader.functions = {r"\Phi": half, "diag": diagonal}
     if step.operation == "det":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,12 @@ def letters_of(operation: str, params: Any, x: Any, out: Any, bar: Any) -> dict[
         h = out.T @ x
         letters["L"] = solve_sylvester(h, h, out.T @ bar - bar.T @ out)
     return letters
+
+
+def numbered(letters: dict[str, Any], forward: str) -> dict[str, Any]:
+    """The letters with the number that tells them apart from those of other decompositions."""
+    found = re.search(r"\b[UVQ]_\{(\d+)\}", forward)
+    return {f"{name}_{{{found[1]}}}" if found else name: a for name, a in letters.items()}
 
 
 def triangle(a: Any, params: Any) -> Any:

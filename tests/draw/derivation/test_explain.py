@@ -273,6 +273,16 @@ def test_a_thousand_operations_take_no_recursion():
     assert "v_{1999}" in derivation.markdown()
 
 
+def test_the_letters_of_two_decompositions_are_told_apart():
+    x = tg.Tensor([[3.0, 0.5], [0.5, 1.0]], requires_grad=True, name="w")
+    first, second = np.linalg.eigvalsh(x), np.linalg.eigvalsh(x @ x)
+    derivation = explain(np.sum(first * second))
+    assert {"wrong", "un"}.isdisjoint(kind for kind, _, _ in audit(derivation))
+    forward = [step.forward for step in derivation.steps if step.operation == "eigvalsh"]
+    assert [text[:5] for text in forward] == ["V_{1}", "V_{2}"]
+    assert derivation.inputs[0].symbol == r"\text{w}"  # which would be an eigenvalue
+
+
 def test_a_second_derivative_is_a_graph_as_well():
     x = tg.Tensor(2.0, requires_grad=True, name="x")
     (x**3).backward(create_graph=True)

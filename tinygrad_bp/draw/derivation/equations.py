@@ -16,7 +16,7 @@ import numpy as np
 
 from tinygrad_bp.core import Node
 from tinygrad_bp.draw.backward import Part, Pass
-from tinygrad_bp.draw.derivation.naming import Naming, arrays_among, value_of
+from tinygrad_bp.draw.derivation.naming import LETTERED, Naming, arrays_among, value_of
 from tinygrad_bp.draw.derivation.products import decimal, explicit, is_sum, parts
 from tinygrad_bp.draw.formulas import Symbol, forward_formula, parameters, rewrite, vjp_formula
 from tinygrad_bp.draw.scene import short
@@ -197,11 +197,25 @@ def _written(node: Node, naming: Naming, formula: str) -> str:
     if numbers:
         formula = rewrite(formula, {a: Symbol(_exact(v)) for a, v in numbers.items()})
     formula = _SCRIPT.sub(_computed, formula)
+    if node.primitive.name in LETTERED:
+        formula = _told_apart(node, naming, formula)
     if node.primitive.name in _MATRICES or node.primitive.name == "einsum" or r"\top" in formula:
         return formula
     known = [(naming.of(x), value_of(x)) for x in (node, *node.sources)]
     arrays = arrays_among([*known, (naming.bar(node), node.out)])
     return explicit(formula, arrays | ({"u"} if "_u(" in formula else set()))
+
+
+def _told_apart(node: Node, naming: Naming, formula: str) -> str:
+    """A formula whose own letters are numbered, where there are other decompositions."""
+    alike = [other for other in naming.nodes if other.primitive.name in LETTERED]
+    if len(alike) == 1:
+        return formula
+    number = str(next(k for k, other in enumerate(alike, 1) if other is node))
+    letters = {letter: Symbol(letter, number) for letter in "UVQRFSMHLws"}
+    for letter in "UVQRws":
+        letters[rf"\bar{{{letter}}}"] = Symbol(rf"\bar{{{letter}}}", number)
+    return rewrite(formula, letters)
 
 
 def _computed(found: re.Match[str]) -> str:

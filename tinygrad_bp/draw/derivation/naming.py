@@ -8,7 +8,7 @@ what has no name is numbered. Letters that the formulas use for themselves are n
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,9 @@ _GREEK = [
     "omega",
 ]
 _OWN = set("deijknpstFHIMQRSUV")  # letters of the formulas themselves
+#: Primitives whose formulas have letters for what is not in the graph: w and L beside those.
+LETTERED = {"cholesky", "eig", "eigh", "eigvals", "eigvalsh", "lyapunov", "nuclear_norm", "polar"}
+LETTERED |= {"qr", "svd", "svdvals"}
 _LETTER = re.compile(r"([A-Za-z]|\\[a-z]+)(?:_?(\d+))?")
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.]*")
 _FUSED: tuple[str, ...] = ("squared_error", "absolute_error", "huber", "binary_cross_entropy")
@@ -105,10 +108,12 @@ class Naming:
         return isinstance(x, Tensor) and (not x.name or id(x) in self.modules.parameters)
 
     def _own_names(self) -> None:
+        lettered = any(node.primitive.name in LETTERED for node in self.nodes)
+        own = _OWN | {"w", "L"} if lettered else _OWN
         for k, x in self.leaves.items():
             name = self.name(x)
             if k not in self.symbols and name:
-                symbol = symbol_for(name)
+                symbol = symbol_for(name, own)
                 if symbol is not None:
                     self.set(x, symbol)
 
@@ -158,7 +163,7 @@ def derivative(symbol: Symbol) -> Symbol:
     return Symbol(rf"\frac{{\partial \mathcal{{L}}}}{{\partial {symbol.latex()}}}")
 
 
-def symbol_for(name: str) -> Symbol | None:
+def symbol_for(name: str, own: Collection[str] = frozenset(_OWN)) -> Symbol | None:
     r"""A name as a symbol: a letter with a number below it, or a word; None for other text.
 
     Examples
@@ -170,7 +175,7 @@ def symbol_for(name: str) -> Symbol | None:
     """
     text = rf"\{name}" if name in _GREEK else name
     found = _LETTER.fullmatch(text)
-    if found and found[1] not in _OWN:
+    if found and found[1] not in own:
         return Symbol(found[1], found[2] or "")
     if _WORD.fullmatch(name) and len(name) <= 40:
         first, _, rest = name.strip("_").partition("_")
