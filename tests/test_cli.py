@@ -67,6 +67,27 @@ def test_train_predict_and_draw_a_run(run):
     assert "cross_entropy" in Path("graph.dot").read_text()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "file", "words"),
+    [
+        (["--level", "module"], "digits.svg", "8,320 parameters"),
+        (["--level", "full", "-o", "full.dot"], "full.dot", "keeps 16.4 kB"),
+        (["--format", "mmd", "--theme", "dark"], "digits.mmd", '"theme": "dark"'),
+        (["--depth", "0", "-o", "out.txt"], "out.txt", "m1 = Sequential(x)"),
+        (["--legend", "-o", "out.dot"], "out.dot", "cluster_legend"),
+        (["--format", "txt"], None, "n1 = linear(x, 0.weight, 0.bias)"),
+        (["--budget", "4", "-o", "-"], None, "m1 = Sequential(x)"),
+        (["-o", "-", "--format", "dot"], None, "digraph {"),
+    ],
+)
+def test_draw_at_every_level_in_every_format(run, arguments, file, words):
+    result = run("draw", "digits", *arguments)
+    assert result.exit_code == 0
+    assert words in (Path(file).read_text() if file else result.output)
+    assert (f"{file} is written." in result.output) == (file is not None)
+    assert [p.name for p in Path().iterdir()] == ([file] if file else [])
+
+
 def test_a_run_by_hand_ends_where_autograd_does(run):
     for gradients in ("autograd", "by-hand"):
         result = run("train", "digits-delta", "--set", "training.steps=300",
@@ -88,6 +109,7 @@ def test_a_run_by_hand_ends_where_autograd_does(run):
         (["check", "mnits-mlp"], "did you mean 'mnist-mlp'?"),
         (["predict", "nowhere"], "nowhere is not the folder of a run"),
         (["draw", "digits", "-o", "x.gif"], "a picture cannot be written as 'x.gif'"),
+        (["draw", "-o", "x.svg", "--format", "png"], "Fix: a name that ends in .png."),
     ],
 )  # fmt: skip
 def test_errors_are_told_without_a_traceback(run, arguments, words):
@@ -102,6 +124,8 @@ def test_errors_are_told_without_a_traceback(run, arguments, words):
     "arguments",
     [
         ["train", "--epochs", "0"],
+        ["draw", "--level", "modules"],
+        ["draw", "--budget", "0"],
         ["train", "--gradients", "magic"],
         ["train", "--resume", "x", "--seed", "1"],
         ["predict", "x", "--index", "1", "--image", "y.png"],

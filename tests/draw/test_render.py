@@ -7,10 +7,13 @@ from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import tinygrad_bp as tg
-from tinygrad_bp import errors
+from tinygrad_bp import errors, nn
 from tinygrad_bp.draw import draw, save
+from tinygrad_bp.draw.scene import printable
 from tinygrad_bp.train.build import example_loss
 from tinygrad_bp.train.recipe import load_recipe
 
@@ -100,6 +103,20 @@ def test_what_graphviz_cannot_read_is_an_error_and_no_file(picture, tmp_path):
     with pytest.raises(errors.OutputError, match=r"could not lay the picture out: .*syntax error"):
         save(picture, tmp_path / "graph.svg")
     assert not list(tmp_path.iterdir())
+
+
+@given(st.text(min_size=1, max_size=8))
+@settings(max_examples=10)
+def test_what_a_pointer_finds_in_svg_says_what_it_is(name):
+    x = tg.Tensor(1.0, requires_grad=True, name=name)
+    picture = draw(nn.Sequential(nn.Tanh()), x, shapes=True)
+    root = ElementTree.fromstring(picture.svg())
+    titles = [e.text for e in root.iter("{http://www.w3.org/2000/svg}title")]
+    shown = printable(name)
+    assert sorted(titles) == sorted([
+        "computation graph", "Sequential", "0: Tanh", f"{shown}, () float64",
+        f"{shown} → tanh", "tanh, () float64",
+    ])  # fmt: skip
 
 
 def test_a_picture_is_a_digraph_that_a_user_may_add_to(picture):

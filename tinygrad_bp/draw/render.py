@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import re
 import shutil
 import subprocess
 import tempfile
@@ -11,12 +12,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tinygrad_bp.draw.scene import printable
 from tinygrad_bp.draw.thumbnails import put_images
 from tinygrad_bp.errors import ArgumentError, MissingExtraError, OutputError, nearest
 from tinygrad_bp.files import write_atomically
 
 if TYPE_CHECKING:
     from tinygrad_bp.draw.picture import Picture
+    from tinygrad_bp.draw.scene import Scene
 
 _PNG_DPI = 144  # sharp on a wall; the 96 of Graphviz are not
 FORMATS = ("svg", "png", "pdf", "dot", "mmd", "txt")
@@ -75,7 +78,25 @@ def render(picture: Picture, kind: str) -> bytes:
     if kind in written:
         text: str = written[kind]()
         return text.encode()
-    return layout(picture.source, kind, picture.scene.images())
+    content = layout(picture.source, kind, picture.scene.images())
+    return _titled(content.decode(), picture.scene).encode() if kind == "svg" else content
+
+
+def _titled(svg: str, scene: Scene) -> str:
+    """SVG whose titles, which a pointer and a screen reader find, say what things are."""
+    names = {f"cluster_{frame.key}": frame.title for frame in scene.frames.values()}
+    for box in scene.boxes.values():
+        names[box.key] = ", ".join((box.title, *box.lines))
+    for arrow in scene.arrows:
+        tail, head = scene.boxes[arrow.tail], scene.boxes[arrow.head]
+        names[f"{arrow.tail}->{arrow.head}"] = f"{tail.title} → {head.title}"
+    names["%3"] = "computation graph"  # what Graphviz calls a graph without a name
+
+    def title(found: re.Match[str]) -> str:
+        key = html.unescape(found[1])
+        return f"<title>{html.escape(printable(names.get(key, key)))}</title>"
+
+    return re.sub("<title>(.*?)</title>", title, svg)
 
 
 def layout(source: str, kind: str, images: Mapping[str, bytes] | None = None) -> bytes:

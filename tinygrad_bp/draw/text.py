@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 from tinygrad_bp.draw.scene import Arrow, Box, Scene, printable
 
@@ -71,14 +72,22 @@ def _tree(scene: Scene, below: dict[str, list[str]]) -> list[str]:
         first, indent, key = waiting.pop()
         box = scene.boxes[key]
         call = f"{names[key]} = {printable(box.title)}({', '.join(into.get(key, ()))})"
-        frame = scene.frames.get(box.frame)
-        place = f"in {printable(frame.title)}" if frame is not None and frame.parent else ""
+        place = " ".join(f"in {printable(title)}" for title in _around(scene, box.frame))
         lines.append(first + "  ".join(part for part in (call, _facts(box), place) if part))
         *branches, last = below[key] or [""]
         if last:
             waiting.append((indent, indent, last))
         waiting += [(f"{indent}├─ ", f"{indent}│  ", branch) for branch in reversed(branches)]
     return lines
+
+
+def _around(scene: Scene, key: str) -> Iterator[str]:
+    """The titles of the innermost frame around a box, and of those that stand for several."""
+    frame, innermost = scene.frames.get(key), True
+    while frame is not None:
+        if frame.times > 1 or (innermost and frame.parent):
+            yield frame.title
+        frame, innermost = scene.frames.get(frame.parent), False
 
 
 def _parts(scene: Scene) -> list[str]:
