@@ -226,6 +226,8 @@ def forward_formula(node: Node, inputs: Sequence[Symbol], out: Symbol) -> str:
         return f"{out.latex()} = f({', '.join(x.latex() for x in inputs)})"
     if name == "linear" and len(inputs) == 2:
         formula = formula.removesuffix(" + b")
+    if _is_turned(node):
+        formula = formula.replace("i, i + k", "i + k, i")
     if name == "diff" and node.params["n"] != 1:
         formula = rf"\Delta^{{{node.params['n']}}} x, \; (\Delta x)_i = x_{{i+1}} - x_i"
     if name in ("max", "min") and len(inputs) == 2:  # the second is the value to start from
@@ -278,6 +280,8 @@ def vjp_formula(node: Node, i: int, inputs: Sequence[Symbol], out: Symbol, bar: 
         return bar.latex(str(i + 1))
     if name == "choose":
         return rf"[{inputs[0].latex()} = {i - 1}] \, {bar.latex()}" if i else ""
+    if _is_turned(node):
+        formula = formula.replace("[j = i + k]", "[i = j + k]").replace("_k", "_{-k}")
     if name == "diff" and node.params["n"] != 1:
         twice = rf"(\Delta^\top)^{{{node.params['n']}}} \, \bar{{z}}"
         formula = twice + r", \; (\Delta^\top \bar{z})_i = \bar{z}_{i-1} - \bar{z}_i"
@@ -309,6 +313,14 @@ def parameters(node: Node) -> dict[str, float]:
     if node.primitive.name in _COUNTED and node.params.get("where") is None and np.size(node.out):
         found["n"] = np.size(node.values[0]) // np.size(node.out)
     return found
+
+
+def _is_turned(node: Node) -> bool:
+    """Whether the diagonal is one of the transpose."""
+    if node.primitive.name not in ("diagonal", "trace"):
+        return False
+    first, second = (node.params[name] % np.ndim(node.values[0]) for name in ("axis1", "axis2"))
+    return bool(first > second)
 
 
 def _is_formula(text: str) -> bool:

@@ -283,6 +283,16 @@ def test_the_letters_of_two_decompositions_are_told_apart():
     assert derivation.inputs[0].symbol == r"\text{w}"  # which would be an eigenvalue
 
 
+def test_a_diagonal_of_the_transpose_says_so():
+    x = tg.Tensor(np.arange(9.0).reshape(3, 3), requires_grad=True, name="x")
+    lower = explain(np.sum(np.diagonal(x, 1, 1, 0)))
+    assert lower.steps[0].forward == "v_{1} = x_{i + 1, i}"
+    trace = explain(np.trace(x, 1, 1, 0))
+    assert trace.inputs[0].cotangent.endswith("[i = j + 1]")
+    for derivation in (lower, trace):
+        assert "wrong" not in {kind for kind, _, _ in audit(derivation)}
+
+
 def test_a_second_derivative_is_a_graph_as_well():
     x = tg.Tensor(2.0, requires_grad=True, name="x")
     (x**3).backward(create_graph=True)
