@@ -87,7 +87,7 @@ def _theme(
 
 THEMES = {
     "light": _theme(
-        ("#ffffff", "#1b2430", "#56616d", "#66717d", "#a3195b"),
+        ("#ffffff", "#1b2430", "#56616d", "#66717d", "#991455"),
         ("#b4bec8", "#4b4f9c", "#f5f7f9"),
         {
             "input": ("#cfe6f7", "#0072b2"),
@@ -97,8 +97,8 @@ THEMES = {
             "module": ("#d9dcf3", "#4b4f9c"),
             "fold": ("#e9ebf6", "#4b4f9c"),
             "output": ("#bfe6d3", "#00694a"),
-            "saved": ("#fbf7dd", "#a39a4e"),
-            "sum": ("#ffffff", "#a3195b"),
+            "saved": ("#fbf7dd", "#8d8438"),
+            "sum": ("#ffffff", "#991455"),
         },
         {"failed": "#c2280c", "added": "#00694a", "removed": "#c2280c", "changed": "#0072b2"},
     ),
@@ -107,10 +107,10 @@ THEMES = {
         ("#465361", "#a6aaf0", "#1b2128"),
         {
             "input": ("#123a56", "#56b4e9"),
-            "parameter": ("#7a5206", "#f0b44c"),
+            "parameter": ("#5f3f04", "#f0b44c"),
             "constant": ("#23292f", "#77828d"),
             "operation": ("#262d35", "#95a2af"),
-            "module": ("#33366b", "#a6aaf0"),
+            "module": ("#3b3f7d", "#a6aaf0"),
             "fold": ("#26294a", "#a6aaf0"),
             "output": ("#0e5139", "#4fd0a0"),
             "saved": ("#3a3719", "#c9bf6a"),
