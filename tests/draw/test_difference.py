@@ -145,6 +145,71 @@ def test_several_tensors_are_one_graph():
     assert states(difference([y, y + 1.0], [y])) == {"removed": [f"{MINUS} 1.0", f"{MINUS} add"]}
 
 
+OPERATIONS = [np.sin, np.cos, np.tanh, np.arctan]
+
+
+def chain(choices, change=()):
+    """Many operations, of which none is repeated in blocks; some are followed by another."""
+    out = tg.Tensor(np.ones(3), requires_grad=True, name="x")
+    for k, choice in enumerate(choices):
+        out = OPERATIONS[choice](out)
+        if k in change:
+            out = out * 2.0
+    return out.sum()
+
+
+def test_of_large_graphs_what_differs_and_what_is_around_it():
+    choices = np.random.default_rng(0).integers(0, 4, 1000)
+    picture = difference(chain(choices), chain(choices, {500}))
+    assert states(picture) == {"added": ["+ 2.0", "+ multiply"]}
+    boxes = picture.scene.boxes
+    assert len(boxes) < 20
+    assert sum(box.title == "…" for box in boxes.values()) == 1
+    around = [OPERATIONS[k].__name__ for k in choices[497:505]]
+    titles = [box.title for box in boxes.values()]
+    assert titles == ["…", *around[:4], "+ 2.0", "+ multiply", *around[4:]]
+    assert picture.scene.notes[1] == f"{1004 - len(boxes) + 1:,} of the same are not drawn"
+    picture = difference(chain(choices), chain(choices))
+    assert states(picture) == {}
+    assert picture.scene.notes[0].endswith("0 changed, 1002 the same")
+    assert "sum" in [box.title for box in picture.scene.boxes.values()]
+
+
+def test_where_nearly_everything_differs_both_graphs_are_folded():
+    choices = np.random.default_rng(0).integers(0, 4, 400)
+    scene = difference(chain(choices), chain(choices, range(0, 400, 2))).scene
+    assert len(scene.boxes) <= 2 * 150
+    assert any(box.role == "fold" for box in scene.boxes.values())
+    assert any(box.state != "same" for box in scene.boxes.values())
+
+
+def test_folded_boxes_that_read_the_same_may_hold_other_operations():
+    choices = np.random.default_rng(0).integers(0, 4, 400)
+    other = choices.copy()
+    other[[10, 11, 12]] = other[[12, 10, 11]]
+    assert sorted(choices[:40]) == sorted(other[:40])
+    assert list(choices) != list(other)
+    pair = [draw(chain(c), budget=6) for c in (choices, other)]
+    lines = [[(b.title, b.lines) for b in p.scene.boxes.values()] for p in pair]
+    assert lines[0] == lines[1]
+    (changed,) = [box for box in difference(*pair).scene.boxes.values() if box.state == "changed"]
+    assert changed.marks == ("was made of others",)
+    assert states(difference(pair[0], draw(chain(choices), budget=6))) == {}
+
+
+def test_another_number_of_repetitions_is_a_change():
+    def repeated(n):
+        out = tg.Tensor(np.ones(3), requires_grad=True)
+        for _ in range(n):
+            out = np.sin(out) * 1.5
+        return out.sum()
+
+    picture = difference(draw(repeated(200), budget=10), draw(repeated(150), budget=10))
+    assert {mark for box in picture.scene.boxes.values() for mark in box.marks} == {
+        "was 200 operations"
+    }
+
+
 def test_modules_without_a_graph_can_be_compared():
     pair = [
         nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2)),

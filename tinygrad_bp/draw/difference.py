@@ -9,13 +9,17 @@ from difflib import SequenceMatcher
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tinygrad_bp.core import Tensor
-from tinygrad_bp.draw.scene import Arrow, Box, Scene
+from tinygrad_bp.draw.scene import Arrow, Box, Scene, nodes_behind, short
 from tinygrad_bp.errors import ArgumentError, user_line
 
 if TYPE_CHECKING:
     from tinygrad_bp.draw.picture import Picture
 
+_IN_FULL = 5_000  # operations of both graphs, up to which they are compared one by one
+_AROUND = 4  # arrows to what differs, within which the rest of a large graph is drawn
 _OLD = "old_"  # what keys of removed boxes and frames begin with
 _MINUS = "\N{MINUS SIGN}"
 _WORDS = {
@@ -30,7 +34,12 @@ Pairs = list[tuple[str, str]]
 
 
 def difference(
-    before: Any, after: Any, theme: str = "light", legend: bool = False, **options: Any
+    before: Any,
+    after: Any,
+    theme: str = "light",
+    legend: bool = False,
+    budget: int | None = 150,
+    **options: Any,
 ) -> Picture:
     """Draw two graphs as one: what was added is green, removed red, changed blue, the rest pale.
 
@@ -44,6 +53,9 @@ def difference(
         The graphs. A picture may be one that was drawn before the graph was freed.
     theme, legend
         As for `draw`.
+    budget : int or None, default 150
+        How many boxes there may be before what is the same, and far from all that differs, is left
+        out; where more differs than that, both graphs are folded.
     **options
         Passed on to `draw` for tensors, as ``level="module"``.
 
@@ -61,12 +73,20 @@ def difference(
     """
     from tinygrad_bp.draw.dot import to_dot
 
-    scenes = [_scene(graph, options) for graph in (before, after)]
-    return to_dot(merged(*scenes), theme, legend)
+    graphs = [_graph(graph) for graph in (before, after)]
+    tensors = [t for graph in graphs if not isinstance(graph, Scene) for t in graph]
+    small = not tensors or len(nodes_behind(tensors)) <= _IN_FULL
+    scene = merged(*[_scene(graph, options, None if small else budget) for graph in graphs])
+    if budget is not None and len(scene.boxes) > budget:
+        if sum(box.state != "same" for box in scene.boxes.values()) > budget:
+            scene = merged(*[_scene(graph, options, budget) for graph in graphs])
+        else:
+            scene = _nearby(scene, budget)
+    return to_dot(scene, theme, legend)
 
 
-def _scene(graph: Any, options: dict[str, Any]) -> Scene:
-    from tinygrad_bp.draw.graph import draw
+def _graph(graph: Any) -> Scene | Sequence[Tensor]:
+    """What is to be compared, or an error."""
     from tinygrad_bp.draw.picture import Picture
 
     if isinstance(graph, Picture):
@@ -77,7 +97,43 @@ def _scene(graph: Any, options: dict[str, Any]) -> Scene:
             f"difference compares graphs, not a {type(graph).__name__} (at {user_line()}).\n"
             "Fix: pass a tensor, a list of tensors, or a picture that draw made."
         )
-    return draw(*tensors, **options).scene
+    return tensors
+
+
+def _scene(graph: Scene | Sequence[Tensor], options: dict[str, Any], budget: int | None) -> Scene:
+    from tinygrad_bp.draw.graph import draw
+
+    return graph if isinstance(graph, Scene) else draw(*graph, budget=budget, **options).scene
+
+
+def _nearby(scene: Scene, budget: int) -> Scene:
+    """What differs in a scene of two, and what is around it, as far as there is room."""
+    beside: dict[str, list[str]] = {}
+    for arrow in scene.arrows:
+        beside.setdefault(arrow.head, []).append(arrow.tail)
+        beside.setdefault(arrow.tail, []).append(arrow.head)
+    differ = [key for key, box in scene.boxes.items() if box.state != "same"]
+    ends = [key for key, box in scene.boxes.items() if box.role == "output"]
+    kept = dict.fromkeys(differ or ends, 0)  # with the number of arrows to what differs
+    waiting = list(kept)
+    for key in waiting:  # which grows meanwhile
+        for other in beside.get(key, ()) if kept[key] < _AROUND else ():
+            if other not in kept and len(kept) < budget:
+                kept[other] = kept[key] + 1
+                waiting.append(other)
+    near = dataclasses.replace(scene, boxes={}, arrows=[])
+    more = {a.head for a in scene.arrows if a.head in kept and a.tail not in kept}
+    for key, box in scene.boxes.items():
+        if key in more:
+            stub = Box(f"more_{key}", "fold", "…", state="same")
+            near.boxes[stub.key] = stub
+            near.arrows.append(Arrow(stub.key, key, state="same"))
+        if key in kept:
+            near.boxes[key] = box
+    near.arrows += [a for a in scene.arrows if a.head in kept and a.tail in kept]
+    near.notes += (f"{len(scene.boxes) - len(kept):,} of the same are not drawn",)
+    near.drop_empty_frames()
+    return near
 
 
 def merged(before: Scene, after: Scene) -> Scene:
@@ -113,11 +169,11 @@ def _operations(before: Scene, after: Scene) -> Pairs:
     gaps = [(0, len(old), 0, len(new))]
     pairs: list[tuple[int, int]] = []
     for token in _TOKENS:
-        a, b = [token(before, box) for box in old], [token(after, box) for box in new]
+        numbers: dict[Any, int] = {}
+        a = [numbers.setdefault(token(before, box), len(numbers)) for box in old]
+        b = [numbers.setdefault(token(after, box), len(numbers)) for box in new]
         for i0, i1, j0, j1 in gaps:
-            matcher = SequenceMatcher(None, a[i0:i1], b[j0:j1], autojunk=False)
-            for i, j, size in matcher.get_matching_blocks():
-                pairs += [(i0 + i + k, j0 + j + k) for k in range(size)]
+            pairs += [(i0 + i, j0 + j) for i, j in _common(a[i0:i1], b[j0:j1])]
         pairs.sort()
         ends = [(-1, -1), *pairs, (len(old), len(new))]
         gaps = [
@@ -126,6 +182,21 @@ def _operations(before: Scene, after: Scene) -> Pairs:
             if i1 > i0 + 1 and j1 > j0 + 1
         ]
     return [(old[i].key, new[j].key) for i, j in pairs]
+
+
+def _common(a: list[int], b: list[int]) -> Iterator[tuple[int, int]]:
+    """Places of what is common to two lists, in both orders."""
+    start, shorter = 0, min(len(a), len(b))
+    while start < shorter and a[start] == b[start]:
+        yield start, start
+        start += 1
+    end = 0
+    while end < shorter - start and a[-1 - end] == b[-1 - end]:
+        end += 1
+        yield len(a) - end, len(b) - end
+    middle = a[start : len(a) - end], b[start : len(b) - end]
+    for i, j, size in SequenceMatcher(None, *middle, autojunk=False).get_matching_blocks():
+        yield from ((start + i + k, start + j + k) for k in range(size))
 
 
 def _leaves(before: Scene, after: Scene, operations: Pairs) -> Pairs:
@@ -224,7 +295,25 @@ def _compared(old: Box, new: Box) -> Box:
     was += [f"was {line}" for line in gone]
     if not gone:
         was += [f"was without {line}" for line in (after - before).elements()]
+    if len(old.nodes) != len(new.nodes):
+        was.append(f"was {len(old.nodes):,} operations")
+    elif len(new.nodes) > 1 and not was and _within(old, new) != _within(new, old):
+        was.append("was made of others")
     return dataclasses.replace(new, state="changed" if was else "same", marks=tuple(was))
+
+
+def _within(box: Box, other: Box) -> list[Any]:
+    """What a box of many operations is made of, and how they are wired, as far as it is known."""
+    if any(node.freed_at is not None for node in (*box.nodes, *other.nodes)):
+        return [node.primitive.name for node in box.nodes]
+    places: dict[int, int] = {}
+    made: list[Any] = []
+    for k, node in enumerate(box.nodes):
+        params = tuple([(name, short(value)) for name, value in node.params.items()])
+        sources = tuple([places.get(id(x), -1) for x in node.sources])
+        made.append((node.primitive.name, params, np.shape(node.out), sources))
+        places[id(node)] = k
+    return made
 
 
 def _marked(box: Box, state: str, sign: str) -> Box:

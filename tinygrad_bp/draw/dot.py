@@ -147,6 +147,7 @@ def _arrow(arrow: Arrow, scene: Scene, look: Theme) -> str:
         attributes["penwidth"] = f"{0.6 + 3.4 * arrow.width:.3g}"
     if arrow.state:
         attributes |= look.states[arrow.state]
+        attributes |= {"style": "dashed"} if arrow.state == "removed" else {}
         if arrow.label and "color" in attributes:
             attributes["fontcolor"] = attributes["color"]
     listed = f" [{_attributes(attributes)}]" if attributes else ""
