@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from bisect import bisect
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -47,11 +48,11 @@ def tree(module: Module, depth: int | None = None, budget: int | None = None) ->
     """
     parts = _Parts(module)
     scene = _scene(module, parts, depth, budget is not None)
-    depth = parts.height[id(module)] if depth is None else depth
-    while budget is not None and len(scene.boxes) > budget and depth > 0:
-        depth -= 1
-        scene = _scene(module, parts, depth, True)
-    return scene
+    if budget is None or len(scene.boxes) <= budget:
+        return scene
+    depths = range(1, parts.height[id(module)] + 1 if depth is None else depth + 1)
+    deepest = bisect(depths, budget, key=lambda d: len(_scene(module, parts, d, True).boxes))
+    return _scene(module, parts, deepest, True)
 
 
 class _Parts:

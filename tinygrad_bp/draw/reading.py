@@ -68,7 +68,8 @@ def _gathered(scene: Scene, closely: bool) -> Scene:
     rows: dict[Any, list[Box]] = {}
     for box in scene.boxes.values():
         uses = frozenset(heads.get(box.key, ())) if closely else None
-        which = (box.role, box.frame, uses) if box.role in _LEAVES else box.key
+        single = box.role in _LEAVES and box.value is not None  # not one in each block of a row
+        which = (box.role, box.frame, uses) if single else box.key
         rows.setdefault(which, []).append(box)
     boxes: dict[str, Box] = {}
     moved: dict[str, str] = {}
