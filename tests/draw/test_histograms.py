@@ -69,6 +69,9 @@ def test_gradients_of_layers_are_those_of_the_backward_pass(ax):
         zeros = np.mean(sizes == 0)
         assert note == (f"{zeros:.0%} are 0" if zeros else "")
     assert ax.get_xscale() == "log"
+    least = [np.abs(tape[out].data) for out in between]
+    below = [np.mean(sizes[sizes > 0] < found[0][1][0]) for sizes in least]
+    assert 0 < max(below) <= 0.02
 
 
 def test_gradients_of_parameters_are_those_that_backward_leaves(ax):

@@ -109,6 +109,20 @@ def test_climbing_raises_the_response_within_the_bounds_and_changes_nothing(ax):
     pending.backward()  # its graph still stands
 
 
+class _Peak(nn.Module):
+    """A hill whose top, at 0.5, is nearer than a step is long."""
+
+    def forward(self, x):
+        return -((x - 0.5) ** 2)
+
+
+def test_of_a_climb_beyond_the_top_the_best_is_drawn(ax):
+    start = np.array([[0.45]])
+    draw.preferred_input(_Peak(), 0, start, (1, 1), steps=5, rate=0.2, ax=ax)
+    np.testing.assert_array_equal(ax.images[0].get_array(), start)
+    assert ax.get_title() == "unit 0: -0.0025 → -0.0025"
+
+
 def test_a_dead_unit_stays_where_it_is_and_counts_of_pixels_are_inputs_too(ax):
     layer = nn.Linear(4, 1, weight_init="zeros", bias_init="zeros")
     draw.preferred_input(layer, 0, np.array([[0, 3, 7, 1]], np.uint8), steps=9, ax=ax)

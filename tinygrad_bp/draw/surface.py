@@ -184,12 +184,12 @@ def _exchanged(
     """Other values in parameters, copies in buffers, and random numbers, for one evaluation."""
     # Not by `data`, which notes each change: what was recorded before is as it was afterwards.
     others = [(named[name], array) for name, array in values.items()]
-    others += [(buffer, np.array(buffer.data)) for _, buffer in model.named_buffers()]
+    others += [(buffer, np.asarray(buffer.data)) for _, buffer in model.named_buffers()]
     before = [(tensor, tensor._data) for tensor, _ in others]
     states = [(generator, generator.bit_generator.state) for _, generator in model.generators()]
     try:
         for tensor, array in others:
-            tensor._data = array.astype(tensor.dtype)[()]
+            tensor._data = array.astype(tensor.dtype)[()]  # a copy
         yield
     finally:
         for tensor, data in before:
