@@ -203,6 +203,8 @@ def _vectors(
     step: Step, values: dict[str, Any], reader: Reader, own: list[str], arrays: list[int]
 ) -> None:
     """A vector counts as a row on the left and as a column on the right."""
+    if step.inputs[0] == step.inputs[1] and arrays[0] == 1:
+        return  # times itself
     if arrays[1] == 1:
         if reader.shape is not None and reader.shape == np.shape(values[step.inputs[1]]):
             reader.shape = (*reader.shape, 1)

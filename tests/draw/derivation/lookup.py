@@ -98,7 +98,7 @@ class Lookup:
         return Value(np.power(x, power.array), value.element or power.element)
 
     def _turned(self, value: Value) -> Value:
-        return Value(np.swapaxes(value.array, -1, -2))
+        return Value(np.swapaxes(value.array, -1, -2) if np.ndim(value.array) > 1 else value.array)
 
     def _indexed(self, value: Value, index: str) -> Value:
         x = np.asarray(value.array)

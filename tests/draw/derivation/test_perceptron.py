@@ -134,6 +134,14 @@ def test_a_network_that_nobody_called_a_module_is_one_too():
     assert [q.symbol for q in derivation.inputs] == ["x", "W^{1}", "W^{2}", "y"]
 
 
+@pytest.mark.parametrize("loss", [F.mse_loss, lambda a, x: np.sum((a - x) ** 2)])
+def test_what_is_compared_with_its_input_has_one_name_for_both(loss):
+    w, v = (tg.Tensor(np.ones(s), requires_grad=True) for s in ((5, 3), (3, 5)))
+    x = tg.Tensor(X)
+    derivation = _holds(loss(F.linear(np.tanh(F.linear(x, w)), v), x), [w, v])
+    assert [q.symbol for q in derivation.inputs] == ["x", "W^{1}", "W^{2}"]
+
+
 def _shared():
     layer = nn.Linear(3, 3, dtype=np.float64, generator=0)
     return layer(np.tanh(layer(X)))

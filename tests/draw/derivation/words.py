@@ -28,7 +28,10 @@ def cofactors(x: Any) -> Any:
 
 
 def _sinc_slope(x: Any) -> Any:
-    return np.pi * (np.cos(np.pi * x) / (np.pi * x) - np.sin(np.pi * x) / (np.pi * x) ** 2)
+    t = np.pi * x
+    near = -np.pi * t * (1 / 3 - t**2 / 30 + t**4 / 840 - t**6 / 45360)
+    far = np.where(np.abs(t) < 0.1, 1.0, t)
+    return np.where(np.abs(t) < 0.1, near, np.pi * (np.cos(far) / far - np.sin(far) / far**2))
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {

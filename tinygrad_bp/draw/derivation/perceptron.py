@@ -177,12 +177,14 @@ class Perceptron:
             if not layer.identity:
                 naming.set(layer.out, Symbol("a", above=number), Symbol("g", above=number))
         if self.fused is not None:
-            naming.set(self.fused.sources[1], Symbol("y"))
+            if self.fused.sources[1] is not self.x:  # as it is of an autoencoder
+                naming.set(self.fused.sources[1], Symbol("y"))
             if self.fused is not self.rest[-1] and self.penalties:
                 naming.set(self._data_loss(), Symbol(r"\mathcal{L}", "0"))
         else:
             loose = [x for node in self.rest for x in node.sources if id(x) in naming.leaves]
-            targets = list({id(x): x for x in loose if not needs_gradient(x)}.values())
+            found = {id(x): x for x in loose if not needs_gradient(x) and x is not self.x}
+            targets = list(found.values())
             if len(targets) == 1:
                 naming.set(targets[0], Symbol("y"))
 
