@@ -105,8 +105,10 @@ def _frame(scene: Scene, look: Theme) -> Iterator[str]:
 
 
 def _box(box: Box, look: Theme) -> dict[str, str]:
+    failed = box.state == "failed"  # with a message that may be long
     lines = [f"<B>{shown(box.title)}</B>"]
-    lines += [_small(line) for line in (*box.lines, *box.numbers)]
+    facts = [part for line in box.lines for part in wrapped(line)] if failed else box.lines
+    lines += [_small(line) for line in (*facts, *box.numbers)]
     lines += [_small(line, look.gradient) for line in box.gradient]
     state = look.states[box.state] if box.state else {}
     plain = len(lines) == 1 and not box.marks and not box.image
@@ -139,10 +141,14 @@ def _arrow(arrow: Arrow, scene: Scene, look: Theme) -> str:
     attributes: dict[str, str] = {}
     if scene.boxes[arrow.tail].role not in _SIDE:
         attributes["weight"] = "4"  # so that what is computed flows straight down
+    label = arrow.label
     if arrow.position is not None:
-        attributes["headlabel"] = str(arrow.position)
-    if arrow.label:
-        attributes["label"] = f"<{shown(arrow.label)}>"
+        if len(label) > 2:  # on a short arrow it would lie on the position
+            label = f"{arrow.position}: {label}"
+        else:
+            attributes["headlabel"] = str(arrow.position)
+    if label:
+        attributes["label"] = f"<{shown(label)}>"
     if arrow.width is not None:
         attributes["penwidth"] = f"{0.6 + 3.4 * arrow.width:.3g}"
     if arrow.state:

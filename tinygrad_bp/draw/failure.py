@@ -11,7 +11,6 @@ import numpy as np
 from tinygrad_bp.core import Node
 from tinygrad_bp.core.graph import NOTHING
 from tinygrad_bp.core.tensor import recorded, wrap
-from tinygrad_bp.draw.marks import wrapped
 from tinygrad_bp.draw.numbers import in_figures
 from tinygrad_bp.draw.reading import read
 from tinygrad_bp.draw.scene import Arrow, Box, Names, Scene, facts, nodes_behind
@@ -70,7 +69,7 @@ def failure(
     what = str(error).partition("\n")[0]
     message = f"{type(error).__name__}: {what}" if what else type(error).__name__
     box.state = "failed"
-    box.lines = tuple(wrapped(message))
+    box.lines = (message,)
     box.marks = (f"failed at {in_words(failed.place)}",)
     _show_inputs(scene, box)
     return to_dot(scene, theme, legend)
