@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from draw.derivation.auditing import agree, compute, compute_lines
+from hypothesis import given, settings
 
 import tinygrad_bp as tg
 from tinygrad_bp import nn
 from tinygrad_bp.draw.derivation import explain
 from tinygrad_bp.nn import functional as F  # noqa: N812
+from tinygrad_bp.testing.strategies import networks
 
 X = np.random.default_rng(0).normal(size=(4, 3))
 Y = np.random.default_rng(1).uniform(0.1, 0.9, size=(4, 2))
@@ -175,6 +177,23 @@ def test_other_networks_are_derived_step_by_step(build):
     assert not given
     for q in derivation.inputs:
         assert not q.bar or agree(computed[q.bar], q.gradient)
+
+
+@given(example=networks())
+@settings(max_examples=40)
+def test_the_derivation_of_any_network_gives_its_gradients(example):
+    loss = example.objective(example.model)
+    derivation = explain(loss)
+    computed, _ = compute(derivation)
+    lines = {}
+    known = {step.operation for step in derivation.steps}
+    if derivation.title.startswith("Backpropagation") and not known & {"huber", "getitem"}:
+        lines = compute_lines(derivation)
+    loss.backward()
+    for p in example.model.parameters():
+        (q,) = [q for q in derivation.inputs if q.value is p.data]
+        assert agree(computed[q.bar], p.grad.data)
+        assert not lines or agree(lines[q.bar], p.grad.data)
 
 
 @pytest.mark.parametrize(
