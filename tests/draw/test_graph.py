@@ -153,6 +153,18 @@ def test_any_name_of_a_module_survives(name):
     assert [shown in "".join(text.split()) for text in texts].count(True) == 2
 
 
+def test_shapes_stand_beside_arrows_along_which_they_change():
+    x = tg.Tensor(np.ones((2, 3)), requires_grad=True, name="x")
+    w = tg.Tensor(np.ones(3), requires_grad=True, name="w")
+    picture = draw(np.sin(x * w).sum(), shapes=True)
+    assert [(a.tail, a.head, a.label) for a in picture.scene.arrows] == [
+        ("v1", "n1", ""), ("v2", "n1", "(3,)"), ("n1", "n2", ""), ("n2", "n3", "(2, 3)"),
+    ]  # fmt: skip
+    graph = _parsed([picture.source])[0]
+    texts = [e["_ldraw_"][-1]["text"].strip("\xa0") for e in graph["edges"] if "_ldraw_" in e]
+    assert texts == ["1: (3,)", "(2, 3)"]
+
+
 def test_several_outputs_share_one_picture():
     x = tg.Tensor(1.0, requires_grad=True)
     hidden = x * 2.0

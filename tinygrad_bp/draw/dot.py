@@ -148,7 +148,8 @@ def _arrow(arrow: Arrow, scene: Scene, look: Theme) -> str:
         else:
             attributes["headlabel"] = str(arrow.position)
     if label:
-        attributes["label"] = f"<{shown(label)}>"
+        beside = "&#160;" if len(label) > 2 else ""  # and not on the line
+        attributes["label"] = f"<{beside}{shown(label)}>"
     if arrow.width is not None:
         attributes["penwidth"] = f"{0.6 + 3.4 * arrow.width:.3g}"
     if arrow.state:

@@ -11,7 +11,7 @@ import numpy as np
 from tinygrad_bp.core import Node, Tensor
 from tinygrad_bp.core.graph import NOTHING
 from tinygrad_bp.draw import words
-from tinygrad_bp.draw.fold import Group, Plan, plans
+from tinygrad_bp.draw.fold import STRETCHES, Group, Plan, plans
 from tinygrad_bp.draw.scene import Arrow, Box, Frame, Names, Scene, facts, identity, nodes_behind
 
 _LEAVES = {"parameter", "input", "constant"}
@@ -50,9 +50,12 @@ def read(
             scene = _Reader(plan, ends, level == "full").scene
             if plan.coarsest or budget is None or len(scene.boxes) <= budget:
                 break
-    if budget is not None and len(scene.boxes) > budget:
-        gathered = _gathered(scene, True)
-        scene = gathered if len(gathered.boxes) <= budget else _gathered(scene, False)
+    if budget is not None:
+        runs = any(group.run for group in plan.groups)
+        room = min(budget, len(plan.groups) + budget // STRETCHES) if runs else budget
+        if len(scene.boxes) > room:
+            close = _gathered(scene, True)
+            scene = close if len(close.boxes) <= room else _gathered(scene, False)
     if len(plan.groups) < len(nodes) and level != "module":
         scene.notes += (f"{len(nodes):,} operations",)
     if level == "full":
