@@ -14,6 +14,7 @@ from tinygrad_bp.draw.thumbnails import size_of
 
 #: What stands beside the way of what is computed.
 _SIDE = {"parameter", "constant", "saved"}
+_ACROSS = 4  # boxes of the legend side by side
 
 
 def to_dot(scene: Scene, theme: str = "light", legend: bool = False) -> Picture:
@@ -186,17 +187,18 @@ def _legend(scene: Scene, look: Theme) -> Iterator[str]:
     attributes = {
         "label": "<legend>",
         "labelloc": "t",
+        "labeljust": "l",
         "style": "dashed",
         "color": look.line,
     }
     yield f"\t\tgraph [{_attributes(attributes)}]\n"
-    before = ""
-    for role in [role for role in ROLES if role in there]:
-        box = Box(f"legend_{role}", role, ROLES[role])
-        yield f"\t\t{box.key} [{_attributes(_box(box, look))}]\n"
-        if before:
-            yield f"\t\t{before} -> {box.key} [style=invis]\n"
-        before = box.key
+    keys = [f"legend_{role}" for role in ROLES if role in there]
+    for key in reversed(keys):  # Graphviz begins at the right
+        role = key.removeprefix("legend_")
+        box = Box(key, role, ROLES[role])
+        yield f"\t\t{key} [{_attributes(_box(box, look))}]\n"
+    for above, below in zip(keys, keys[_ACROSS:], strict=False):  # few rows, for those are as high
+        yield f"\t\t{above} -> {below} [style=invis]\n"  # as those of the picture
     yield "\t}\n"
 
 
