@@ -1,6 +1,6 @@
 """Make the pictures of docs/images anew: ``python docs/make_images.py [PAGE ...]``.
 
-The pages see.md and gallery.md save their pictures themselves: their Python runs here as the tests
+The pages see.md, gallery.md and derivation.md save their pictures themselves: their Python runs here as the tests
 run it, and what they show is copied. Of a saved HTML page, the picture is a screenshot. With no
 page named, all pictures are made; the others are the graph and the curves of a run of the recipe
 `digits`, the expression that examples/first_graph.py draws, and the errors of numerical derivatives
@@ -27,7 +27,7 @@ from tinygrad_bp.train import load_recipe, train
 
 DOCS = Path(__file__).resolve().parent
 IMAGES = DOCS / "images"
-PAGES = ("see", "gallery")
+PAGES = ("see", "gallery", "derivation")
 
 
 def derivative_errors(path: Path) -> None:
@@ -57,7 +57,7 @@ def derivative_errors(path: Path) -> None:
 
 
 def screenshot(page: Path, target: Path) -> None:
-    """The picture of a page of `draw.page` in Chromium, after three quarters of its steps."""
+    """The picture of a page in Chromium, of one of `draw.page` after three quarters of its steps."""
     from selenium import webdriver
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
@@ -68,9 +68,12 @@ def screenshot(page: Path, target: Path) -> None:
     service = webdriver.ChromeService(shutil.which("chromedriver"))
     with webdriver.Chrome(options, service) as browser:
         browser.get(page.as_uri())
-        slider = browser.find_element(By.CSS_SELECTOR, "input[type=range]")
-        steps = int(slider.get_attribute("max")) * 3 // 4
-        browser.find_element(By.TAG_NAME, "body").send_keys(Keys.ARROW_RIGHT * steps)
+        body = browser.find_element(By.TAG_NAME, "body")
+        for slider in browser.find_elements(By.CSS_SELECTOR, "input[type=range]"):
+            body.send_keys(Keys.ARROW_RIGHT * (int(slider.get_attribute("max")) * 3 // 4))
+            break
+        else:  # a derivation, which is as long as it is
+            browser.set_window_size(1000, 200 + int(body.get_attribute("scrollHeight")))
         browser.save_screenshot(str(target))
 
 
