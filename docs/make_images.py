@@ -1,10 +1,10 @@
 """Make the pictures of docs/images anew: ``python docs/make_images.py [PAGE ...]``.
 
-The pages see.md, gallery.md and derivation.md save their pictures themselves: their Python runs here as the tests
-run it, and what they show is copied. Of a saved HTML page, the picture is a screenshot. With no
-page named, all pictures are made; the others are the graph and the curves of a run of the recipe
-`digits`, the expression that examples/first_graph.py draws, and the errors of numerical derivatives
-against their steps.
+The pages see.md, gallery.md and derivation.md save their pictures themselves: their Python runs
+here as the tests run it, and what they show is copied. Of a saved HTML page, the picture is a
+screenshot. With no page named, all pictures are made; the others are the graph and the curves of a
+run of the recipe `digits`, the expression that examples/first_graph.py draws, and the errors of
+numerical derivatives against their steps.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def derivative_errors(path: Path) -> None:
 
 
 def screenshot(page: Path, target: Path) -> None:
-    """The picture of a page in Chromium, of one of `draw.page` after three quarters of its steps."""
+    """The picture of a page in Chromium; one of `draw.page` after three quarters of its steps."""
     from selenium import webdriver
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys

@@ -7,18 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from draw.derivation.decompositions import (
-    DECOMPOSITIONS,
-    SYMMETRIC,
-    diagonal,
-    half,
-    letters_of,
-    numbered,
-    symmetric,
-    triangle,
-)
+from draw.derivation.decompositions import SYMMETRIC, symmetric, triangle
 from draw.derivation.elements import FREE, ElementReader
 from draw.derivation.reader import Reader, UnreadableError
+from draw.derivation.steps import reader_of
 from draw.derivation.words import FUNCTIONS, SLOPES
 
 from tinygrad_bp.draw.derivation import Derivation, Line, Quantity, Step
@@ -141,86 +133,6 @@ def define(reader: Reader, conditions: list[str]) -> None:
             shape, reader.shape = reader.shape, None
             reader.values[letter] = reader.read(rest[0])
             reader.shape = shape
-
-
-def reader_of(step: Step, values: dict[str, Any], shape: tuple[int, ...] | None = None) -> Reader:
-    """A reader for the formulas of one operation, with vectors as rows and columns of matrices."""
-    values = dict(values)
-    params = step.params
-    if params.get("where") is not None:
-        values[r"\text{where}"] = np.asarray(params["where"], float)
-    full = max((np.ndim(values[s]) for s in step.inputs if s in values), default=0)
-    reader = Reader(values, step.operation, params, shape, full=full)
-    if "k" in params:
-        reader.params = {**params, "outer": np.shape(step.quantity.value)[-2:]}
-    first = np.asarray(values.get(step.inputs[0], 0.0))
-    if step.operation == "sort":
-        reader.params = {**params, "order": np.argsort(first, axis=params["axis"], kind="stable")}
-    if step.operation == "pad":
-        cut = tuple(slice(a, a + n) for (a, _), n in zip(params["width"], first.shape, strict=True))
-        reader.params = {**params, "places": {step.inputs[0]: cut}}
-    if step.operation == "concatenate":
-        reader.params = {**params, "places": _places(step, values)}
-    if params.get("where") is not None:
-        counts = np.sum(
-            np.broadcast_to(params["where"], first.shape), axis=params["axis"], keepdims=True
-        )
-        values["n"] = counts
-    reader.reduced = {step.quantity.symbol, step.quantity.bar}
-    own = [step.quantity.symbol, step.quantity.bar]
-    arrays = [np.ndim(values.get(s, 0.0)) for s in step.inputs]
-    if step.operation == "linear" and arrays[0] != 2:
-        for s in {step.inputs[0], *own} & values.keys():
-            values[s] = np.reshape(values[s], (-1, np.shape(values[s])[-1]))
-        if shape is not None and len(shape) != 2 and arrays[0] == len(shape) and len(shape) != 1:
-            reader.shape = (int(np.prod(shape[:-1])), shape[-1])
-    if step.operation in DECOMPOSITIONS:
-        out, bar = (np.asarray(values.get(s, step.quantity.value)) for s in own)
-        letters = numbered(letters_of(step.operation, params, first, out, bar), step.forward)
-        reader.values |= {k: v for k, v in letters.items() if k not in reader.values}
-        reader.functions = {r"\Phi": half, "diag": diagonal}
-    if step.operation == "det":
-        for s in own:
-            values[s] = np.asarray(values[s])[..., None, None]
-    if step.operation in ("matmul", "solve", "lstsq"):
-        _vectors(step, values, reader, own, arrays)
-    return reader
-
-
-def _places(step: Step, values: dict[str, Any]) -> dict[str, Any]:
-    """Which part of the result came from which input."""
-    axis, start, places = step.params["axis"], 0, {}
-    for number, symbol in enumerate(step.inputs, 1):
-        shape = np.shape(values[symbol])
-        index = [slice(None)] * len(shape)
-        index[axis] = slice(start, start + shape[axis])
-        start += shape[axis]
-        places[symbol] = places[str(number)] = tuple(index)
-    return places
-
-
-def _vectors(
-    step: Step, values: dict[str, Any], reader: Reader, own: list[str], arrays: list[int]
-) -> None:
-    """A vector counts as a row on the left and as a column on the right."""
-    if step.inputs[0] == step.inputs[1] and arrays[0] == 1:
-        return  # times itself
-    if arrays[1] == 1:
-        if reader.shape is not None and reader.shape == np.shape(values[step.inputs[1]]):
-            reader.shape = (*reader.shape, 1)
-        values[step.inputs[1]] = np.asarray(values[step.inputs[1]])[..., None]
-        for s in own:
-            values[s] = np.asarray(values[s])[..., None]
-    if arrays[0] == 1 and step.operation == "matmul":
-        x = np.asarray(values[step.inputs[0]])
-        if x.ndim == 1:
-            if reader.shape is not None and reader.shape == x.shape:
-                reader.shape = (1, *reader.shape)
-            values[step.inputs[0]] = x[None, :]
-        for s in own:
-            z = np.asarray(values[s])
-            at = z.ndim - 1
-            values[s] = np.expand_dims(z, at)
 
 
 def agree(found: Any, expected: Any) -> bool:
