@@ -169,6 +169,7 @@ def test_of_large_graphs_what_differs_and_what_is_around_it():
     titles = [box.title for box in boxes.values()]
     assert titles == ["…", *around[:4], "+ 2.0", "+ multiply", *around[4:]]
     assert picture.scene.notes[1] == f"{1004 - len(boxes) + 1:,} of the same are not drawn"
+    assert len(difference(chain(choices), chain(choices, {500}), budget=5).scene.boxes) == 6
     picture = difference(chain(choices), chain(choices))
     assert states(picture) == {}
     assert picture.scene.notes[0].endswith("0 changed, 1002 the same")
@@ -195,6 +196,13 @@ def test_folded_boxes_that_read_the_same_may_hold_other_operations():
     (changed,) = [box for box in difference(*pair).scene.boxes.values() if box.state == "changed"]
     assert changed.marks == ("was made of others",)
     assert states(difference(pair[0], draw(chain(choices), budget=6))) == {}
+    loss = chain(choices)
+    before = draw(loss, budget=6)
+    loss.backward()  # what the operations were is not known any more, but their names are
+    assert states(difference(before, pair[0])) == {}
+    assert states(difference(before, pair[1])) == {
+        "changed": [box.title for box in pair[1].scene.boxes.values() if box.key == changed.key]
+    }
 
 
 def test_another_number_of_repetitions_is_a_change():

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import tinygrad_bp as tg
 from tinygrad_bp import errors, nn
 from tinygrad_bp.draw import failure
+from tinygrad_bp.draw.numbers import in_figures
 from tinygrad_bp.testing.programs import programs
 
 
@@ -238,6 +239,9 @@ def test_the_failing_operation_has_a_box_of_its_own_in_a_large_graph():
     assert [tail.title for tail in tails][1:] == ["w"]
     assert picture.scene.notes == ("451 operations before these are not drawn",)
     assert len(failure(caught(long), budget=None).scene.boxes) > 500
+    _, tails = failed(failure(caught(long), budget=3))
+    assert tails[0].title.startswith("… ")
+    assert tails[0].numbers == in_figures(tails[0].value) == failed(picture)[1][0].numbers
 
 
 def test_the_failing_operation_has_a_box_of_its_own_in_a_tall_network():
