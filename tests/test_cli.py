@@ -77,6 +77,8 @@ def test_train_predict_and_draw_a_run(run):
         (["--legend", "-o", "out.dot"], "out.dot", "cluster_legend"),
         (["--format", "txt"], None, "n1 = linear(x, 0.weight, 0.bias)"),
         (["--budget", "4", "-o", "-"], None, "m1 = Sequential(x)"),
+        (["--backward", "alone", "-o", "-"], None, "v2 = ∂L/∂(0.weight)(n1)"),
+        (["--backward", "over", "-o", "out.dot"], "out.dot", "n6 -> n5"),
         (["-o", "-", "--format", "dot"], None, "digraph {"),
     ],
 )

@@ -246,6 +246,10 @@ def draw(
     budget: Annotated[int, typer.Option(min=1, help="Fold what has more boxes than this.")] = 150,
     theme: Annotated[Literal["light", "dark"], typer.Option(help="Colours.")] = "light",
     legend: Annotated[bool, typer.Option("--legend", help="Say what the colours mean.")] = False,
+    backward: Annotated[
+        Literal["over", "alone"] | None,
+        typer.Option(help="Lay the backward pass over the graph, or draw it alone."),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Else RECIPE.svg; - prints."),
@@ -268,8 +272,9 @@ def draw(
             return
     recipe = run.RunFolder.open(what).recipe if Path(what).is_dir() else load_recipe(what)
     path, ending = _picture_file(recipe.name, output, kind)
+    loss = example_loss(recipe)
     picture = draw_graph(
-        example_loss(recipe), level=level, depth=depth, budget=budget, theme=theme, legend=legend
+        loss, level=level, depth=depth, budget=budget, theme=theme, legend=legend, backward=backward
     )
     if path is None:
         sys.stdout.buffer.write(render(picture, ending))
