@@ -34,6 +34,7 @@ def test_dead_relus_are_counted_where_the_gradient_arrives():
     loss = nn.functional.relu(w).sum()
     assert marks(draw(loss, gradients=True))["w"] == ("gradient 0 in 1 of 3 units",)
     assert not marks(draw(loss))
+    assert not marks(draw(loss, backward="over"))  # gradients were not asked for
     alive = nn.functional.relu(np.abs(w) + 1.0).sum()
     assert "add" not in marks(draw(alive, gradients=True))
     loss = nn.functional.relu(w - 5.0).sum()

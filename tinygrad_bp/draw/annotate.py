@@ -58,7 +58,9 @@ def annotate(
     if found is not None and gradients is not False:
         add_gradients(scene, found)
         add_widths(scene, found)
-    add_marks(scene, found)
+        add_marks(scene, found)
+    else:
+        add_marks(scene)
     if found is not None and backward == "over":
         over(scene, found)
     if found is not None and backward == "alone":
