@@ -113,6 +113,17 @@ def test_the_rate_of_the_penalty_is_lambda():
     ]
 
 
+def test_what_the_user_calls_lambda_is_no_rate():
+    model = _network(nn.Sigmoid(), None)
+    x = tg.Tensor(X, requires_grad=True)
+    out = F.linear(np.tanh(F.linear(x, model[0].weight)), model[2].weight)
+    weights = tg.Tensor(Y, name="lambda")
+    loss = F.mse_loss(out, weights) + 0.5 * np.sum(model[0].weight * model[0].weight)
+    derivation = _holds(loss, [model[0].weight, model[2].weight])
+    assert [q.symbol for q in derivation.inputs] == ["x", "W^{1}", "W^{2}", "y"]
+    assert [q.name for q in derivation.inputs][-1] == "lambda"
+
+
 def test_a_layer_without_bias_has_no_third_equation():
     model = _network(nn.Tanh(), None, bias=False)
     derivation = _holds(F.mse_loss(model(X), Y), model.parameters())

@@ -76,6 +76,10 @@ class Naming:
         if bar is not None:
             self.bars[identity(thing)] = bar
 
+    def reserve(self, symbol: Symbol) -> None:
+        """Let nothing else be called so."""
+        self._taken.add(symbol)
+
     def complete(self) -> None:
         """Find symbols for all that has none yet."""
         self.set(self.nodes[-1], LOSS)

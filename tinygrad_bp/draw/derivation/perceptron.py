@@ -177,6 +177,7 @@ class Perceptron:
             if not layer.identity:
                 naming.set(layer.out, Symbol("a", above=number), Symbol("g", above=number))
         if self.fused is not None:
+            naming.reserve(Symbol(r"\lambda"))
             if self.fused.sources[1] is not self.x:  # as it is of an autoencoder
                 naming.set(self.fused.sources[1], Symbol("y"))
             if self.fused is not self.rest[-1] and self.penalties:
