@@ -115,13 +115,15 @@ def test_the_rate_of_the_penalty_is_lambda():
 
 def test_what_the_user_calls_lambda_is_no_rate():
     model = _network(nn.Sigmoid(), None)
-    x = tg.Tensor(X, requires_grad=True)
-    out = F.linear(np.tanh(F.linear(x, model[0].weight)), model[2].weight)
-    weights = tg.Tensor(Y, name="lambda")
-    loss = F.mse_loss(out, weights) + 0.5 * np.sum(model[0].weight * model[0].weight)
-    derivation = _holds(loss, [model[0].weight, model[2].weight])
-    assert [q.symbol for q in derivation.inputs] == ["x", "W^{1}", "W^{2}", "y"]
-    assert [q.name for q in derivation.inputs][-1] == "lambda"
+    slope = tg.Tensor(0.25, requires_grad=True, name="lambda")
+    z = model[0](X)
+    out = model[2](np.maximum(z, 0.0) + slope * np.minimum(z, 0.0))
+    loss = F.mse_loss(out, Y) + 0.5 * np.sum(model[0].weight * model[0].weight)
+    derivation = explain(loss)
+    (symbol,) = [q.symbol for q in derivation.inputs if q.name == "lambda"]
+    assert symbol == "x_{1}"
+    lines = [line.latex for section in derivation.sections for line in section.lines]
+    assert r"\lambda = 1" in lines
 
 
 def test_a_layer_without_bias_has_no_third_equation():

@@ -64,8 +64,8 @@ def mathml(latex: str, display: str = "inline") -> str:
 
 def _set(parent: ET.Element) -> None:
     """Space where a printer would put it, and none where he would not."""
-    word = parent.text or ""
-    if word == _TOP or (parent.tag == "mo" and word.isalpha() and len(word) > 1):
+    text = parent.text or ""
+    if text == _TOP or (parent.tag == "mo" and text.isalpha() and len(text) > 1):
         parent.tag = "mi"  # an operator would have space around it
     if parent.tag == "msup" and len(parent) == 2 and parent[1].text == _PRIME:
         parent.tag = "mrow"  # a prime is raised and small by itself
