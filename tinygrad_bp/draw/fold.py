@@ -11,6 +11,8 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from tinygrad_bp.core import Node
 from tinygrad_bp.core.mode import Call
 from tinygrad_bp.draw.repeats import Repeats, Row, places_of
@@ -219,7 +221,7 @@ def plans(
     for shallower in range(asked, -1, -1):
         for repeats.of_operations in (False, True) if deepest else (True,):
             yield _Layer(nodes, shallower, leaves, most, repeats).plan(root)
-    plan = _runs(nodes, ends, root, repeats.last_use.tolist(), budget)
+    plan = _runs(nodes, ends, root, repeats.last_use, budget)
     plan.coarsest = True
     yield plan
 
@@ -286,7 +288,7 @@ class _Layer:
             self._inside(item.items, len(self.made.frames) - 1)
 
 
-def _runs(nodes: list[Node], ends: set[int], root: Part, last: Sequence[int], budget: int) -> Plan:
+def _runs(nodes: list[Node], ends: set[int], root: Part, last: Any, budget: int) -> Plan:
     """Stretches of operations; outputs stay by themselves, and calls, if they are few."""
     plan = Plan(nodes)
     units = [[x] if isinstance(x, int) else sorted(x.places()) for x in root.items]
@@ -295,17 +297,17 @@ def _runs(nodes: list[Node], ends: set[int], root: Part, last: Sequence[int], bu
     alone = alone if len(alone) <= budget // 4 else set()
     if len(calls) <= budget // 4:
         alone |= calls.keys()
-    unit_of = [0] * len(nodes)
-    for k, unit in enumerate(units):
-        for i in unit:
-            unit_of[i] = k
-    until = [max(unit_of[min(last[i], len(nodes) - 1)] for i in unit) for unit in units]
+    flat = np.fromiter(itertools.chain.from_iterable(units), int, len(nodes))
+    starts = np.cumsum([0, *map(len, units[:-1])])
+    unit_of = np.empty(len(nodes), int)
+    unit_of[flat] = np.repeat(np.arange(len(units)), [len(unit) for unit in units])
+    until = np.maximum.reduceat(unit_of[np.minimum(last, len(nodes) - 1)[flat]], starts)
     bounds = [-1, *sorted(alone), len(units)]
     wanted = max(1, budget // STRETCHES)
     for before, after in itertools.pairwise(bounds):
         begin, length = before + 1, after - before - 1
         share = max(1, round(wanted * length / len(units)))
-        within = [min(u, after - 1) - begin for u in until[begin:after]]
+        within = np.minimum(until[begin:after], after - 1) - begin
         for low, high in segments(within, min(share, length)) if length else ():
             places = [i for unit in units[begin + low : begin + high] for i in unit]
             plan.put(places, -1, run=len(places) > 1)

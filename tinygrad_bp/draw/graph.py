@@ -57,7 +57,8 @@ def draw(
     depth : int, optional
         Calls of modules within so many others become boxes; all others are frames.
     budget : int or None, default 150
-        How many boxes there may be before more is folded. None folds nothing.
+        How many boxes there may be before more is folded. None folds nothing; Graphviz then takes
+        minutes for thousands of boxes.
     theme : {"light", "dark"}
     values : bool, default False
         Whether boxes show the numbers: small arrays in full, of large ones range, mean and norm.

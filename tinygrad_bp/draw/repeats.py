@@ -49,10 +49,12 @@ class Repeats:
         at = {id(node): i for i, node in enumerate(nodes)}
         leaves: dict[int, int] = {}  # by id, from -1 down
         values: list[Any] = []
-        kinds, wires, ends_of_wires = array("q"), array("q"), array("q", [0])
-        leaf_kinds: list[Any] = []
+        specs: list[int] = []  # a number for shape and dtype of what each operation makes
+        leaf_specs: list[int] = []
+        kinds, wires, ends_of_wires = [], array("q"), array("q", [0])
         for node in nodes:
-            told: list[Any] = []
+            key: list[Any] = [node.primitive, self._spec(node.out)]
+            specs.append(key[1])
             for x in node.sources:
                 place = at.get(id(x))
                 if place is None:
@@ -60,14 +62,16 @@ class Repeats:
                     if place is None:
                         place = leaves[id(x)] = -1 - len(values)
                         values.append(x)
-                        leaf_kinds.append(_kind_of_leaf(x))
-                    told.append(leaf_kinds[-1 - place])
+                        leaf_specs.append(self._spec(x))
+                    key.append(leaf_specs[-1 - place])
                 else:
-                    told.append((getattr(x.out, "shape", ()), getattr(x.out, "dtype", None)))
+                    key.append(specs[place])
                 wires.append(place)
             ends_of_wires.append(len(wires))
-            kinds.append(self._kind(node, tuple(told)))
-        self._kinds = kinds.tolist()
+            if node.params:
+                key += [(name, short(value)) for name, value in node.params.items()]
+            kinds.append(self._number(tuple(key)))
+        self._kinds = kinds
         self._wires, self._until = np.array(wires), np.array(ends_of_wires)
         users = np.repeat(np.arange(len(nodes)), np.diff(self._until))
         made, taken = self._wires >= 0, self._wires < 0
@@ -84,12 +88,15 @@ class Repeats:
         """The same number for the same key."""
         return self._known.setdefault(key, len(self._known))
 
-    def _kind(self, node: Node, leaves: tuple[Any, ...]) -> int:
-        """A number for all operations that are the same but for what feeds them."""
-        out, params = node.out, node.params
-        told = tuple([(k, short(v)) for k, v in params.items()]) if params else ()
-        shape = getattr(out, "shape", ())
-        return self._number((node.primitive.name, told, shape, getattr(out, "dtype", ""), leaves))
+    def _spec(self, value: Any) -> int:
+        """A number for what is equal for values that may stand at the same place of two blocks.
+
+        It is the same for a leaf as for what an operation makes: where the first block takes a
+        leaf, the next may take what the first made.
+        """
+        if isinstance(value, (np.ndarray, np.generic, Tensor)):
+            return self._number((value.shape, value.dtype))
+        return self._number(short(value))
 
     def kind(self, item: Any) -> int:
         """The number of an operation, by its place, or of a call of a module."""
@@ -158,16 +165,6 @@ class Repeats:
         used = self.last_use[start : start + block * times].reshape(times, block)
         inside = used[:-1] < start + shift[1:times] + block
         return times if inside.all() else 0
-
-
-def _kind_of_leaf(x: Any) -> Any:
-    """What is equal for leaves that may stand at the same place of two blocks.
-
-    Where the first block takes a leaf, the next may take what the first made.
-    """
-    if not isinstance(x, (Tensor, np.ndarray)):
-        return short(x)
-    return x.shape, x.dtype
 
 
 def places_of(items: Iterable[Any]) -> Iterator[int]:

@@ -6,18 +6,18 @@ values are in use, so that few arrows join them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 
-def segments(last_use: Sequence[int], count: int) -> Iterator[tuple[int, int]]:
+def segments(last_use: Any, count: int) -> Iterator[tuple[int, int]]:
     """Cut a topological order into stretches of similar length.
 
     Parameters
     ----------
-    last_use : sequence of int
+    last_use : array_like of int
         For each thing, the place of the last that uses it.
     count : int
         How many stretches there shall be.
