@@ -2,6 +2,8 @@ r"""LaTeX as one line of plain text, for terminals: :math:`W^{1\top}` is ``W¹�
 
 from __future__ import annotations
 
+import re
+
 from tinygrad_bp.draw.derivation.products import group_end, tokens_of
 
 _ABOVE = dict(zip("0123456789+-=()niTᵀLlabcdefghjkmoprstuvwxyz", (
@@ -51,6 +53,8 @@ _SIGNS = {
     r"\qquad": "    ", r"\textstyle": "", r"\left": "", r"\right": "", r"\{": "{", r"\}": "}",
     r"\_": "_",
 }  # fmt: skip
+_SCRIPTS = "".join({*_ABOVE.values(), *_BELOW.values()}) + "\u0304',"
+_ONE = re.compile(rf"\d+(?:\.\d+)?|[A-Za-z]+|∂?[^\W\d_][{re.escape(_SCRIPTS)}]*")
 _WORDS = {r"\text", r"\operatorname", r"\mathit", r"\mathbf", r"\mathcal", r"\mathbb", r"\mathrm"}
 
 
@@ -65,6 +69,8 @@ def plain(latex: str) -> str:
     ∂L/∂W¹ = δ¹ᵀ x
     >>> print(plain(r"\bar{v}_{12} = \frac{1}{1 + e^{-v_{1}}} \odot \text{mask}"))
     v̄₁₂ = 1/(1 + e^(-v₁)) ⊙ mask
+    >>> print(plain(r"\frac{x}{2\pi} + \sqrt{2\pi} + \frac{1}{W^{1\top}}"))
+    x/(2π) + √(2π) + 1/W¹ᵀ
     """
     text = _plain(tokens_of(latex))
     return " ".join(text.replace("( ", "(").replace("∂ ", "∂").replace(" / ∂", "/∂").split())
@@ -121,11 +127,9 @@ def _argument(tokens: list[str], i: int) -> tuple[str, int]:
 
 
 def _grouped(text: str) -> str:
-    """In brackets, unless it is one thing."""
-    bare = text.replace("∂", "").replace("\u0304", "")
-    single = all(c.isalnum() or c in ".ᵀ⁻'_∂" for c in bare)
+    """In brackets, unless it is one number, word, or letter with what stands above and below it."""
     bracketed = text[:1] == "(" and text[-1:] == ")" and text.count("(") == 1
-    return text if single or bracketed else f"({text})"
+    return text if bracketed or _ONE.fullmatch(text) else f"({text})"
 
 
 def _script(text: str, table: dict[str, str], sign: str) -> str:
