@@ -80,6 +80,7 @@ def test_numbers_stand_beside_the_symbols():
     loss = _expression()
     assert "[1, 4]" not in str(explain(loss))
     text = str(explain(loss, numbers=True))
+    assert "Given\n-----\n  x  2\n      = [1, 2]\n  w\n      = 0.5\n" in text
     assert "  v₃ = x²       2\n      = [1, 4]\n" in text
     assert r"\begin{pmatrix} 1 & 4 \end{pmatrix}" in explain(loss, numbers=True).markdown()
     large = tg.Tensor(np.full(400, 2.0), requires_grad=True)
@@ -209,7 +210,7 @@ def test_whatever_a_user_calls_a_formula_there_is_a_derivation(formula, an_opera
 
 def test_the_latex_document_closes_what_it_opens():
     text = explain(_expression(), numbers=True).latex()
-    assert text.count(r"\[") == text.count(r"\]") == 12
+    assert text.count(r"\[") == text.count(r"\]") == 14
     assert text.count("{") == text.count("}")
     assert text.startswith(r"\documentclass{article}")
     assert text.endswith("\\end{document}\n")

@@ -9,7 +9,7 @@ from typing import Literal
 from tinygrad_bp.core import Tensor
 from tinygrad_bp.draw.backward import pull_back
 from tinygrad_bp.draw.derivation import writing
-from tinygrad_bp.draw.derivation.document import Section, general
+from tinygrad_bp.draw.derivation.document import Section, general, given
 from tinygrad_bp.draw.derivation.equations import Quantity, Step, derive
 from tinygrad_bp.draw.derivation.naming import Naming
 from tinygrad_bp.draw.derivation.perceptron import Perceptron
@@ -157,6 +157,8 @@ def explain(loss: Tensor, *, numbers: bool = False, notation: Notation = "bars")
     else:
         title = perceptron.title
         sections = Textbook(perceptron, naming, inputs, steps).sections()
+    if numbers:
+        sections.insert(1, given(inputs))
     return Derivation(title, tuple(inputs), tuple(steps), tuple(sections), numbers)
 
 

@@ -86,6 +86,12 @@ def names_section(inputs: Sequence[Quantity], more: Sequence[tuple[str, str, str
     return Section("Names", names=(*rows, *more))
 
 
+def given(inputs: Sequence[Quantity]) -> Section:
+    """What goes in, with its numbers."""
+    lines = [Line(q.symbol, dimensions(q.shape), value=q.value) for q in inputs]
+    return Section("Given", lines=tuple(lines))
+
+
 def general(inputs: Sequence[Quantity], steps: Sequence[Step], bars: bool) -> list[Section]:
     """The sections of a derivation of any graph."""
     loss = steps[-1].quantity
