@@ -332,6 +332,20 @@ def test_a_sum_of_blocks_is_a_row_as_well():
     check(scene, [graph])
 
 
+def test_steps_of_a_sequence_are_a_row_in_which_indices_differ():
+    cell = nn.Linear(3, 3, generator=0)
+    x = tg.Tensor(np.ones((7, 2, 3), np.float32), requires_grad=True, name="x")
+    h = x[0]
+    for t in range(1, 7):
+        h = np.tanh(cell(h) + x[t])
+    scene = read([h], budget=500)
+    (row,) = [f for f in scene.frames.values() if f.times > 1]
+    assert row.title == "(Linear, getitem, add, tanh) × 6"
+    taken = [box.lines for box in scene.boxes.values() if box.title == "getitem"]
+    assert taken == [("index=0", "(2, 3) float32"), ("index differs", "(2, 3) float32")]
+    check(scene, [h])
+
+
 def test_three_blocks_are_drawn_one_by_one_and_four_are_folded():
     assert not any(f.times > 1 for f in read([Deep(3)(samples())], budget=150).frames.values())
     assert any(f.times == 4 for f in read([Deep(4)(samples())], budget=150).frames.values())

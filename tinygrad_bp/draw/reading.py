@@ -248,15 +248,16 @@ class _Reader:
             title = words.title(group, self.names, self.within[frame], told)
             return Box(key, role, title, (), frame, nodes=nodes)
         role = "output" if any(id(n) in self.ends for n in nodes) else "operation"
-        lines = (*words.params(node, self.full), facts(node.out))
-        lines += words.kept(node) if self.full else ()
+        lines = (*words.params(nodes, self.full), facts(node.out))
+        lines += words.kept(nodes) if self.full else ()
         one = len(nodes) == 1
         box = Box(key, role, node.primitive.name, lines, frame, nodes=nodes)
         if one:
             box.node, box.value = node, node.out
         if self.full and node.saved is not None:
             saved = f"s{key[1:]}"
-            self.scene.boxes[saved] = Box(saved, "saved", "saved", (facts(node.saved),), frame)
+            line = facts(node.saved) + ("" if one else f" × {len(nodes):,}")
+            self.scene.boxes[saved] = Box(saved, "saved", "saved", (line,), frame)
             self.scene.arrows.append(Arrow(key, saved, state="saved"))
         return box
 

@@ -2,7 +2,8 @@
 
 Blocks are identical if they consist of calls of modules of the same classes and of the same
 operations, on values of the same shapes and dtypes, wired in the same way. Each may have parameters
-of its own. Nothing but the next block uses what is within one, except for the last.
+of its own, and take its own step of a sequence. Nothing but the next block uses what is within one,
+except for the last.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from tinygrad_bp.draw.scene import short
 #: A row has at least so many blocks, and a block at most so many items.
 LEAST = 4
 LONGEST = 64
+#: The operation that may take another part of its input in each block, as a step of a sequence.
+VARYING = "getitem"
 _ATTEMPTS = 8  # at where a block may begin in a row
 
 
@@ -68,7 +71,7 @@ class Repeats:
                     key.append(specs[place])
                 wires.append(place)
             ends_of_wires.append(len(wires))
-            if node.params:
+            if node.params and node.primitive.name != VARYING:
                 key += [(name, short(value)) for name, value in node.params.items()]
             kinds.append(self._number(tuple(key)))
         self._kinds = kinds

@@ -108,19 +108,29 @@ def taken(
     return tuple(lines)
 
 
-def params(node: Node, full: bool) -> tuple[str, ...]:
-    """The keyword parameters of an operation; those that say nothing are left out, unless full."""
-    return tuple(
-        f"{name}={short(value)}"
-        for name, value in sorted(node.params.items())
-        if full or not (value is None or value is False)
-    )
+def params(nodes: Sequence[Node], full: bool) -> tuple[str, ...]:
+    """The keyword parameters of an operation, which a row may repeat.
+
+    Those that say nothing are left out, unless full.
+    """
+    lines = []
+    for name, value in sorted(nodes[0].params.items()):
+        if full or not (value is None or value is False):
+            shown = {short(node.params[name]) for node in nodes}
+            lines.append(f"{name}={short(value)}" if len(shown) == 1 else f"{name} differs")
+    return tuple(lines)
 
 
-def kept(node: Node) -> tuple[str, ...]:
-    """How much memory the result of an operation takes, and where it was recorded."""
-    amount = "a view" if _is_view(node) else f"keeps {_memory(_bytes(node.out))}"
-    return (amount, f"at {in_words((node.code, node.instruction, ''))}")
+def kept(nodes: Sequence[Node]) -> tuple[str, ...]:
+    """How much memory the result of an operation takes, and where it was recorded.
+
+    Of an operation that a row repeats, it is said of each; where, if it is the same line.
+    """
+    first = nodes[0]
+    amount = "a view" if _is_view(first) else f"keeps {_memory(_bytes(first.out))}"
+    if len({(node.code, node.instruction) for node in nodes}) > 1:
+        return (amount,)
+    return (amount, f"at {in_words((first.code, first.instruction, ''))}")
 
 
 def kept_by_all(nodes: Iterable[Node]) -> str:
