@@ -252,12 +252,13 @@ def _define_functions(
 def _compute_line(line: Line, values: dict[str, Any], functions: Any, slopes: Any) -> None:
     left, *members = split(line.latex, "=")
     shape = tuple(int(n) for n in line.shape.split(" × ")) if line.shape else ()
-    members = [m for m in members if not m.startswith(r"\nabla") or m in values]
+    new = [m for m in members[:-1] if m.startswith((r"\nabla", r"\bar")) and m not in values]
+    members = [m for m in members if m not in new]
     reader = Reader(values, "backpropagation", {}, shape, functions, slopes)
     found = [reader.read(member) for member in members]
     for other in found[:-1]:
         assert agree(other, found[-1]), line.latex
     assert found, line.latex
-    values[left] = found[-1]
+    values |= dict.fromkeys((left, *new), found[-1])
     if line.value is not None:
         assert agree(found[-1], line.value), line.latex

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_bp.core import Node
-from tinygrad_bp.draw.derivation.document import Line, Section, dimensions, names_section
+from tinygrad_bp.draw.derivation.document import Line, Section, dimensions, final, names_section
 from tinygrad_bp.draw.derivation.equations import Quantity, Step, total
 from tinygrad_bp.draw.derivation.naming import Naming
 from tinygrad_bp.draw.derivation.perceptron import Layer, Perceptron, activations_of
@@ -234,7 +234,10 @@ class Textbook:
         if x is not None and x.bar:
             whole = r"\frac{\partial \mathcal{L}}{\partial x}"
             lines.append(self._line(self.of.x, f"{whole} = {total(x.terms)}", gradient=True))
-        return lines
+        told = [self.of.x, *(p for layer in layers for p in (layer.weight, layer.bias))]
+        others = [x for x in self.naming.leaves.values() if not any(x is y for y in told)]
+        wanted = [(x, self.quantities[id(x)]) for x in others if self.quantities[id(x)].bar]
+        return lines + [self._line(x, final(q), gradient=True) for x, q in wanted]
 
     def _error(self, k: int, layer: Layer, label: str) -> list[Line]:
         """How the error of layer k follows from what is behind it."""
