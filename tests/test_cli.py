@@ -59,9 +59,9 @@ def test_train_predict_and_draw_a_run(run):
     assert result.exit_code == 0
     assert "graph.dot is written." in result.output
 
-    (norm,) = re.findall(r"W³ .*\n +norm (\S+)", run("explain", "--numbers").output)
+    (norm,) = re.findall(r"W³  10 × 64\n +norm (\S+)", run("explain", "--numbers").output)
     trained = re.findall(
-        r"W³ .*\n +norm (\S+)", run("explain", "runs/digits-3", "--numbers").output
+        r"W³  10 × 64\n +norm (\S+)", run("explain", "runs/digits-3", "--numbers").output
     )
     assert trained != [norm]
     assert "cross_entropy" in Path("graph.dot").read_text()
