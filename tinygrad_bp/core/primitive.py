@@ -182,8 +182,9 @@ class Primitive:
                     x = np.asarray(x) if type(x) in _SEQUENCES else x
                     values.append(x)
                     found.append(x)
-            x, y, *others = (*found, NOTHING, NOTHING)
-            rest = tuple(others[: count - 2]) if count > 2 else ()
+            x = found[0] if found else NOTHING
+            y = found[1] if count > 1 else NOTHING
+            rest = tuple(found[2:])
         try:
             if count == 2:
                 out = self.forward(a, b, **params) if params else self.forward(a, b)

@@ -123,6 +123,7 @@ class FlatParameters:
         self.params = params
         self.bounds = list(accumulate((p.size for p in params), initial=0))
         self._turned = [_is_turned(p.data) for p in params]
+        self._orders: list[Any] = ["F" if turned else "C" for turned in self._turned]
         self.data = np.concatenate(
             [_flat(p.data, turned) for p, turned in zip(params, self._turned, strict=True)]
         )
@@ -227,14 +228,13 @@ class FlatParameters:
         if self._planned != (ready, names):
             self._plan = self._pieces(ready, names)
             self._planned = (ready, names)
-        found, turned = [], self._turned
+        found, orders = [], self._orders
         for positions, cut, part in self._plan:
             first = positions[0]
             if len(positions) == 1:
-                g = grads[first]._data  # as _flat, without a call
-                g = (g.T if turned[first] else g).reshape(-1)
+                g = grads[first]._data.ravel(orders[first])  # as _flat, in one call
             else:
-                g = np.concatenate([_flat(grads[i]._data, turned[i]) for i in positions])
+                g = np.concatenate([grads[i]._data.ravel(orders[i]) for i in positions])
             found.append((steps[first], g if cut is None else g[cut], part))
         return found
 
