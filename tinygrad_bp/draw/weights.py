@@ -96,7 +96,8 @@ def preferred_input(
     ----------
     model : Module
         Called on a batch of inputs. The units of a hidden layer are the outputs of the layers up to
-        it: of a `Sequential`, ``model[:2]``.
+        it: of a `Sequential`, ``model[:2]``. It is called as it is: put one with dropout into
+        ``eval()`` first.
     unit : int or tuple of int
         Which of its outputs, as an index behind the batch axis.
     inputs : array_like
