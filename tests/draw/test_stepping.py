@@ -170,13 +170,30 @@ def test_arrays_of_one_number_have_no_colours_and_complex_ones_absolute_values()
 def test_images_are_shown_as_such():
     images = np.arange(3 * 64.0).reshape(3, 64)
     store = Store(3, (8, 8), 1024)
-    entry = store.entries[store.add(images, rows=True, grey=True)]
+    entry = store.entries[store.add(images, rows=True, leaf=True, grey=True)]
     assert entry["map"]["words"] == "rows 0 to 2 of 3, as images"
     one = entry["each"][1]["map"]
     levels = np.frombuffer(base64.b64decode(one["b"]), np.uint8).reshape(8, one["w"])
     assert levels[0, 0] == 2
     assert levels[-1, -1] == 254
     assert (one["low"], one["high"]) == (64, 127)
+
+
+def test_what_a_layer_of_as_many_units_puts_out_is_no_image():
+    model = nn.Sequential(nn.Linear(64, 64, generator=0), nn.Tanh(), nn.Linear(64, 2, generator=1))
+    x = np.random.default_rng(0).random((5, 64))
+    _, data, _ = _story((model(x) ** 2).sum(), image_shape=(8, 8))
+
+    def is_image(index):
+        return data["values"][index].get("map", {}).get("words", "").endswith("as images")
+
+    boxes = data["boxes"].values()
+    assert {b["name"] for b in boxes if is_image(b["value"])} == {"constant", "0.weight", "2.weight"}
+    shown = {b["name"] for b in boxes if "gradient" in b and is_image(b["gradient"])}
+    assert shown == {"0.weight", "2.weight"}
+    sent = [part for s in data["steps"] if s["phase"] == "backward" for part in s["sent"]]
+    images = {data["boxes"][part["to"]]["name"] for part in sent if is_image(part["value"])}
+    assert images == {"0.weight", "2.weight"}
 
 
 # Steps

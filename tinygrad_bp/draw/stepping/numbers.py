@@ -38,7 +38,7 @@ class Store:
         self._known: dict[tuple[int, bool], int] = {}
         self._kept: list[Any] = []  # so that an id stays that of its array
 
-    def add(self, value: Any, rows: bool = False, grey: bool = False) -> int:
+    def add(self, value: Any, rows: bool = False, leaf: bool = False, grey: bool = False) -> int:
         """Take an array, and give the number under which it is found.
 
         Parameters
@@ -46,6 +46,9 @@ class Store:
         value : array
         rows : bool
             Whether it has a row for each sample.
+        leaf : bool
+            Whether it is what goes into the graph, or its gradient, which may be images; what a
+            layer of so many units puts out is none.
         grey : bool
             Whether an image in it is black and white, and not of two colours about 0.
         """
@@ -54,13 +57,13 @@ class Store:
             self._known[key] = len(self.entries)
             self._kept.append(value)
             array = np.asarray(value)
-            entry = self._entry(array, grey)
+            entry = self._entry(array, leaf, grey)
             if rows:
-                entry["each"] = [self._entry(row, grey) for row in array[: self.samples]]
+                entry["each"] = [self._entry(row, leaf, grey) for row in array[: self.samples]]
             self.entries.append(entry)
         return self._known[key]
 
-    def _entry(self, array: npt.NDArray[Any], grey: bool) -> dict[str, Any]:
+    def _entry(self, array: npt.NDArray[Any], leaf: bool, grey: bool) -> dict[str, Any]:
         """Shape, and all numbers or what sums them up."""
         entry: dict[str, Any] = {"shape": list(array.shape)}
         if array.dtype.kind not in "fiub":
@@ -76,12 +79,13 @@ class Store:
             entry["all"] = rounded_all(array.tolist())
         else:
             entry |= {k: rounded(getattr(found, k)) for k in ("low", "high", "mean")}
-        picture = self._map(array, grey)
+        picture = self._map(array, self.image_shape if leaf else None, grey)
         return entry if picture is None else entry | {"map": picture}
 
-    def _map(self, array: npt.NDArray[Any], grey: bool) -> dict[str, Any] | None:
+    def _map(
+        self, array: npt.NDArray[Any], image: tuple[int, int] | None, grey: bool
+    ) -> dict[str, Any] | None:
         """Colours of the elements, as many as fit, as bytes: 0 for none, 1 for not finite."""
-        image = self.image_shape
         size = math.prod(image) if image else 0
         if not array.size or array.min() == array.max():
             return None

@@ -96,12 +96,11 @@ class Story:
             "number": is_literal(box),
             "facts": facts_of(value),
         }
-        rows = box.key in self.rows
-        grey = box.node is None and box.role != "parameter"
-        data["value"] = self.store.add(value, rows, grey)
+        rows, leaf = box.key in self.rows, box.node is None
+        data["value"] = self.store.add(value, rows, leaf, leaf and box.role != "parameter")
         g = self.found.of(owner(box))
         if g is not None:
-            data["gradient"] = self.store.add(g, rows)
+            data["gradient"] = self.store.add(g, rows, leaf)
             data["bar"] = mathml(self.naming.bar(owner(box)).latex())
         if box.node is not None:
             path = box.node.mode.path()
@@ -167,18 +166,19 @@ class Story:
         sign = "=" if paths == 1 else r"\leftarrow"
         formula = f"{bar} {sign} {text}{meaning}"
         rows, whole = to in self.rows, self.found.of(part.source)
+        leaf = self.scene.boxes[to].node is None
         one = paths == 1 and np.array_equal(whole, part.value, equal_nan=True)
         data = {
             "to": to,
             "position": part.position,
             "formula": mathml(formula),
-            "value": self.store.add(whole if one else part.value, rows),
+            "value": self.store.add(whole if one else part.value, rows, leaf),
             "nth": nth,
             "paths": paths,
         }
         if nth > 1:
             last = nth == paths and np.array_equal(whole, total, equal_nan=True)
-            data["total"] = self.store.add(whole if last else total, rows)
+            data["total"] = self.store.add(whole if last else total, rows, leaf)
         return data
 
 
