@@ -98,3 +98,23 @@ def test_a_layer_that_does_not_keep_its_arguments_says_how():
 
     with pytest.raises(SpecError, match=r"(?s)does not keep its argument 'factor'.*config\(\)"):
         NetworkSpec.from_module(Sequential(Forgetful()), 3)
+
+
+@pytest.mark.usefixtures("own_layers")
+def test_a_size_is_the_length_of_the_axis_that_its_class_names():
+    @register_layer(sizes={"in_channels": 0, "width": -1})
+    class Sizes(Module):
+        def __init__(self, in_channels, width, scale=1.0):
+            self.in_channels, self.width, self.scale = in_channels, width, scale
+
+        def forward(self, x):
+            return x * self.scale
+
+    spec = NetworkSpec((3, 5, 7), [{"type": "Sizes"}])
+    assert vars(spec.build()[0]).items() >= {"in_channels": 3, "width": 7}.items()
+    assert NetworkSpec((3, 5, 7), [{"type": "Sizes", "in_channels": 3, "scale": 1.0}]) == spec
+    assert NetworkSpec.from_module(spec.build()) == spec
+    with pytest.raises(SpecError, match=r"declares in_channels = 4, and its input .* \(3, 5, 7\)"):
+        NetworkSpec((3, 5, 7), [{"type": "Sizes", "in_channels": 4}])
+    with pytest.raises(SpecError, match=r"needs an input with an axis, and its input .* \(\)"):
+        NetworkSpec((), [{"type": "Sizes"}])

@@ -89,16 +89,16 @@ def _make(layer: Layer, shape: Shape, dtype: str, seed: np.random.SeedSequence) 
     kind = LAYERS[layer["type"]]
     arguments = {k: copy.deepcopy(value) for k, value in layer.items() if k not in RESERVED}
     handed = {"input_shape": shape, "dtype": dtype, "generator": np.random.default_rng(seed)}
-    if "in_features" in kind.handed:
-        if not shape:
-            raise SpecError("needs an input with an axis, and its input has the shape ().")
-        handed["in_features"] = shape[-1]
-        if arguments.get("in_features", shape[-1]) != shape[-1]:
-            joined = arguments["in_features"] in _sizes(shape)
+    for key, axis in kind.sizes.items():
+        if not -len(shape) <= axis < len(shape):
+            needed = "an axis" if axis in (0, -1) else f"an axis {axis}"
+            raise SpecError(f"needs an input with {needed}, and its input has the shape {shape}.")
+        handed[key] = shape[axis]
+        if arguments.get(key, shape[axis]) != shape[axis]:
+            joined = axis == -1 and arguments[key] in _sizes(shape)
             raise SpecError(
-                f"declares in_features = {arguments['in_features']}, and its input has the shape "
-                f"{shape}.\nFix: leave in_features out"
-                + (", or put a Flatten before it." if joined else ".")
+                f"declares {key} = {arguments[key]}, and its input has the shape {shape}.\n"
+                f"Fix: leave {key} out" + (", or put a Flatten before it." if joined else ".")
             )
     return kind.cls(**{**arguments, **{key: handed[key] for key in kind.handed}})
 

@@ -17,8 +17,8 @@ M = TypeVar("M", bound=type[Module])
 #: Keys that every layer of a spec may have, beside those of its class.
 RESERVED = ("type", "name")
 
-# What a layer that has an argument of this name is handed when it is built.
-_HANDED = ("in_features", "input_shape", "dtype", "generator")
+# What a layer that has an argument of this name is handed when it is built; beside them its sizes.
+_HANDED = ("input_shape", "dtype", "generator")
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,15 @@ class LayerKind:
         Those of them without a default.
     handed : tuple of str
         The arguments that are handed in when it is built.
+    sizes : dict
+        Those of them that are the length of an axis of a sample, with that axis.
     """
 
     cls: type[Module]
     keys: Mapping[str, Any]
     required: tuple[str, ...]
     handed: tuple[str, ...]
+    sizes: Mapping[str, int]
 
 
 #: The registered layers, by the name that a spec has for them.
@@ -50,15 +53,19 @@ LAYERS: dict[str, LayerKind] = {}
 @overload
 def register_layer(cls: M) -> M: ...
 @overload
-def register_layer(*, name: str) -> Callable[[M], M]: ...
-def register_layer(cls: Any = None, *, name: str | None = None) -> Any:
+def register_layer(
+    *, name: str | None = None, sizes: Mapping[str, int] | None = None
+) -> Callable[[M], M]: ...
+def register_layer(
+    cls: Any = None, *, name: str | None = None, sizes: Mapping[str, int] | None = None
+) -> Any:
     """Make a class of modules known to `NetworkSpec`: a decorator.
 
     The arguments of ``__init__`` are the keys of the spec. Each is kept in an attribute of its
     name, from which `NetworkSpec.from_module` reads it; a class that keeps them otherwise has a
     method ``config()`` that returns them as a dict. Arguments of these names are no keys, but
-    are handed in: ``in_features`` (length of the last axis of the input; a spec may say it, and
-    it is then checked), ``input_shape`` (without the batch axis), ``dtype`` and ``generator``.
+    are handed in: the `sizes` (a spec may say them, and they are then checked), ``input_shape``
+    (without the batch axis), ``dtype`` and ``generator``.
 
     Parameters
     ----------
@@ -66,6 +73,10 @@ def register_layer(cls: Any = None, *, name: str | None = None) -> Any:
         A subclass of `Module`.
     name : str, optional
         Its name in specs, in place of that of the class.
+    sizes : dict, optional
+        Arguments that are the length of an axis of the input, each with that axis, counted
+        without the batch axis: ``{"in_channels": 0}`` for images (N, C, H, W). Without it,
+        ``{"in_features": -1}``.
 
     Raises
     ------
@@ -86,11 +97,11 @@ def register_layer(cls: Any = None, *, name: str | None = None) -> Any:
     Tensor([[3.]])
     """
     if cls is None:
-        return functools.partial(_register, name=name)
-    return _register(cls, name)
+        return functools.partial(_register, name=name, sizes=sizes)
+    return _register(cls, name, sizes)
 
 
-def _register(cls: M, name: str | None) -> M:
+def _register(cls: M, name: str | None, sizes: Mapping[str, int] | None) -> M:
     name = name or cls.__name__
     known = LAYERS.get(name)
     if (known is not None and known.cls is not cls) or name == "Sequential":
@@ -99,7 +110,9 @@ def _register(cls: M, name: str | None) -> M:
         )
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     arguments = [p for p in inspect.signature(cls).parameters.values() if p.kind in named]
-    keys = {p.name: p.default for p in arguments if p.name not in _HANDED}
+    names = [p.name for p in arguments]
+    axes = {key: axis for key, axis in (sizes or {"in_features": -1}).items() if key in names}
+    keys = {p.name: p.default for p in arguments if p.name not in (*_HANDED, *axes)}
     for key in RESERVED:
         if key in keys:
             raise SpecError(
@@ -110,7 +123,8 @@ def _register(cls: M, name: str | None) -> M:
         cls,
         keys,
         tuple(key for key, default in keys.items() if default is inspect.Parameter.empty),
-        tuple(p.name for p in arguments if p.name in _HANDED),
+        tuple(key for key in names if key in (*_HANDED, *axes)),
+        axes,
     )
     return cls
 

@@ -287,8 +287,7 @@ def _allowed(kind: str, where: str) -> tuple[list[str], tuple[str, ...]]:
             "Fix: correct the name, or decorate the class of your own layer with @register_layer."
         )
     known = LAYERS[kind]
-    checked = ["in_features"] if "in_features" in known.handed else []
-    return [*RESERVED, *known.keys, *checked], known.required
+    return [*RESERVED, *known.keys, *known.sizes], known.required
 
 
 def _plain(value: Any, where: str) -> Any:
@@ -312,10 +311,10 @@ def _canonical(layers: Iterable[Layer]) -> list[Layer]:
     full: list[Layer] = []
     for i, layer in enumerate(layers):
         entry = {"name": str(i), **layer}
-        entry.pop("in_features", None)
         if layer["type"] == "Sequential":
             entry["layers"] = _canonical(layer["layers"])
         else:
-            entry = {**LAYERS[layer["type"]].keys, **entry}
+            known = LAYERS[layer["type"]]
+            entry = {**known.keys, **{k: v for k, v in entry.items() if k not in known.sizes}}
         full.append(entry)
     return full

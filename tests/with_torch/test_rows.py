@@ -1,0 +1,13 @@
+from __future__ import annotations
+
+import pytest
+from with_torch import rows
+
+pytest.importorskip("torch")
+
+
+@pytest.mark.parametrize("row", rows.load_rows(), ids=lambda row: row.name)
+def test_outputs_gradients_and_second_derivatives_are_those_of_torch(row):
+    for seed in range(row.cases):
+        found = rows.compare(row, seed)
+        assert max(vars(found).values()) <= rows.TOLERANCE, (seed, found)
