@@ -3,7 +3,25 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tinygrad_bp.nn import Dropout, NetworkSpec
+from tinygrad_bp.nn import (
+    Dropout,
+    Identity,
+    Module,
+    NetworkSpec,
+    Parameter,
+    Sequential,
+    register_layer,
+    registry,
+)
+
+
+@pytest.fixture
+def own_layers():
+    before = dict(registry.LAYERS)
+    yield
+    registry.LAYERS.clear()
+    registry.LAYERS.update(before)
+
 
 MLP = {
     "input_shape": [28, 28],
@@ -117,3 +135,24 @@ def test_a_generator_in_place_of_a_seed_hands_out_a_new_child_each_time():
     assert not np.array_equal(first["0.weight"], second["0.weight"])
     again = weights(spec.build(np.random.default_rng(0)))
     assert np.array_equal(first["0.weight"], again["0.weight"])
+
+
+def test_a_layer_that_takes_indices_is_given_integers_in_the_dry_run(own_layers):
+    @register_layer
+    class Lookup(Module):
+        takes_indices = True
+
+        def __init__(self, width):
+            self.width = width
+            self.table = Parameter(np.zeros((5, width), np.float32))
+
+        def forward(self, x):
+            return self.table[x]
+
+    model = NetworkSpec(7, [{"type": "Lookup", "width": 3}, linear(2)]).build(0)
+    assert model(np.array([[4] * 7])).shape == (1, 7, 2)
+    assert model[0].summary(7).rows[0].output_shape == (1, 7, 3)
+    assert Sequential(Identity(), model[0]).summary(7, dtype=np.int8).rows[0].output_shape[1:] == (
+        7,
+        3,
+    )

@@ -69,7 +69,8 @@ def assemble(
             continue
         try:
             built[name] = _make(layer, shape, dtype, seed)
-            out = built[name].eval()(np.zeros((1, *shape), dtype)).shape
+            zeros = np.zeros((1, *shape), np.int64 if built[name].takes_indices else dtype)
+            out = _shape(built[name].eval()(zeros))
             built[name].train()
         except SpecError as error:
             raise SpecError(f"{where} {error}") from error
@@ -83,6 +84,13 @@ def assemble(
         shape = out[1:]
         shapes.append(LayerShape(f"{prefix}{i}", kind, shape))
     return Sequential(built)
+
+
+def _shape(out: Any) -> Shape:
+    """The shape of what a layer gives, which may be the first of several things."""
+    while isinstance(out, (tuple, list)) and out:
+        out = out[0]
+    return np.shape(out)
 
 
 def _make(layer: Layer, shape: Shape, dtype: str, seed: np.random.SeedSequence) -> Module:

@@ -16,9 +16,11 @@ from tinygrad_bp.nn.functional import dropout
 from tinygrad_bp.nn.init import Declaration, Seed, child_stream, initialize
 from tinygrad_bp.nn.module import Module
 from tinygrad_bp.nn.parameter import Parameter
+from tinygrad_bp.nn.registry import register_layer
 from tinygrad_bp.ops.linear_algebra import linear
 
 
+@register_layer
 class Identity(Module):
     """The input as it is.
 
@@ -33,6 +35,7 @@ class Identity(Module):
         return x
 
 
+@register_layer
 class Linear(Module):
     r"""An affine map of the last axis: :math:`y = x W^\top + b`.
 
@@ -126,6 +129,7 @@ class Linear(Module):
         )
 
 
+@register_layer
 class Flatten(Module):
     """Join all axes from `start_axis` on into one; by default all but the batch axis.
 
@@ -156,6 +160,7 @@ class Flatten(Module):
         return "" if self.start_axis == 1 else f"start_axis={self.start_axis}"
 
 
+@register_layer
 class Dropout(Module):
     """In training, set each element to zero with probability `p` and divide the rest by 1 - p.
 

@@ -41,6 +41,9 @@ class Module:
     ----------
     training : bool
         Whether the module is being trained, which `train` and `eval` say; Dropout asks it.
+    takes_indices : bool
+        Whether its input is whole numbers, as that of Embedding is, which says so in its class.
+        Dry runs and `summary` then give it integers.
 
     Examples
     --------
@@ -59,6 +62,7 @@ class Module:
     """
 
     training: bool = True
+    takes_indices: bool = False
     _forward_pre_hooks: list[Callable[..., Any]] | None = None
     _forward_hooks: list[Callable[..., Any]] | None = None
 
@@ -274,7 +278,12 @@ class Module:
         self._forward_pre_hooks.append(hook)
         return HookHandle(self._forward_pre_hooks)
 
-    def summary(self, input_shape: int | tuple[int, ...], batch_size: int = 1) -> Summary:
+    def summary(
+        self,
+        input_shape: int | tuple[int, ...],
+        batch_size: int = 1,
+        dtype: npt.DTypeLike | None = None,
+    ) -> Summary:
         """A table of all modules with their output shapes and parameter counts.
 
         Zeros go through the module once, in eval mode and without recording.
@@ -285,6 +294,9 @@ class Module:
             Without the batch axis.
         batch_size : int, default 1
             Length of the batch axis, which comes first.
+        dtype : dtype, optional
+            Of the zeros. By default that of the parameters, or integers where the module
+            `takes_indices`.
 
         Examples
         --------
@@ -297,7 +309,7 @@ class Module:
         """
         from tinygrad_bp.nn.summary import summarize
 
-        return summarize(self, input_shape, batch_size)
+        return summarize(self, input_shape, batch_size, dtype)
 
     def extra_repr(self) -> str:
         """What stands in the brackets of the repr of a module without parts."""

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, overload
 
 from tinygrad_bp.errors import SpecError
-from tinygrad_bp.nn.layers import Dropout, Flatten, Identity, Linear
 from tinygrad_bp.nn.module import Module
 
 M = TypeVar("M", bound=type[Module])
@@ -127,7 +126,3 @@ def _register(cls: M, name: str | None, sizes: Mapping[str, int] | None) -> M:
         axes,
     )
     return cls
-
-
-for _cls in (Dropout, Flatten, Identity, Linear):
-    register_layer(_cls)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from tinygrad_bp.core.mode import no_grad
 from tinygrad_bp.nn.module import Module, is_parameter, members
@@ -79,9 +80,14 @@ class Summary:
     __repr__ = __str__
 
 
-def summarize(module: Module, input_shape: int | tuple[int, ...], batch_size: int) -> Summary:
+def summarize(
+    module: Module,
+    input_shape: int | tuple[int, ...],
+    batch_size: int,
+    dtype: npt.DTypeLike | None = None,
+) -> Summary:
     """See `Module.summary`."""
-    shapes = _output_shapes(module, input_shape, batch_size)
+    shapes = _output_shapes(module, input_shape, batch_size, dtype)
     rows = []
     seen: dict[int, Any] = {}
     for path, each in module.named_modules():
@@ -101,7 +107,10 @@ def summarize(module: Module, input_shape: int | tuple[int, ...], batch_size: in
 
 
 def _output_shapes(
-    module: Module, input_shape: int | tuple[int, ...], batch_size: int
+    module: Module,
+    input_shape: int | tuple[int, ...],
+    batch_size: int,
+    dtype: npt.DTypeLike | None,
 ) -> dict[int, tuple[int, ...] | str]:
     """The shape that each module, by its id, gave the first time it was called."""
     shapes: dict[int, tuple[int, ...] | str] = {}
@@ -111,7 +120,9 @@ def _output_shapes(
 
     first = next(module.parameters(), None)
     axes = tuple(input_shape) if isinstance(input_shape, Iterable) else (input_shape,)
-    x = np.zeros((batch_size, *axes), np.float32 if first is None else first.dtype)
+    if dtype is None and not module.takes_indices:
+        dtype = np.float32 if first is None else first.dtype
+    x = np.zeros((batch_size, *axes), np.int64 if dtype is None else dtype)
     modules = list(module.modules())
     training = [each.training for each in modules]
     handles = [each.register_forward_hook(note) for each in modules]
