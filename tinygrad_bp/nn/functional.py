@@ -16,8 +16,9 @@ from tinygrad_bp.nn.loss_functions import (
     l1_loss,
     mse_loss,
 )
-from tinygrad_bp.ops import activations, linear_algebra
+from tinygrad_bp.ops import activations
 from tinygrad_bp.ops import softmax as softmaxes
+from tinygrad_bp.ops.linear_algebra import linear
 
 __all__ = [
     "binary_cross_entropy_with_logits",
@@ -42,27 +43,6 @@ __all__ = [
     "softsign",
     "tanh",
 ]
-
-
-def linear(x: Any, weight: Any, bias: Any = None) -> Tensor:
-    r"""Affine map of the last axis, :math:`x W^\top + b`.
-
-    Parameters
-    ----------
-    x : array_like
-        Shape (..., in_features).
-    weight : array_like
-        Shape (out_features, in_features).
-    bias : array_like, optional
-        Shape (out_features,).
-
-    Examples
-    --------
-    >>> linear(np.ones((1, 3)), np.ones((2, 3)), np.array([0.0, 1.0]))
-    Tensor([[3., 4.]])
-    """
-    result: Tensor = linear_algebra.linear(x, weight, bias)
-    return result
 
 
 def relu(x: Any) -> Tensor:

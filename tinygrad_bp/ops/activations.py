@@ -19,8 +19,7 @@ from tinygrad_bp.ops.helpers import apply, on_float_arrays
 _FLOATS = (np.longdouble, np.float64, np.float32, np.float16)
 _ZERO, _ONE = ({np.dtype(kind): np.array(n, kind) for kind in _FLOATS} for n in (0, 1))
 _LARGEST_EXPONENT = {
-    np.dtype(kind): np.array(limit, kind)
-    for kind, limit in zip(_FLOATS, (709.7, 709.7, 88.7, 11.0), strict=True)
+    np.dtype(kind): limit for kind, limit in zip(_FLOATS, (709.7, 709.7, 88.7, 11.0), strict=True)
 }
 
 
@@ -30,10 +29,10 @@ def _sigmoid(x: Any) -> Any:
     if type(x) is not np.ndarray or not x.ndim or x.dtype not in _ONE:
         return _sigmoid_of_any(x)
     e = -x
-    # To look whether any is too large takes a quarter of the time of limiting them all, where
-    # there are many: 13 in place of 57 µs on (5000, 25) float64.
-    limit, one = _LARGEST_EXPONENT[x.dtype], _ONE[x.dtype]
-    if e.size < 1000 or not np.maximum.reduce(e, axis=None) < limit:
+    # Where the largest is, is found in a third of the time in which e.max() tells it; to limit all
+    # takes four times as long as that, on (100, 50) float32.
+    limit, one, flat = _LARGEST_EXPONENT[x.dtype], _ONE[x.dtype], e.ravel("K")
+    if not flat.size or not flat.item(flat.argmax()) < limit:
         np.minimum(e, limit, out=e)
     np.exp(e, out=e)
     e += one
