@@ -2,7 +2,8 @@
 
 The everyday names are here, as in ``import tinygrad_bp as tg``: `Tensor`, `no_grad`, `nn`, `optim`.
 Everything else is NumPy, whose functions work on tensors: ``np.sin(t)``, ``t @ w``. The other
-rooms (``nn``, ``optim``, ``data``, ``draw``, ``testing``, ``train``) are imported when first used.
+rooms (``nn``, ``optim``, ``io``, ``data``, ``draw``, ``testing``, ``train``) are imported when
+first used.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from tinygrad_bp.core import (
 )
 
 if TYPE_CHECKING:
-    from tinygrad_bp import backprop, data, draw, errors, nn, optim, testing, train, transforms
+    from tinygrad_bp import backprop, data, draw, errors, io, nn, optim, testing, train, transforms
     from tinygrad_bp.draw import explain
     from tinygrad_bp.tables import conventions
     from tinygrad_bp.transforms import (
@@ -68,6 +69,7 @@ __all__ = [
     "hessian",
     "hvp",
     "implements",
+    "io",
     "is_grad_enabled",
     "jacobian",
     "jvp",
@@ -86,7 +88,18 @@ __all__ = [
     "without_derivative",
 ]
 
-_ROOMS = ("backprop", "data", "draw", "errors", "nn", "optim", "testing", "train", "transforms")
+_ROOMS = (
+    "backprop",
+    "data",
+    "draw",
+    "errors",
+    "io",
+    "nn",
+    "optim",
+    "testing",
+    "train",
+    "transforms",
+)
 _SINGLE = {"conventions": "tables", "explain": "draw"}
 _TRANSFORMS = (
     "checkpoint",

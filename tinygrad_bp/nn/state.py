@@ -28,7 +28,7 @@ class LoadReport:
     unexpected : tuple of str
         Names in the values that the module lacks.
     misfits : tuple of str
-        Names on both sides, with another shape, or with values that are not real numbers.
+        Names on both sides, with another shape or dtype, or with values that are not real numbers.
     text : str
         All of it in words.
     """
@@ -52,19 +52,30 @@ def entries(module: Module) -> Iterator[tuple[str, Tensor]]:
     return ((n, part) for n, part in walk(module) if is_parameter(part) or isinstance(part, Buffer))
 
 
-def load(module: Module, values: Mapping[str, Any], strict: bool) -> LoadReport:
-    """See `Module.load_state_dict`."""
+def load(
+    module: Module,
+    values: Mapping[str, Any],
+    strict: bool,
+    same_dtype: bool = False,
+    source: str = "the state",
+) -> LoadReport:
+    """See `Module.load_state_dict`; with `same_dtype`, another dtype is a misfit, too."""
     own = dict(entries(module))
     arrays = {
         name: np.asarray(value.data if isinstance(value, Tensor) else value)
         for name, value in values.items()
     }
-    report = _compare(own, arrays)
+    report = _compare(own, arrays, same_dtype)
     if strict and report:
+        fix = (
+            "build the module with the layers that it was saved with, rename the entries, or pass "
+            "strict=False to load those that fit."
+        )
+        if all(line.startswith("  dtype: ") for line in report.text.split("\n")):
+            fix = "module.astype(...) to the dtype of the state, or strict=False to cast the state."
         raise StateDictError(
-            f"the state does not fit {type(module).__name__}. Nothing was changed.\n{report.text}\n"
-            "Fix: build the module with the layers that it was saved with, rename the entries, or "
-            "pass strict=False to load those that fit."
+            f"{source} does not fit {type(module).__name__}. Nothing was changed.\n{report.text}\n"
+            f"Fix: {fix}"
         )
     left_out = {*report.missing, *report.misfits}
     for name, tensor in own.items():
@@ -73,7 +84,7 @@ def load(module: Module, values: Mapping[str, Any], strict: bool) -> LoadReport:
     return report
 
 
-def _compare(own: dict[str, Tensor], arrays: dict[str, Any]) -> LoadReport:
+def _compare(own: dict[str, Tensor], arrays: dict[str, Any], same_dtype: bool) -> LoadReport:
     missing = tuple(name for name in own if name not in arrays)
     unexpected = tuple(name for name in arrays if name not in own)
     misfits = []
@@ -96,6 +107,11 @@ def _compare(own: dict[str, Tensor], arrays: dict[str, Any]) -> LoadReport:
         elif array.dtype.kind not in "fiub":
             misfits.append(name)
             lines.append(f"  dtype: {name!r} has {array.dtype} in the state, not real numbers")
+        elif same_dtype and array.dtype != tensor.dtype:
+            misfits.append(name)
+            lines.append(
+                f"  dtype: {name!r} is {tensor.dtype} in the module and {array.dtype} in the state"
+            )
     return LoadReport(missing, unexpected, tuple(misfits), "\n".join(lines))
 
 

@@ -13,14 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_bp.errors import CheckpointError, missing_extra
-from tinygrad_bp.train.files import write_file
-
-try:
-    from safetensors import SafetensorError, safe_open
-    from safetensors.numpy import save
-except ImportError as error:
-    raise missing_extra("safetensors", "train", "tinygrad_bp.train") from error
+from tinygrad_bp import io
+from tinygrad_bp.errors import CheckpointError, DataError, DataNotFoundError
+from tinygrad_bp.train.files import writing
 
 _FORMAT = "tinygrad_bp checkpoint 1"
 _ARRAY = "array:"
@@ -63,8 +58,9 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def save_arrays(path: Path, arrays: Mapping[str, Any], header: dict[str, str]) -> None:
-    """Write a safetensors file of arrays, with strings in its header."""
-    write_file(path, save({name: np.array(a, order="C") for name, a in arrays.items()}, header))
+    """Write a safetensors file of arrays, with strings in its header, and make its folder."""
+    with writing(path):
+        io.write_arrays(path, arrays, header)
 
 
 def read_arrays(path: Path) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, str]]:
@@ -76,15 +72,16 @@ def read_arrays(path: Path) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, 
         There is no such file, or it is damaged.
     """
     try:
-        with safe_open(path, framework="numpy") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        reason = "there is no such file" if isinstance(error, FileNotFoundError) else error
-        raise CheckpointError(
-            f"{path} cannot be read: {reason}.\n"
-            "Fix: give the folder of a run that has finished an epoch; a damaged file can be "
-            "replaced by another checkpoint of its folder."
-        ) from None
+        return io.read_arrays(path)
+    except DataNotFoundError:
+        reason = "there is no such file."
+    except DataError as error:
+        reason = str(error).partition("\n")[0].removeprefix(f"{path} cannot be used: ")
+    raise CheckpointError(
+        f"{path} cannot be read: {reason}\n"
+        "Fix: give the folder of a run that has finished an epoch; a damaged file can be replaced "
+        "by another checkpoint of its folder."
+    )
 
 
 def _without_arrays(value: Any, name: str, arrays: dict[str, Any]) -> Any:
