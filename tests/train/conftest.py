@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tinygrad_bp.data import Dataset, Examples
+from tinygrad_bp.data import Collection, Examples
 from tinygrad_bp.nn import NetworkSpec
 from tinygrad_bp.train import Samples, load_recipe
 
@@ -20,7 +20,7 @@ def make_samples():
         labels = rng.integers(0, 10, count)
         third = count // 3
         parts = Examples(pixels[third:], labels[third:]), Examples(pixels[:third], labels[:third])
-        dataset = Dataset("noise", *parts, image_shape=(side, side), value_range=(0.0, 1.0))
+        dataset = Collection("noise", *parts, image_shape=(side, side), value_range=(0.0, 1.0))
         x, test = (part.inputs.astype(recipe.dtype) for part in parts)
         return Samples(dataset, x, parts[0].labels, test, parts[1].labels, 0.0, 1.0)
 

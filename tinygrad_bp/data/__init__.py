@@ -1,6 +1,7 @@
 """Datasets from files of all usual kinds, their download, and batches of them."""
 
-from tinygrad_bp.data.dataset import Dataset, Examples
+from tinygrad_bp.data.collection import Collection, Examples
+from tinygrad_bp.data.dataset import Dataset, Subset, TensorDataset, random_split
 from tinygrad_bp.data.digits import load_digits
 from tinygrad_bp.data.download import download_mnist
 from tinygrad_bp.data.ex4 import load_ex4, load_ex4_weights
@@ -11,15 +12,19 @@ from tinygrad_bp.data.pickled import read_pickled_arrays
 from tinygrad_bp.data.report import describe_mnist
 
 __all__ = [
+    "Collection",
     "DataLoader",
     "Dataset",
     "Examples",
+    "Subset",
+    "TensorDataset",
     "describe_mnist",
     "download_mnist",
     "load_digits",
     "load_ex4",
     "load_ex4_weights",
     "load_mnist",
+    "random_split",
     "read_idx",
     "read_pickled_arrays",
 ]

@@ -1,204 +1,219 @@
-"""What a data reader returns: examples with their labels, and how to draw one."""
+"""`Dataset`, what a `DataLoader` reads from: samples by their number; and parts of one."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_bp.errors import ArgumentError, DataError, ShapeError
+from tinygrad_bp.core import Tensor
+from tinygrad_bp.data.collection import Examples
+from tinygrad_bp.errors import ArgumentError, IndexingError
 
-__all__ = ["Dataset", "Examples"]
+__all__ = ["Dataset", "Subset", "TensorDataset", "random_split"]
+
+S = TypeVar("S", covariant=True)
 
 
-@dataclass(frozen=True, eq=False)
-class Examples:
-    """Inputs and the label of each.
+@runtime_checkable
+class Dataset(Protocol[S]):
+    """Samples that can be counted and fetched by number: anything with these two methods.
+
+    Lists, arrays and `Examples` are datasets as they are; a class may derive from this one, and
+    need not.
+
+    Examples
+    --------
+    >>> class Squares(Dataset):
+    ...     def __len__(self):
+    ...         return 4
+    ...
+    ...     def __getitem__(self, index):
+    ...         return np.float32(index), index**2
+    >>> from tinygrad_bp.data import DataLoader
+    >>> for x, y in DataLoader(Squares(), batch_size=3):
+    ...     print(x, y)
+    [0. 1. 2.] [0 1 4]
+    [3.] [9]
+    """
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """How many samples there are."""
+        ...
+
+    @abstractmethod
+    def __getitem__(self, index: int, /) -> S:
+        """The sample of this number, from 0: an array or a number, or a tuple or dict of them."""
+        ...
+
+
+class TensorDataset:
+    """Arrays side by side: a sample is one row of each.
 
     Parameters
     ----------
-    inputs : ndarray of shape (N, features)
-        The values as the file holds them (uint8 pixels 0..255, float64 ...): whoever trains scales
-        them.
-    labels : ndarray of shape (N,), int64
-        The class of each example, counted from 0.
+    *arrays : ndarray or Tensor, of shape (N, ...)
+        As inputs and labels; they are not copied.
 
     Raises
     ------
-    DataError
-        The shapes do not belong together, or the dtypes are not numbers.
+    ArgumentError
+        They are no arrays, or of different lengths.
+    ConversionError
+        A tensor requires a gradient.
 
     Examples
     --------
-    >>> examples = Examples(np.zeros((3, 4), np.uint8), np.array([0, 2, 1]))
-    >>> len(examples), examples[:2].labels
-    (3, array([0, 2]))
+    >>> data = TensorDataset(np.arange(6.0).reshape(3, 2), np.array([0, 1, 0]))
+    >>> len(data), data[1]
+    (3, (array([2., 3.]), np.int64(1)))
     """
 
-    inputs: NDArray[Any]
-    labels: NDArray[np.int64]
-
-    def __post_init__(self) -> None:
-        inputs, labels = self.inputs, self.labels
-        if inputs.ndim != 2 or labels.shape != inputs.shape[:1]:
-            raise DataError(
-                f"inputs of shape {inputs.shape} and labels of shape {labels.shape} do not belong "
-                "together.\nFix: give inputs of shape (N, features) and labels of shape (N,)."
-            )
-        if inputs.dtype.kind not in "uif" or labels.dtype != np.int64:
-            raise DataError(
-                f"inputs of dtype {inputs.dtype} with labels of dtype {labels.dtype}.\n"
-                "Fix: give inputs as integers or floats, and labels as int64."
-            )
+    def __init__(self, *arrays: Any) -> None:
+        self.arrays: tuple[NDArray[Any], ...] = tuple(
+            np.asarray(array) if isinstance(array, Tensor) else array for array in arrays
+        )
+        check_arrays("TensorDataset", self.arrays)
 
     def __len__(self) -> int:
-        return len(self.inputs)
+        return len(self.arrays[0])
 
-    def __getitem__(self, index: slice | NDArray[Any]) -> Examples:
-        """Some of the examples: views for a slice, copies for an array of indices."""
-        return Examples(self.inputs[index], self.labels[index])
+    def __getitem__(self, index: Any) -> tuple[Any, ...]:
+        """One row of each array; with a slice or an array of numbers, some rows of each."""
+        return tuple(array[index] for array in self.arrays)
 
     def __repr__(self) -> str:
-        return f"Examples({len(self)} x {self.inputs.shape[1]} {self.inputs.dtype})"
+        return f"TensorDataset({', '.join(str(array.shape) for array in self.arrays)})"
 
 
-@dataclass(frozen=True, eq=False)
-class Dataset:
-    """The splits of a collection of labelled images, and what is needed to draw them.
+class Subset:
+    """Some samples of a dataset, in an order of their own.
 
     Parameters
     ----------
-    name : str
-        ``"mnist"``, ``"ex4"``, ``"digits"`` ...
-    train : Examples
-        What to learn from.
-    test, validation : Examples, optional
-        The other splits, where the source has them.
-    image_shape : (int, int)
-        Rows and columns of one image.
-    class_names : tuple of str
-        The name of class 0, 1, ...
-    source : str
-        The file or folder that it was read from.
-    image_order : {"C", "F"}
-        Whether an image was unrolled row by row (C) or column by column (F, as MATLAB does).
-    value_range : (float, float)
-        The values of black and of white.
+    dataset : Dataset
+        Where they are fetched.
+    indices : sequence of int
+        Their numbers there.
+
+    Raises
+    ------
+    IndexingError
+        The dataset has no sample of such a number.
 
     Examples
     --------
-    >>> pixels = np.arange(6, dtype=np.uint8).reshape(1, 6)
-    >>> data = Dataset("tiny", Examples(pixels, np.array([0])), image_shape=(2, 3), image_order="F")
-    >>> data.images(data.train.inputs)[0]
-    array([[0, 2, 4],
-           [1, 3, 5]], dtype=uint8)
+    >>> Subset("abcdef", [4, 0])[0]
+    'e'
     """
 
-    name: str
-    train: Examples
-    test: Examples | None = None
-    validation: Examples | None = None
-    image_shape: tuple[int, int] = (28, 28)
-    class_names: tuple[str, ...] = tuple("0123456789")
-    source: str = ""
-    image_order: Literal["C", "F"] = "C"
-    value_range: tuple[float, float] = (0.0, 255.0)
-
-    def __post_init__(self) -> None:
-        features = math.prod(self.image_shape)
-        for split in ("train", "test", "validation"):
-            examples: Examples | None = getattr(self, split)
-            if examples is None:
-                continue
-            if examples.inputs.shape[1] != features:
-                raise DataError(
-                    f"{self.name}: {split} has {examples.inputs.shape[1]} features, but images of "
-                    f"{self.image_shape} have {features} ({self.source}).\n"
-                    "Fix: use files that belong together."
-                )
-            if len(examples) == 0:
-                raise DataError(
-                    f"{self.name}: {split} is empty ({self.source}).\nFix: use files with examples."
-                )
-            low, high = int(examples.labels.min()), int(examples.labels.max())
-            if low < 0 or high >= len(self.class_names):
-                raise DataError(
-                    f"{self.name}: {split} has labels {low}..{high}, expected "
-                    f"0..{len(self.class_names) - 1} ({self.source}).\n"
-                    "Fix: use the label file that belongs to these images."
-                )
-
-    @property
-    def features(self) -> int:
-        """The number of values of one example."""
-        return int(self.train.inputs.shape[1])
-
-    @property
-    def classes(self) -> int:
-        """The number of classes."""
-        return len(self.class_names)
-
-    def images(self, rows: NDArray[Any]) -> NDArray[Any]:
-        """Rows of features as upright pictures.
-
-        Parameters
-        ----------
-        rows : ndarray of shape (..., features)
-            Examples, or anything laid out like them, as the weights of a hidden unit.
-
-        Returns
-        -------
-        ndarray of shape (..., rows, columns)
-            A view where that is possible.
-
-        Raises
-        ------
-        ShapeError
-            The last axis has another number of features.
-        """
-        height, width = self.image_shape
-        if rows.shape[-1:] != (height * width,):
-            raise ShapeError(
-                f"{self.name}: rows of shape {rows.shape} are not images of {height}x{width}.\n"
-                f"Fix: give an array of shape (..., {height * width})."
+    def __init__(self, dataset: Dataset[Any], indices: Sequence[int] | NDArray[Any]) -> None:
+        self.dataset = dataset
+        self.indices: NDArray[np.int64] = np.array(indices, np.int64).reshape(-1)
+        count = len(dataset)
+        wrong = self.indices[(self.indices < 0) | (self.indices >= count)]
+        if len(wrong):
+            raise IndexingError(
+                f"Subset: there is no sample {wrong[0]} in a dataset of {count}.\n"
+                f"Fix: numbers from 0 to {count - 1}."
             )
-        if self.image_order == "C":
-            return rows.reshape(*rows.shape[:-1], height, width)
-        return rows.reshape(*rows.shape[:-1], width, height).swapaxes(-1, -2)
 
-    def split(self, fraction: float, generator: np.random.Generator) -> Dataset:
-        """Set a random part of the training examples apart as test examples.
+    def __len__(self) -> int:
+        return len(self.indices)
 
-        Parameters
-        ----------
-        fraction : float
-            The part of the training examples that becomes the test split, rounded up.
-        generator : numpy.random.Generator
-            What decides which.
+    def __getitem__(self, index: int) -> Any:
+        return self.dataset[int(self.indices[index])]
 
-        Raises
-        ------
-        ArgumentError
-            There is a test split already, or one of the two would be empty.
+    def __repr__(self) -> str:
+        return f"Subset({len(self)} of {len(self.dataset)}, {type(self.dataset).__name__})"
 
-        Examples
-        --------
-        >>> examples = Examples(np.arange(8.0).reshape(8, 1), np.arange(8))
-        >>> data = Dataset("tiny", examples, image_shape=(1, 1))
-        >>> data = data.split(0.25, np.random.default_rng(0))
-        >>> data.train, data.test
-        (Examples(6 x 1 float64), Examples(2 x 1 float64))
-        """
-        total = len(self.train)
-        count = math.ceil(total * fraction) if 0 < fraction < 1 else 0
-        if self.test is not None or not 0 < count < total:
-            raise ArgumentError(
-                f"{self.name}: cannot set {fraction} of {total} training examples apart as a test "
-                f"split; it {'has none yet' if self.test is None else 'has one already'}.\n"
-                "Fix: give a fraction between 0 and 1, and split only what has no test examples."
-            )
-        order = generator.permutation(total)
-        return replace(self, train=self.train[order[count:]], test=self.train[order[:count]])
+
+def random_split(
+    dataset: Dataset[Any], lengths: Sequence[float], generator: np.random.Generator
+) -> list[Subset]:
+    """Parts of a dataset that share no sample, drawn at random.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        What is split.
+    lengths : sequence of int, or of float
+        The size of each part; or its share, all of which sum to 1. Of shares, what is left over by
+        rounding down goes to the parts one by one, from the first on.
+    generator : numpy.random.Generator
+        What decides which.
+
+    Raises
+    ------
+    ArgumentError
+        The lengths are negative, or do not sum to what is there.
+
+    Examples
+    --------
+    >>> train, test = random_split(range(10), [0.75, 0.25], np.random.default_rng(0))
+    >>> list(train), list(test)
+    ([4, 6, 2, 7, 3, 5, 9, 0], [8, 1])
+    """
+    total, sizes = len(dataset), list(lengths)
+    if not all(isinstance(n, (int, np.integer)) for n in sizes) and math.isclose(sum(sizes), 1.0):
+        sizes = [math.floor(total * share + 1e-9) for share in lengths]  # 0.29 of 100 is 29
+        for i in range(total - int(sum(sizes))):
+            sizes[i % len(sizes)] += 1
+    if not sizes or min(lengths) < 0 or sum(sizes) != total or any(n != int(n) for n in sizes):
+        raise ArgumentError(
+            f"random_split: the lengths {list(lengths)} are no parts of {total} samples.\n"
+            f"Fix: whole numbers that sum to {total}, or shares that sum to 1."
+        )
+    if not isinstance(generator, np.random.Generator):
+        raise ArgumentError(
+            f"random_split: generator is a {type(generator).__name__} ({generator!r}).\n"
+            "Fix: generator=np.random.default_rng(seed)."
+        )
+    parts = np.split(generator.permutation(total), np.cumsum(sizes[:-1]).astype(int))
+    return [Subset(dataset, part) for part in parts]
+
+
+def gather(dataset: Dataset[Any], indices: Any) -> tuple[NDArray[Any], ...] | None:
+    """Rows of the arrays behind a dataset, all at once; None where there are no arrays behind it.
+
+    Examples
+    --------
+    >>> half = Subset(TensorDataset(np.arange(8) * 10), [6, 4, 2])
+    >>> gather(half, np.array([2, 0]))
+    (array([20, 60]),)
+    """
+    if isinstance(dataset, Subset):
+        return gather(dataset.dataset, dataset.indices[indices])
+    if isinstance(dataset, Examples):
+        dataset = TensorDataset(dataset.inputs, dataset.labels)
+    if not isinstance(dataset, TensorDataset):
+        return None
+    if isinstance(indices, slice):
+        return dataset[indices]
+    return tuple(array.take(indices, axis=0) for array in dataset.arrays)
+
+
+def check_arrays(who: str, arrays: tuple[Any, ...]) -> None:
+    """Refuse what are no arrays with a first axis of one length.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    if not arrays or not all(isinstance(array, np.ndarray) and array.ndim for array in arrays):
+        kinds = ", ".join(type(array).__name__ for array in arrays) or "nothing"
+        raise ArgumentError(
+            f"{who} got {kinds}, expected arrays with a first axis of examples.\n"
+            f"Fix: {who}(inputs, labels)."
+        )
+    if len({len(array) for array in arrays}) > 1:
+        raise ArgumentError(
+            f"{who}: arrays of different lengths, of shapes "
+            f"{', '.join(str(array.shape) for array in arrays)}.\n"
+            "Fix: give each example one row in each array."
+        )

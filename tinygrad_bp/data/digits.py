@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from tinygrad_bp.data.dataset import Dataset, Examples
+from tinygrad_bp.data.collection import Collection, Examples
 from tinygrad_bp.errors import missing_extra
 
 __all__ = ["load_digits"]
 
 
-def load_digits() -> Dataset:
+def load_digits() -> Collection:
     """The handwritten digits that scikit-learn carries, which need no download.
 
     Returns
     -------
-    Dataset
-        Inputs float64 (1797, 64), whole numbers 0..16; no test split (see `Dataset.split`).
+    Collection
+        Inputs float64 (1797, 64), whole numbers 0..16; no test split (see `Collection.split`).
 
     Raises
     ------
@@ -34,7 +34,7 @@ def load_digits() -> Dataset:
     except ImportError as error:
         raise missing_extra("scikit-learn", "train", "load_digits") from error
     inputs, labels = datasets.load_digits(return_X_y=True)
-    return Dataset(
+    return Collection(
         "digits",
         Examples(np.ascontiguousarray(inputs, np.float64), labels.astype(np.int64)),
         image_shape=(8, 8),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_bp.data.dataset import Dataset, Examples
+from tinygrad_bp.data.collection import Collection, Examples
 from tinygrad_bp.data.folders import cache_folder, look_in, named_folder, not_found
 from tinygrad_bp.data.idx import looks_like_html
 from tinygrad_bp.errors import DataError, missing_extra
@@ -20,12 +20,12 @@ _DATA = "ex4data1.mat"
 _WEIGHTS = "ex4weights.mat"
 
 
-def load_ex4(data_dir: str | os.PathLike[str] | None = None) -> Dataset:
+def load_ex4(data_dir: str | os.PathLike[str] | None = None) -> Collection:
     """The digits of ``ex4data1.mat``.
 
     The file calls the digit 0 label 10, because MATLAB counts from 1: here it is label 0. The
     features stay in the file's order, column by column, in which the published weights
-    expect them; `Dataset.images` draws them upright.
+    expect them; `Collection.images` draws them upright.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def load_ex4(data_dir: str | os.PathLike[str] | None = None) -> Dataset:
 
     Returns
     -------
-    Dataset
+    Collection
         Inputs float64 (5000, 400), about 0..1; no test split.
 
     Raises
@@ -61,7 +61,7 @@ def load_ex4(data_dir: str | os.PathLike[str] | None = None) -> Dataset:
             f"{path}: expected labels 1..10 (10 for the digit 0), found {labels.min()}.."
             f"{labels.max()}.\nFix: use another copy of the file."
         )
-    return Dataset(
+    return Collection(
         "ex4",
         Examples(np.ascontiguousarray(inputs, np.float64), labels.astype(np.int64) % 10),
         image_shape=(side, side),

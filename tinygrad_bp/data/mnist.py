@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_bp.data.dataset import Dataset, Examples
+from tinygrad_bp.data.collection import Collection, Examples
 from tinygrad_bp.data.folders import cache_folder, look_in, named_folder, not_found
 from tinygrad_bp.data.idx import LIMIT, looks_like_html, read_idx
 from tinygrad_bp.data.official import MNIST_SOURCES
@@ -23,7 +23,9 @@ _OTHERS = ("mnist.npz", "mnist.pkl.gz", "mnist.pkl")
 _AGAIN = "Fix: fetch the file again, or remove it and use another copy."
 
 
-def load_mnist(data_dir: str | os.PathLike[str] | None = None, *, download: bool = True) -> Dataset:
+def load_mnist(
+    data_dir: str | os.PathLike[str] | None = None, *, download: bool = True
+) -> Collection:
     """MNIST from local files, else from the user's cache folder, else from the network.
 
     The files may be the four IDX files (gzip or plain, also with a dot before ``idx``), Keras's
@@ -40,7 +42,7 @@ def load_mnist(data_dir: str | os.PathLike[str] | None = None, *, download: bool
 
     Returns
     -------
-    Dataset
+    Collection
         Pixels uint8 0..255, (60000, 784) and (10000, 784); ``mnist.pkl.gz`` has 50,000 training
         digits and 10,000 of validation.
 
@@ -104,11 +106,11 @@ def _wanted(folders: list[Path]) -> list[str]:
     return [*lines, f"or, instead of these four, one of {', '.join(_OTHERS)}"]
 
 
-def _from_idx(*files: Path) -> Dataset:
+def _from_idx(*files: Path) -> Collection:
     train_images, train_labels, test_images, test_labels = (
         read_idx(file, axes) for file, axes in zip(files, (3, 1, 3, 1), strict=True)
     )
-    return Dataset(
+    return Collection(
         "mnist",
         _examples(train_images, train_labels, files[0], files[1]),
         _examples(test_images, test_labels, files[2], files[3]),
@@ -128,7 +130,7 @@ def _examples(images: NDArray[Any], labels: NDArray[Any], source: Path, other: P
     return Examples(images.reshape(len(images), -1), labels.astype(np.int64))
 
 
-def _from_npz(path: Path) -> Dataset:
+def _from_npz(path: Path) -> Collection:
     names = ("x_train", "y_train", "x_test", "y_test")
     try:
         with zipfile.ZipFile(path) as archive:
@@ -152,7 +154,7 @@ def _from_npz(path: Path) -> Dataset:
         raise DataError(
             f"{path}: expected uint8 images, found {x_train.dtype} and {x_test.dtype}.\n{_AGAIN}"
         )
-    return Dataset(
+    return Collection(
         "mnist",
         _examples(x_train, y_train, path, path),
         _examples(x_test, y_test, path, path),
@@ -161,7 +163,7 @@ def _from_npz(path: Path) -> Dataset:
     )
 
 
-def _from_pickle(path: Path) -> Dataset:
+def _from_pickle(path: Path) -> Collection:
     content = read_pickled_arrays(path)
     try:
         splits = [(images, labels) for images, labels in content]
@@ -176,7 +178,7 @@ def _from_pickle(path: Path) -> Dataset:
     train, validation, test = (
         _examples(_pixels(images, path), labels, path, path) for images, labels in splits
     )
-    return Dataset("mnist", train, test, validation, image_shape=(side, side), source=str(path))
+    return Collection("mnist", train, test, validation, image_shape=(side, side), source=str(path))
 
 
 def _pixels(images: NDArray[Any], path: Path) -> NDArray[np.uint8]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_bp import draw
-from tinygrad_bp.data import Dataset
+from tinygrad_bp.data import Collection
 from tinygrad_bp.errors import missing_extra
 from tinygrad_bp.train.progress import Row
 
@@ -97,7 +97,7 @@ def confusion(labels: Array, predicted: Array, names: Sequence[str], title: str)
         return _png(figure)
 
 
-def hidden_units(weights: Array, dataset: Dataset, title: str) -> bytes:
+def hidden_units(weights: Array, dataset: Collection, title: str) -> bytes:
     """The weights of the first layer, one picture for each unit, as a PNG file."""
     with rc_context(_STYLE):
         figure = Figure(figsize=(9, 6), dpi=120, layout="constrained")

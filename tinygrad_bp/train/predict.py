@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_bp.core import no_grad
-from tinygrad_bp.data import Dataset
+from tinygrad_bp.data import Collection
 from tinygrad_bp.errors import ArgumentError, DataError
 from tinygrad_bp.train.objective import Objective
 from tinygrad_bp.train.run import RunFolder, load_model
@@ -102,7 +102,7 @@ def predict(
     return Prediction(picture, probabilities, dataset.class_names, label, title)
 
 
-def _read_image(path: Path, dataset: Dataset) -> Array:
+def _read_image(path: Path, dataset: Collection) -> Array:
     """A picture file as one row of pixels, as the data set has them."""
     from PIL import Image, UnidentifiedImageError  # matplotlib brings it
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_bp.data import DataLoader, Dataset, load_digits, load_ex4, load_mnist
+from tinygrad_bp.data import Collection, DataLoader, load_digits, load_ex4, load_mnist
 from tinygrad_bp.errors import RecipeError
 from tinygrad_bp.train.recipe import Recipe
 
@@ -36,7 +36,7 @@ class Samples:
 
     Attributes
     ----------
-    dataset : Dataset
+    dataset : Collection
         As it was read and split, with pixels as they are in the file.
     inputs, labels : ndarray of shape (N, features), or (N, rows, columns), and (N,)
         For training, scaled.
@@ -46,7 +46,7 @@ class Samples:
         An input is (pixel - shift) / scale.
     """
 
-    dataset: Dataset
+    dataset: Collection
     inputs: Array
     labels: Array
     test_inputs: Array
@@ -109,7 +109,7 @@ def load_samples(
     return Samples(dataset, inputs, train.labels, test_inputs, test.labels, shift, scale)
 
 
-def _check_network(recipe: Recipe, dataset: Dataset) -> None:
+def _check_network(recipe: Recipe, dataset: Collection) -> None:
     """Refuse a network whose inputs and outputs are not those of the data."""
     given, out = recipe.network.input_shape, recipe.network.shapes()[-1].shape
     if given not in ((dataset.features,), dataset.image_shape):
@@ -126,12 +126,12 @@ def _check_network(recipe: Recipe, dataset: Dataset) -> None:
         )
 
 
-def _arranged(rows: Array, recipe: Recipe, dataset: Dataset) -> Array:
+def _arranged(rows: Array, recipe: Recipe, dataset: Collection) -> Array:
     """Rows of pixels, or upright images where the network takes those."""
     return rows if len(recipe.network.input_shape) == 1 else dataset.images(rows)
 
 
-def _read(name: str, data_dir: str | Path | None, download: bool) -> Dataset:
+def _read(name: str, data_dir: str | Path | None, download: bool) -> Collection:
     if name == "digits":
         return load_digits()
     return load_mnist(data_dir, download=download) if name == "mnist" else load_ex4(data_dir)

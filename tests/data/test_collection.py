@@ -3,16 +3,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tinygrad_bp.data import Dataset, Examples, load_digits
+from tinygrad_bp.data import Collection, Examples, load_digits
 from tinygrad_bp.errors import ArgumentError, DataError, ShapeError
 
 PICTURE = np.arange(6).reshape(2, 3)
 
 
-def tiny(count: int = 8, labels: list[int] | None = None, **options: object) -> Dataset:
+def tiny(count: int = 8, labels: list[int] | None = None, **options: object) -> Collection:
     inputs = np.arange(count * 6, dtype=np.uint8).reshape(count, 6)
     numbers = np.array(labels if labels is not None else [0] * count, np.int64)
-    return Dataset("tiny", Examples(inputs, numbers), image_shape=(2, 3), **options)
+    return Collection("tiny", Examples(inputs, numbers), image_shape=(2, 3), **options)
 
 
 def test_examples_are_taken_by_slice_or_by_index() -> None:
