@@ -25,13 +25,18 @@ class Case:
 
     `ours` and `theirs` are modules, or functions of the inputs. The values of the parameters and
     buffers of our module, of which a name must be that of theirs, are copied to theirs. Inputs
-    of floating point are differentiated, others are passed as they are.
+    of floating point are differentiated, others are passed as they are. `modules` are the two
+    modules whose parameters count, where `ours` and `theirs` are functions that call them.
     """
 
     ours: Callable[..., Any]
     theirs: Callable[..., Any]
     inputs: tuple[Any, ...]
     keywords: dict[str, Any] = field(default_factory=dict)
+    modules: Any = None
+
+    def __post_init__(self) -> None:
+        self.modules = self.modules or (self.ours, self.theirs)
 
     def keywords_of_torch(self) -> dict[str, Any]:
         """The keywords with tensors of theirs in place of arrays."""
@@ -100,10 +105,11 @@ def compare(row: Row, seed: int) -> Differences:
     out_ = _flat(case.theirs(*theirs[0], **case.keywords_of_torch()))
     assert len(out) == len(out_), "another number of outputs"
     found.output = _largest(out, out_)
-    if isinstance(case.ours, tg.nn.Module):
-        state = case.theirs.state_dict()
+    module, module_ = case.modules
+    if isinstance(module, tg.nn.Module):
+        state = module_.state_dict()
         found.state = max(
-            (_difference(b, state[name]) for name, b in case.ours.named_buffers()), default=0.0
+            (_difference(b, state[name]) for name, b in module.named_buffers()), default=0.0
         )
     rng = np.random.default_rng([seed, 1])
     total, total_ = _toward(rng, out, out_)
@@ -122,9 +128,10 @@ def _share(case: Case) -> None:
     """Give their module the values of ours."""
     import torch
 
-    if isinstance(case.ours, tg.nn.Module):
-        case.theirs.double().load_state_dict(
-            {name: torch.tensor(value) for name, value in case.ours.state_dict().items()}
+    ours, theirs = case.modules
+    if isinstance(ours, tg.nn.Module):
+        theirs.double().load_state_dict(
+            {name: torch.tensor(value) for name, value in ours.state_dict().items()}
         )
 
 
@@ -140,9 +147,10 @@ def _leaves(case: Case) -> Any:
         if real:
             leaves.append(inputs[-1])
             leaves_.append(inputs_[-1].requires_grad_())
-    if isinstance(case.ours, tg.nn.Module):
-        of_theirs = dict(case.theirs.named_parameters())
-        for name, parameter in case.ours.named_parameters():
+    module, module_ = case.modules
+    if isinstance(module, tg.nn.Module):
+        of_theirs = dict(module_.named_parameters())
+        for name, parameter in module.named_parameters():
             leaves.append(parameter)
             leaves_.append(of_theirs[name])
     return (inputs, leaves), (inputs_, leaves_)
