@@ -17,6 +17,7 @@ LOSSES = {
     nn.HuberLoss: functional.huber_loss,
     nn.CrossEntropyLoss: functional.cross_entropy,
     nn.BCEWithLogitsLoss: functional.binary_cross_entropy_with_logits,
+    nn.SmoothL1Loss: functional.smooth_l1_loss,
 }
 
 each = pytest.mark.parametrize("kind", LOSSES, ids=lambda kind: kind.__name__)
@@ -26,19 +27,19 @@ each = pytest.mark.parametrize("kind", LOSSES, ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 def test_a_module_computes_what_its_function_does(kind, reduction):
     expected = LOSSES[kind](X, Y, reduction=reduction).data
-    np.testing.assert_array_equal(kind(reduction)(X, Y).data, expected)
+    np.testing.assert_array_equal(kind(reduction=reduction)(X, Y).data, expected)
 
 
 @each
 def test_the_repr_shows_a_reduction_that_is_not_the_mean(kind):
     assert repr(kind()) == f"{kind.__name__}()"
-    assert repr(kind("sum")) == f"{kind.__name__}(reduction='sum')"
+    assert repr(kind(reduction="sum")) == f"{kind.__name__}(reduction='sum')"
 
 
 @each
 def test_a_misspelt_reduction_is_refused_when_the_loss_is_made(kind):
     with pytest.raises(ArgumentError, match=f"{kind.__name__}.*'summ': did you mean 'sum'"):
-        kind("summ")
+        kind(reduction="summ")
 
 
 def test_huber_passes_delta_on_and_refuses_one_that_is_not_positive():

@@ -80,8 +80,10 @@ def test_float_labels_of_the_shape_of_classes_are_refused():
 @pytest.mark.parametrize(
     ("logits", "labels", "message"),
     [
-        (X[0], 2, r"not \(3,\).\nFix: logits\[None\]"),
-        (X[None], LABELS, r"not \(1, 2, 3\).\nFix: use reshape"),
+        (X[0], [2, 1], r"labels of shape \(2,\) do not fit logits of shape \(3,\)"),
+        (X[None], LABELS, r"labels of shape \(2,\) do not fit logits of shape \(1, 2, 3\)"),
+        (X[None], LABELS[None], r"Fix: the classes are axis 1: np.moveaxis\(logits, -1, 1\)"),
+        (np.zeros(()), 0, r"not \(\).\nFix: use reshape"),
         (X, LABELS[:, None], r"labels of shape \(2, 1\)(.|\n)*here, labels.ravel\(\)"),
         (X, np.zeros(5, int), r"labels of shape \(5,\) do not fit logits of shape \(2, 3\)"),
         (X, np.eye(4)[LABELS], r"shape \(2, 4\)(.|\n)*or one-hot rows(.|\n)*\(2, 3\)"),

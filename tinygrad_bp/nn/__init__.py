@@ -1,6 +1,6 @@
 """Networks: modules, layers, activations, losses, initializers and their declarations."""
 
-from tinygrad_bp.nn import functional, init
+from tinygrad_bp.nn import functional, init, utils
 from tinygrad_bp.nn.activations import (
     ELU,
     GELU,
@@ -15,7 +15,13 @@ from tinygrad_bp.nn.activations import (
     Softsign,
     Tanh,
 )
-from tinygrad_bp.nn.layers import Dropout, Flatten, Identity, Linear, Sequential
+from tinygrad_bp.nn.cells import (
+    GRUCell,
+    LSTMCell,
+    RNNCell,
+)
+from tinygrad_bp.nn.containers import Add, Concat, Residual, Sequential
+from tinygrad_bp.nn.layers import Dropout, Flatten, Identity, Lambda, Linear, Unflatten
 from tinygrad_bp.nn.losses import (
     BCEWithLogitsLoss,
     CrossEntropyLoss,
@@ -23,41 +29,139 @@ from tinygrad_bp.nn.losses import (
     HuberLoss,
     L1Loss,
     MSELoss,
+    SmoothL1Loss,
+)
+from tinygrad_bp.nn.losses_distances import (
+    ContrastiveLoss,
+    CosineEmbeddingLoss,
+    CosineSimilarity,
+    MarginRankingLoss,
+    PairwiseDistance,
+    TripletMarginLoss,
+    TripletMarginWithDistanceLoss,
+)
+from tinygrad_bp.nn.losses_likelihoods import (
+    BCELoss,
+    FocalLoss,
+    GaussianNLLLoss,
+    KLDivLoss,
+    NLLLoss,
+    PoissonNLLLoss,
+    SigmoidFocalLoss,
+)
+from tinygrad_bp.nn.losses_margins import (
+    HingeEmbeddingLoss,
+    HingeLoss,
+    MultiLabelMarginLoss,
+    MultiLabelSoftMarginLoss,
+    MultiMarginLoss,
+    SoftMarginLoss,
 )
 from tinygrad_bp.nn.module import Module
+from tinygrad_bp.nn.normalisation import (
+    BatchNorm1d,
+    BatchNorm2d,
+    BatchNorm3d,
+    InstanceNorm1d,
+    InstanceNorm2d,
+    InstanceNorm3d,
+)
+from tinygrad_bp.nn.normalisation_of_samples import GroupNorm, LayerNorm, LocalResponseNorm, RMSNorm
+from tinygrad_bp.nn.packing import (
+    PackedSequence,
+    pack_padded_sequence,
+    pack_sequence,
+    pad_packed_sequence,
+    pad_sequence,
+)
 from tinygrad_bp.nn.parameter import Buffer, Parameter
+from tinygrad_bp.nn.recurrent import (
+    GRU,
+    LSTM,
+    RNN,
+)
 from tinygrad_bp.nn.registry import register_layer
 from tinygrad_bp.nn.spec import NetworkSpec
+from tinygrad_bp.nn.wired import Wired
 
 __all__ = [
     "ELU",
     "GELU",
+    "GRU",
+    "LSTM",
+    "RNN",
+    "Add",
+    "BCELoss",
     "BCEWithLogitsLoss",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
     "Buffer",
+    "Concat",
+    "ContrastiveLoss",
+    "CosineEmbeddingLoss",
+    "CosineSimilarity",
     "CrossEntropyLoss",
     "Dropout",
     "Flatten",
+    "FocalLoss",
+    "GRUCell",
+    "GaussianNLLLoss",
+    "GroupNorm",
     "HalfSquaredErrorLoss",
+    "HingeEmbeddingLoss",
+    "HingeLoss",
     "HuberLoss",
     "Identity",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "InstanceNorm3d",
+    "KLDivLoss",
     "L1Loss",
+    "LSTMCell",
+    "Lambda",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "LocalResponseNorm",
     "LogSigmoid",
     "LogSoftmax",
     "MSELoss",
+    "MarginRankingLoss",
     "Module",
+    "MultiLabelMarginLoss",
+    "MultiLabelSoftMarginLoss",
+    "MultiMarginLoss",
+    "NLLLoss",
     "NetworkSpec",
+    "PackedSequence",
+    "PairwiseDistance",
     "Parameter",
+    "PoissonNLLLoss",
+    "RMSNorm",
+    "RNNCell",
     "ReLU",
+    "Residual",
     "Sequential",
     "SiLU",
     "Sigmoid",
+    "SigmoidFocalLoss",
+    "SmoothL1Loss",
+    "SoftMarginLoss",
     "Softmax",
     "Softplus",
     "Softsign",
     "Tanh",
+    "TripletMarginLoss",
+    "TripletMarginWithDistanceLoss",
+    "Unflatten",
+    "Wired",
     "functional",
     "init",
+    "pack_padded_sequence",
+    "pack_sequence",
+    "pad_packed_sequence",
+    "pad_sequence",
     "register_layer",
+    "utils",
 ]

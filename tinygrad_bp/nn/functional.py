@@ -8,6 +8,27 @@ import numpy as np
 
 from tinygrad_bp.core import Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError, user_line
+from tinygrad_bp.nn.functional_normalisation import (
+    batch_norm,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    local_response_norm,
+    rms_norm,
+)
+from tinygrad_bp.nn.loss_classes import (
+    focal_loss,
+    nll_loss,
+)
+from tinygrad_bp.nn.loss_distances import (
+    contrastive_loss,
+    cosine_embedding_loss,
+    cosine_similarity,
+    margin_ranking_loss,
+    pairwise_distance,
+    triplet_margin_loss,
+    triplet_margin_with_distance_loss,
+)
 from tinygrad_bp.nn.loss_functions import (
     binary_cross_entropy_with_logits,
     cross_entropy,
@@ -15,33 +36,76 @@ from tinygrad_bp.nn.loss_functions import (
     huber_loss,
     l1_loss,
     mse_loss,
+    smooth_l1_loss,
+)
+from tinygrad_bp.nn.loss_likelihoods import (
+    binary_cross_entropy,
+    gaussian_nll_loss,
+    kl_div,
+    poisson_nll_loss,
+    sigmoid_focal_loss,
+)
+from tinygrad_bp.nn.loss_margins import (
+    hinge_embedding_loss,
+    hinge_loss,
+    multi_margin_loss,
+    multilabel_margin_loss,
+    multilabel_soft_margin_loss,
+    soft_margin_loss,
 )
 from tinygrad_bp.ops import activations
 from tinygrad_bp.ops import softmax as softmaxes
 from tinygrad_bp.ops.linear_algebra import linear
 
 __all__ = [
+    "batch_norm",
+    "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "contrastive_loss",
+    "cosine_embedding_loss",
+    "cosine_similarity",
     "cross_entropy",
     "dropout",
     "elu",
+    "focal_loss",
+    "gaussian_nll_loss",
     "gelu",
+    "group_norm",
     "half_squared_error",
+    "hinge_embedding_loss",
+    "hinge_loss",
     "huber_loss",
+    "instance_norm",
+    "kl_div",
     "l1_loss",
+    "layer_norm",
     "leaky_relu",
     "linear",
+    "local_response_norm",
     "log_sigmoid",
     "log_softmax",
     "logsumexp",
+    "margin_ranking_loss",
     "mse_loss",
+    "multi_margin_loss",
+    "multilabel_margin_loss",
+    "multilabel_soft_margin_loss",
+    "nll_loss",
+    "pairwise_distance",
+    "poisson_nll_loss",
     "relu",
+    "rms_norm",
     "sigmoid",
+    "sigmoid_focal_loss",
     "silu",
+    "smooth_l1_loss",
+    "soft_margin_loss",
     "softmax",
     "softplus",
     "softsign",
     "tanh",
+    "triplet_margin_loss",
+    "triplet_margin_with_distance_loss",
 ]
 
 

@@ -1,7 +1,7 @@
 r"""Losses as functions of tensors; `nn.functional` offers them.
 
 They are means over the batch unless `reduction` says ``"sum"``, or ``"none"`` for one number per
-element (per sample in `cross_entropy`). Prediction and target have one shape; they are never
+element (per label in `cross_entropy`). Prediction and target have one shape; they are never
 broadcast. Targets are constants, unless they are tensors that require a gradient.
 """
 
@@ -15,6 +15,8 @@ import numpy as np
 from tinygrad_bp.core import Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError, user_line
 from tinygrad_bp.nn import targets
+from tinygrad_bp.nn.loss_checks import element_weight, reduced
+from tinygrad_bp.nn.loss_classes import cross_entropy_of_rows
 from tinygrad_bp.nn.targets import Reduction
 from tinygrad_bp.ops import losses
 from tinygrad_bp.ops.activations import softplus
@@ -114,27 +116,78 @@ def huber_loss(
     return losses.huber(x, y, delta=delta, scale=factor)
 
 
-def cross_entropy(logits: Any, labels: Any, reduction: Reduction = "mean") -> Tensor:
+def smooth_l1_loss(
+    prediction: Any, target: Any, reduction: Reduction = "mean", beta: float = 1.0
+) -> Tensor:
+    r"""Huber's loss divided by `beta`: the slope beyond `beta` is 1.
+
+    Where `beta` is 0, it is the absolute error.
+
+    Raises
+    ------
+    ShapeError
+        Prediction and target have not the same shape.
+    ArgumentError
+        There is no such reduction, or `beta` is negative.
+
+    Examples
+    --------
+    >>> smooth_l1_loss(np.array([1.0, 4.0]), np.zeros(2), reduction="none", beta=2.0)
+    Tensor([0.25, 3.  ])
+    """
+    name = "smooth_l1_loss"
+    if not 0 <= beta < math.inf:
+        raise ArgumentError(f"{name} at {user_line()}: beta is {beta!r}.\nFix: beta >= 0.")
+    if beta == 0:
+        return l1_loss(prediction, target, reduction)
+    x, y = targets.pair(name, prediction, target)
+    if reduction == "none":
+        return huber_loss(x, y, "none", beta) / beta
+    factor = targets.scale(name, reduction, x.size)
+    return losses.huber(x, y, delta=beta, scale=factor / beta)
+
+
+def cross_entropy(
+    logits: Any,
+    labels: Any,
+    weight: Any = None,
+    ignore_index: int = -100,
+    reduction: Reduction = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
     r"""Cross-entropy of the softmax of logits, :math:`-\sum_c y_c \log \mathrm{softmax}(x)_c`.
 
     Parameters
     ----------
     logits : array_like
-        Shape (N, C): outputs of the network before any softmax.
+        Shape (N, C), (N, C, d1, ...) or (C,): outputs of the network before any softmax.
     labels : array_like
-        Either integers of shape (N,) in [0, C), or one-hot rows or probabilities of shape (N, C).
+        Either integers in [0, C), of shape (N,), (N, d1, ...) or (); or one-hot rows or
+        probabilities of the shape of the logits.
+    weight : array_like, optional
+        Of each class, shape (C,).
+    ignore_index : int, default -100
+        A label that does not count.
     reduction : {"mean", "sum", "none"}
-        Over the samples.
+        Over all labels. With weights, the mean of integer labels is the sum divided by that of
+        the weights of the labels.
+    label_smoothing : float, default 0
+        The share of each label that is spread evenly over all classes [1]_.
 
     Raises
     ------
     ShapeError
-        The logits are not a matrix, or the labels have another shape.
+        Logits and labels do not fit, or no label is left for a mean.
     DTypeError
-        The labels have shape (N,) but are not integers.
+        The labels are class numbers by their shape, but no integers.
     ArgumentError
         A label is not in [0, C), a row is no probability distribution, or there is no such
         reduction. Under `detect_anomaly` also: the logits are probabilities already.
+
+    References
+    ----------
+    .. [1] C. Szegedy et al., "Rethinking the inception architecture for computer vision", CVPR
+       2016, https://arxiv.org/abs/1512.00567
 
     Examples
     --------
@@ -147,7 +200,11 @@ def cross_entropy(logits: Any, labels: Any, reduction: Reduction = "mean") -> Te
     tinygrad_bp.errors.ArgumentError: cross_entropy at ...: the label at index 0 is 2, but ...
     """
     x = as_tensor(logits)
-    y = targets.check_labels("cross_entropy", x, labels)
+    y = None
+    if weight is None and not label_smoothing and ignore_index == -100 and x.data.ndim == 2:
+        y = targets.check_labels("cross_entropy", x, labels)
+    if y is None:
+        return cross_entropy_of_rows(x, labels, weight, ignore_index, reduction, label_smoothing)
     if reduction == "none":
         logs = log_softmax(x, axis=1)
         each: Tensor = (
@@ -161,7 +218,11 @@ def cross_entropy(logits: Any, labels: Any, reduction: Reduction = "mean") -> Te
 
 
 def binary_cross_entropy_with_logits(
-    logits: Any, target: Any, reduction: Reduction = "mean"
+    logits: Any,
+    target: Any,
+    weight: Any = None,
+    reduction: Reduction = "mean",
+    pos_weight: Any = None,
 ) -> Tensor:
     r"""Cross-entropy of the sigmoid of logits, :math:`\log(1 + e^x) - x y`, element by element.
 
@@ -171,8 +232,12 @@ def binary_cross_entropy_with_logits(
         Any shape: outputs of the network before any sigmoid.
     target : array_like
         Of the same shape, in [0, 1].
+    weight : array_like, optional
+        Of each element; broadcast.
     reduction : {"mean", "sum", "none"}
         Over all elements.
+    pos_weight : array_like, optional
+        Of targets 1 beside those of 0, as where these are many more; broadcast.
 
     Raises
     ------
@@ -186,10 +251,17 @@ def binary_cross_entropy_with_logits(
     >>> binary_cross_entropy_with_logits(np.array([1e4, -1e4]), [1, 1], reduction="sum").item()
     10000.0
     """
-    x, y = targets.pair("binary_cross_entropy_with_logits", logits, target)
-    targets.check_probabilities("binary_cross_entropy_with_logits", y)
-    if reduction == "none":
-        each: Tensor = softplus(-x) * y + softplus(x) * (1 - y)
-        return each
-    factor = targets.scale("binary_cross_entropy_with_logits", reduction, x.size)
-    return losses.binary_cross_entropy(x, y, scale=factor)
+    name = "binary_cross_entropy_with_logits"
+    x, y = targets.pair(name, logits, target)
+    targets.check_probabilities(name, y)
+    if weight is None and pos_weight is None and reduction != "none":
+        factor = targets.scale(name, reduction, x.size)
+        return losses.binary_cross_entropy(x, y, scale=factor)
+    targets.check_reduction(name, reduction)
+    positive = softplus(-x) * y
+    if pos_weight is not None:
+        positive = positive * element_weight(name, pos_weight, x.shape, x.dtype, "pos_weight")
+    each = positive + softplus(x) * (1 - y)
+    if weight is not None:
+        each = each * element_weight(name, weight, x.shape, x.dtype)
+    return reduced(name, each, reduction)

@@ -2,29 +2,65 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from typing import Any
+
+import numpy as np
 
 from tinygrad_bp.core import Tensor
 from tinygrad_bp.errors import ArgumentError
 from tinygrad_bp.nn import functional
 from tinygrad_bp.nn.module import Module
+from tinygrad_bp.nn.parameter import Buffer
 from tinygrad_bp.nn.targets import Reduction, check_reduction
 
 
-class _Loss(Module):
+class Loss(Module):
     """A loss with a reduction, which is checked when it is made."""
 
-    def __init__(self, reduction: Reduction = "mean") -> None:
-        check_reduction(type(self).__name__, reduction)
-        self.reduction = reduction
+    def __init__(self, reduction: str = "mean") -> None:
+        if reduction != "batchmean" or type(self).__name__ != "KLDivLoss":
+            check_reduction(type(self).__name__, reduction)
+        self.reduction: Any = reduction
 
     def extra_repr(self) -> str:
-        """The reduction, where it is not the mean."""
-        return "" if self.reduction == "mean" else f"reduction={self.reduction!r}"
+        """The arguments that are not the defaults."""
+        return changed_arguments(self)
 
 
-class MSELoss(_Loss):
+def changed_arguments(module: Module) -> str:
+    """The arguments that a module was made with and that are not the defaults, as text.
+
+    Examples
+    --------
+    >>> changed_arguments(HuberLoss("sum"))
+    "reduction='sum'"
+    """
+    shown = []
+    for name, argument in inspect.signature(type(module)).parameters.items():
+        value = getattr(module, name)
+        if isinstance(value, Tensor):
+            shown.append(f"{name}={value.shape}")
+        elif value is not argument.default and value != argument.default:
+            shown.append(f"{name}={value!r}")
+    return ", ".join(shown)
+
+
+def buffer(weight: Any) -> Any:
+    """A weight as a part of the state of a module, as PyTorch has it; None where there is none.
+
+    Examples
+    --------
+    >>> buffer([1, 2])
+    Tensor([1., 2.])
+    """
+    if weight is None or isinstance(weight, str):  # a text is an error of the function
+        return weight
+    return Buffer(np.asarray(weight.data if isinstance(weight, Tensor) else weight, float))
+
+
+class MSELoss(Loss):
     """Squared error, :math:`(x - y)^2`.
 
     Parameters
@@ -49,13 +85,19 @@ class MSELoss(_Loss):
         return functional.mse_loss(prediction, target, self.reduction)
 
 
-class CrossEntropyLoss(_Loss):
+class CrossEntropyLoss(Loss):
     """Cross-entropy of the softmax of logits (N, C) with labels; see `functional.cross_entropy`.
 
     Parameters
     ----------
+    weight : array_like, optional
+        Of each class, shape (C,).
+    ignore_index : int, default -100
+        A label that does not count.
     reduction : {"mean", "sum", "none"}
         Over the samples.
+    label_smoothing : float, default 0
+        The share of each label that is spread over all classes.
 
     Raises
     ------
@@ -69,18 +111,36 @@ class CrossEntropyLoss(_Loss):
     0.6931
     """
 
+    def __init__(
+        self,
+        weight: Any = None,
+        ignore_index: int = -100,
+        reduction: Reduction = "mean",
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__(reduction)
+        self.weight = buffer(weight)
+        self.ignore_index = ignore_index
+        self.label_smoothing = label_smoothing
+
     def forward(self, logits: Any, labels: Any) -> Tensor:
         """The loss of logits and labels."""
-        return functional.cross_entropy(logits, labels, self.reduction)
+        return functional.cross_entropy(
+            logits, labels, self.weight, self.ignore_index, self.reduction, self.label_smoothing
+        )
 
 
-class BCEWithLogitsLoss(_Loss):
+class BCEWithLogitsLoss(Loss):
     """Cross-entropy of the sigmoid of logits with targets in [0, 1].
 
     Parameters
     ----------
+    weight : array_like, optional
+        Of each element; broadcast.
     reduction : {"mean", "sum", "none"}
         Over all elements.
+    pos_weight : array_like, optional
+        Of targets 1 beside those of 0; broadcast.
 
     Raises
     ------
@@ -94,12 +154,21 @@ class BCEWithLogitsLoss(_Loss):
     10000.0
     """
 
+    def __init__(
+        self, weight: Any = None, reduction: Reduction = "mean", pos_weight: Any = None
+    ) -> None:
+        super().__init__(reduction)
+        self.weight = buffer(weight)
+        self.pos_weight = buffer(pos_weight)
+
     def forward(self, logits: Any, target: Any) -> Tensor:
         """The loss of logits and target."""
-        return functional.binary_cross_entropy_with_logits(logits, target, self.reduction)
+        return functional.binary_cross_entropy_with_logits(
+            logits, target, self.weight, self.reduction, self.pos_weight
+        )
 
 
-class L1Loss(_Loss):
+class L1Loss(Loss):
     """Absolute error, :math:`|x - y|`.
 
     Parameters
@@ -124,7 +193,7 @@ class L1Loss(_Loss):
         return functional.l1_loss(prediction, target, self.reduction)
 
 
-class HuberLoss(_Loss):
+class HuberLoss(Loss):
     """Half the square of x - y up to `delta`, and linear with slope `delta` beyond.
 
     Parameters
@@ -156,10 +225,38 @@ class HuberLoss(_Loss):
         """The loss of prediction and target."""
         return functional.huber_loss(prediction, target, self.reduction, self.delta)
 
-    def extra_repr(self) -> str:
-        """The arguments that are not the defaults."""
-        shown = [super().extra_repr(), "" if self.delta == 1 else f"delta={self.delta}"]
-        return ", ".join(argument for argument in shown if argument)
+
+class SmoothL1Loss(Loss):
+    """Huber's loss divided by `beta`: the slope beyond `beta` is 1.
+
+    Parameters
+    ----------
+    reduction : {"mean", "sum", "none"}
+        Over all elements.
+    beta : float, default 1.0
+        Where it turns linear; 0 for the absolute error.
+
+    Raises
+    ------
+    ArgumentError
+        There is no such reduction, or `beta` is negative.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> SmoothL1Loss(beta=2.0)(np.array([3.0]), np.zeros(1)).item()
+    2.0
+    """
+
+    def __init__(self, reduction: Reduction = "mean", beta: float = 1.0) -> None:
+        super().__init__(reduction)
+        if not 0 <= beta < math.inf:
+            raise ArgumentError(f"SmoothL1Loss: beta is {beta!r}.\nFix: beta >= 0.")
+        self.beta = beta
+
+    def forward(self, prediction: Any, target: Any) -> Tensor:
+        """The loss of prediction and target."""
+        return functional.smooth_l1_loss(prediction, target, self.reduction, self.beta)
 
 
 class HalfSquaredErrorLoss(Module):

@@ -12,7 +12,6 @@ from tinygrad_bp.errors import ArgumentError, DTypeError, ShapeError, nearest, u
 
 Reduction = Literal["mean", "sum", "none"]
 REDUCTIONS = ("mean", "sum", "none")
-_UNSIGNED = {np.dtype(f"i{n}"): np.dtype(f"u{n}") for n in (1, 2, 4, 8)}
 
 
 def check_reduction(loss: str, reduction: str) -> None:
@@ -28,7 +27,7 @@ def check_reduction(loss: str, reduction: str) -> None:
     """
     if reduction not in REDUCTIONS:
         raise ArgumentError(
-            f"{_where(loss)}: there is no reduction {reduction!r}: "
+            f"{at_user(loss)}: there is no reduction {reduction!r}: "
             f"{nearest(reduction, REDUCTIONS)}\nFix: one of 'mean', 'sum' and 'none'."
         )
 
@@ -51,7 +50,7 @@ def scale(loss: str, reduction: str, count: int) -> float:
     if reduction == "mean":
         if not count:
             raise ShapeError(
-                f"{_where(loss)}: the mean over an empty batch has no value.\n"
+                f"{at_user(loss)}: the mean over an empty batch has no value.\n"
                 "Fix: pass at least one sample, or reduction='sum'."
             )
         return 1 / count
@@ -97,17 +96,19 @@ def check_probabilities(loss: str, target: Any) -> None:
     --------
     >>> check_probabilities("binary_cross_entropy_with_logits", np.array([0.0, 0.5, 1.0]))
     """
-    values = _values(target)
+    values = array_of(target)
     if values.size and not (values.min() >= 0 and values.max() <= 1):
-        index, value = _first(values, ~((values >= 0) & (values <= 1)))
+        index, value = first_bad(values, ~((values >= 0) & (values <= 1)))
         raise ArgumentError(
-            f"{_where(loss)}: targets are probabilities in [0, 1], but the one at index {index} "
+            f"{at_user(loss)}: targets are probabilities in [0, 1], but the one at index {index} "
             f"is {value}.\nFix: pass 0 and 1, or numbers between."
         )
 
 
 def check_labels(loss: str, logits: Tensor, labels: Any) -> Any:
     """The labels of (N, C) logits: integers (N,) in [0, C), or rows (N, C) that sum to 1.
+
+    None where some of them are -100, which does not count.
 
     Raises
     ------
@@ -126,68 +127,95 @@ def check_labels(loss: str, logits: Tensor, labels: Any) -> Any:
     shape = logits.data.shape
     if len(shape) != 2 or not shape[1]:
         raise ShapeError(
-            f"{_where(loss)}: logits have shape (samples, classes), not {shape}.\nFix: "
+            f"{at_user(loss)}: logits have shape (samples, classes), not {shape}.\nFix: "
             + ("logits[None], for a single sample." if len(shape) == 1 else "use reshape.")
         )
     if not isinstance(labels, (Tensor, np.ndarray)):
         labels = np.asarray(labels)
     if labels.shape == shape:
         labels = pair(loss, logits, labels)[1]
-        _check_rows(loss, _values(labels))
+        check_rows(loss, array_of(labels))
     elif labels.shape == shape[:1]:
-        _check_integers(loss, _values(labels), shape[1])
+        if _check_integers(loss, array_of(labels), shape[1]):
+            return None
     else:
         n, c = shape
         raise ShapeError(
-            f"{_where(loss)}: labels of shape {labels.shape} do not fit logits of shape {shape}."
+            f"{at_user(loss)}: labels of shape {labels.shape} do not fit logits of shape {shape}."
             f"\nFix: pass integers of shape ({n},), or one-hot rows or probabilities of shape "
             f"({n}, {c})" + ("; here, labels.ravel()." if labels.shape == (n, 1) else ".")
         )
     if MODE.get().anomaly:
-        _refuse_probabilities(loss, logits.data)
+        refuse_softmax(loss, logits.data)
     return labels
 
 
-def _check_integers(loss: str, labels: Any, classes: int) -> None:
+def _check_integers(loss: str, labels: Any, classes: int) -> bool:
+    """Whether some are -100; an error where others are no class."""
     if labels.dtype.kind not in "iu":
         raise DTypeError(
-            f"{_where(loss)}: labels of shape {labels.shape} are class numbers and therefore "
+            f"{at_user(loss)}: labels of shape {labels.shape} are class numbers and therefore "
             f"integers, not {labels.dtype}.\nFix: labels.astype(int); or pass one-hot rows or "
             f"probabilities of shape ({len(labels)}, {classes})."
         )
-    # One look finds both kinds: what is negative is large without its sign.
-    known = labels.dtype in _UNSIGNED
-    unsigned = labels.view(_UNSIGNED[labels.dtype]) if known else labels.astype(np.uint64)
-    if labels.size and not np.maximum.reduce(unsigned) < classes:
-        index, value = _first(labels, (labels < 0) | (labels >= classes))
+    # Looked up by their places, which takes a third of the time of labels.min() and labels.max().
+    if labels.size and not (
+        labels.item(labels.argmin()) >= 0 and labels.item(labels.argmax()) < classes
+    ):
+        bad = ((labels < 0) | (labels >= classes)) & (labels != -100)
+        if not bad.any():
+            return True
+        index, value = first_bad(labels, bad)
         raise ArgumentError(
-            f"{_where(loss)}: the label at index {index[0]} is {value}, but logits of "
+            f"{at_user(loss)}: the label at index {index[0]} is {value}, but logits of "
             f"{classes} classes have labels 0 to {classes - 1}.\nFix: number the classes from 0, "
             f"or give the network {int(labels.max()) + 1} outputs."
             if value > 0
-            else f"{_where(loss)}: the label at index {index[0]} is {value}, but labels are 0 to "
-            f"{classes - 1}.\nFix: leave out the samples without a class."
+            else f"{at_user(loss)}: the label at index {index[0]} is {value}, but labels are 0 to "
+            f"{classes - 1}.\nFix: leave out the samples without a class, or ignore_index={value}."
         )
+    return False
 
 
-def _check_rows(loss: str, rows: Any) -> None:
+def check_rows(loss: str, rows: Any) -> None:
+    """Refuse rows that are no probability distributions.
+
+    Raises
+    ------
+    ArgumentError
+        Names the first of them.
+
+    Examples
+    --------
+    >>> check_rows("cross_entropy", np.array([[0.25, 0.75]]))
+    """
     check_probabilities(loss, rows)
     sums = rows @ np.ones(rows.shape[1], rows.dtype)  # a tenth of the time of rows.sum(axis=1)
     wrong = np.abs(sums - 1) > 1e-2
     if wrong.any():
-        index, value = _first(sums, wrong)
+        index, value = first_bad(sums, wrong)
         raise ArgumentError(
-            f"{_where(loss)}: each row of the labels is a probability distribution, but row "
+            f"{at_user(loss)}: each row of the labels is a probability distribution, but row "
             f"{index[0]} sums to {value}.\nFix: labels / labels.sum(axis=1, keepdims=True); for "
             "classes that do not exclude each other, binary_cross_entropy_with_logits."
         )
 
 
-def _refuse_probabilities(loss: str, logits: Any) -> None:
+def refuse_softmax(loss: str, logits: Any) -> None:
+    """Refuse rows that have gone through a softmax.
+
+    Raises
+    ------
+    ArgumentError
+
+    Examples
+    --------
+    >>> refuse_softmax("cross_entropy", np.zeros((2, 3)))
+    """
     inside = logits.size and logits.min() >= 0 and logits.max() <= 1
     if inside and np.allclose(logits.sum(axis=1), 1, atol=1e-4):
         raise ArgumentError(
-            f"{_where(loss)}: the logits {logits.shape} are probabilities already: each row lies "
+            f"{at_user(loss)}: the logits {logits.shape} are probabilities already: each row lies "
             "in [0, 1] and sums to 1. The loss takes the softmax itself.\n"
             "Fix: leave the softmax out of the network."
         )
@@ -201,21 +229,23 @@ def _mismatch(loss: str, prediction: tuple[int, ...], target: tuple[int, ...]) -
     else:
         fix = f"np.broadcast_to(target, {prediction}), if that is meant."
     return ShapeError(
-        f"{_where(loss)}: the prediction has shape {prediction} and the target {target}; they "
+        f"{at_user(loss)}: the prediction has shape {prediction} and the target {target}; they "
         f"are not broadcast.\nFix: {fix}"
     )
 
 
-def _where(loss: str) -> str:
+def at_user(loss: str) -> str:
+    """The loss for a message, with the module at work and the user's line."""
     path = MODE.get().path()
     return f"{loss}{f' in {path}' if path else ''} at {user_line()}"
 
 
-def _values(labels: Any) -> Any:
+def array_of(labels: Any) -> Any:
+    """The values of a tensor; an array as it is."""
     return labels.data if isinstance(labels, Tensor) else labels
 
 
-def _first(values: Any, bad: Any) -> tuple[tuple[int, ...], Any]:
+def first_bad(values: Any, bad: Any) -> tuple[tuple[int, ...], Any]:
     """Index and value of the first element that is marked as bad."""
     index = tuple(int(i) for i in np.argwhere(bad)[0])
     return index, values[index]
