@@ -116,7 +116,11 @@ def test_any_network_goes_to_toml_and_to_a_module_and_back(layers, shape, dtype)
         assert NetworkSpec.from_module(copy.deepcopy(model)) == spec
 
 
-ACTIVATIONS = sorted(set(registry.LAYERS) - {"Dropout", "Flatten", "Identity", "Linear"})
+ACTIVATIONS = sorted(
+    name
+    for name, kind in registry.LAYERS.items()
+    if kind.cls.__module__ == "tinygrad_bp.nn.activations"
+)
 ARGUMENTS = {
     "LeakyReLU": {"negative_slope": 0.2},
     "ELU": {"alpha": 0.5},
@@ -305,7 +309,6 @@ def test_models_that_no_spec_can_declare():
     shared = Linear(3, 3)
     cases = {
         "a spec declares a Sequential, not a Linear": shared,
-        r"layer 1 \(Linear\) occurs twice": Sequential(shared, shared),
         r"(?s)layer 0.0 \(ufunc\): .*@register_layer": Sequential(Sequential(np.tanh)),
         "the first layer does not tell the shape": Sequential(Flatten(), shared),
         "has one dtype, and the parameters have float32 and float64": Sequential(

@@ -1,21 +1,22 @@
-"""From the plain data of a `NetworkSpec` to modules, and back."""
+"""From the plain data of a `NetworkSpec` to modules, by a dry run."""
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_bp.errors import SpecError, TgError
-from tinygrad_bp.nn.layers import Sequential
+from tinygrad_bp.errors import ArgumentError, SpecError, TgError, nearest
+from tinygrad_bp.nn.containers import Sequential
+from tinygrad_bp.nn.declarations import INPUT, Layer, Shape, as_layer
 from tinygrad_bp.nn.module import Module
-from tinygrad_bp.nn.registry import LAYERS, RESERVED
-
-Shape = tuple[int, ...]
-Layer = dict[str, Any]
+from tinygrad_bp.nn.parametrizations import declare
+from tinygrad_bp.nn.registry import LAYERS, RESERVED, SHARED, LayerKind
+from tinygrad_bp.nn.sharing import share
+from tinygrad_bp.nn.wired import Wired, check_wire, default_input, value_of
 
 
 class LayerShape(NamedTuple):
@@ -26,163 +27,250 @@ class LayerShape(NamedTuple):
     shape: Shape
 
 
-def assemble(
-    layers: Iterable[Layer],
-    shape: Shape,
-    dtype: str,
-    seeds: np.random.SeedSequence,
-    prefix: str,
-    shapes: list[LayerShape],
-) -> Sequential:
-    """Build the layers one by one, each for the shape that the one before it gives.
+class _Place(NamedTuple):
+    """Where a layer stands in the spec: by positions, by names, and its source of seeds."""
+
+    position: str
+    name: str
+    seeds: np.random.SeedSequence
+
+    def below(self, i: int, position: str, name: str) -> _Place:
+        """Of the part with this number."""
+        seeds = np.random.SeedSequence(self.seeds.entropy, spawn_key=(*self.seeds.spawn_key, i))
+        return _Place(
+            f"{self.position}.{position}" if self.position else position,
+            f"{self.name}.{name}" if self.name else name,
+            seeds,
+        )
+
+
+class Building:
+    """A network that is being built, layer by layer, each for what those before it give.
 
     Parameters
     ----------
-    layers : iterable of dict
-        Checked as far as keys and types go.
-    shape : tuple of int
-        Of the input, without the batch axis.
     dtype : str
         Of the parameters.
-    seeds : SeedSequence
-        Each layer's stream follows from it and the layer's position.
-    prefix : str
-        Of the position of each layer, as ``2.`` inside of layer 2.
+
+    Attributes
+    ----------
     shapes : list of LayerShape
-        Is extended by what each layer gives.
+        What each layer gave.
+    """
+
+    def __init__(self, dtype: str) -> None:
+        self.dtype = dtype
+        self.shapes: list[LayerShape] = []
+        self._built: dict[str, Module] = {}
+
+    def network(
+        self, layers: Any, input_shape: Any, seeds: np.random.SeedSequence
+    ) -> tuple[Sequential, list[LayerShape]]:
+        """The whole network, and the shape that each layer gives.
+
+        Raises
+        ------
+        SpecError
+            A layer cannot be made, or cannot work on its input.
+        """
+        shapes = input_shape if isinstance(input_shape, dict) else {INPUT: input_shape}
+        given = {name: np.zeros((1, *shape), self.dtype) for name, shape in shapes.items()}
+        model, _ = self._network(layers, given, _Place("", "", seeds))
+        model.input_shape = copy.copy(input_shape)
+        return model, self.shapes
+
+    def _network(self, layers: Any, given: dict[str, Any], at: _Place) -> tuple[Sequential, Any]:
+        """Layers one after another, or wired where they say so, and what the last one gives."""
+        built, wires, out = self._chain(layers, given, at)
+        if len(given) == 1 and all(names == default for names, default in wires.values()):
+            return Sequential(built), out
+        return Wired(built, {name: names for name, (names, _) in wires.items()}, [*given]), out
+
+    def _chain(self, layers: Any, given: dict[str, Any], at: _Place) -> Any:
+        """Modules by name, what each is called on and would be by default, the last output."""
+        built: dict[str, Module] = {}
+        wires: dict[str, tuple[list[str], list[str]]] = {}
+        values = dict(given)
+        before = default_input([*given])
+        out = None
+        for i, layer in enumerate(layers):
+            name = layer.get("name", str(i))
+            here = at.below(i, str(i), name)
+            if name in built:
+                raise SpecError(f"{_said(layer, here)} has the name {name!r} of another layer.")
+            names = layer.get("inputs", before)
+            inputs = [self._value(wire, values, layer, here) for wire in names]
+            if not names:
+                raise SpecError(
+                    f"{_said(layer, here)} does not say its inputs.\n"
+                    f'Fix: "inputs": [...], of {", ".join(values)}.'
+                )
+            built[name], out = self._layer(layer, inputs, here)
+            wires[name] = (names, before)
+            values[name], before = out, [name]
+        return built, wires, out
+
+    def _value(self, wire: str, values: dict[str, Any], layer: Layer, at: _Place) -> Any:
+        """What a layer is called on by this name."""
+        try:
+            check_wire(wire, values, _said(layer, at))
+            return value_of(wire, values)
+        except ArgumentError as error:
+            raise SpecError(str(error)) from error
+        except (IndexError, TypeError) as error:
+            name = wire.partition(".")[0]
+            raise SpecError(
+                f"{_said(layer, at)} has the input {wire!r}, and {name!r} gives "
+                f"{_described(values[name])}."
+            ) from error
+
+    def _layer(self, layer: Layer, inputs: list[Any], at: _Place) -> tuple[Module, Any]:
+        """A layer, and what it gives."""
+        where = _said(layer, at)
+        if layer["type"] == "Sequential" and len(inputs) == 1:
+            chain, out = self._network(layer["layers"], {INPUT: inputs[0]}, at)
+            self._built[at.name] = chain
+            return chain, out
+        parts = self._parts(layer, inputs, at) if layer["type"] != SHARED else {}
+        try:
+            module = self._module(layer, inputs, parts, at)
+            out = _called(module, inputs)
+        except SpecError as error:
+            raise SpecError(f"{where} {error}") from error
+        except (TgError, TypeError, ValueError, IndexError, AttributeError) as error:
+            shapes = " and ".join(_described(x) for x in inputs)
+            raise SpecError(f"{where} after an input of shape {shapes}: {error}") from error
+        shape = _shape(out)
+        if shape[:1] != (1,):
+            raise SpecError(
+                f"{where} turned a batch of one sample, {_shape(inputs[0])}, into {shape}: a layer "
+                "keeps the batch axis, which comes first."
+            )
+        self._built[at.name] = module
+        self.shapes.append(LayerShape(at.position, layer["type"], shape[1:]))
+        return module, out
+
+    def _parts(self, layer: Layer, inputs: list[Any], at: _Place) -> dict[str, Any]:
+        """The layers that are arguments of a layer."""
+        parts: dict[str, Any] = {}
+        for k, (key, how) in enumerate(LAYERS[layer["type"]].parts.items()):
+            if key not in layer:
+                continue
+            if how == "chain":
+                parts[key], wires, _ = self._chain(layer[key], {INPUT: inputs[0]}, at)
+                if any(names != default for names, default in wires.values()):
+                    raise SpecError(
+                        f"{_said(layer, at)}: its layers are a chain, in which none says its "
+                        'inputs.\nFix: put them into one layer {"type": "Sequential", ...}.'
+                    )
+            elif how == "each":
+                parts[key] = {}
+                for i, part in enumerate(map(as_layer, layer[key])):
+                    name = part.get("name", str(i))
+                    here = at.below(i, str(i), name)
+                    if name in parts[key]:
+                        said = _said(part, here)
+                        raise SpecError(f"{said} has the name {name!r} of another layer.")
+                    parts[key][name] = self._part(part, inputs, here)
+            else:  # its stream of random numbers does not depend on how many layers there are
+                here = at.below(2**32 - 1 - k, key, key)
+                parts[key] = self._part(as_layer(layer[key]), inputs, here)
+        return parts
+
+    def _part(self, layer: Layer, inputs: list[Any], at: _Place) -> Module:
+        """A layer that works on what the layer works on of which it is a part."""
+        if "inputs" in layer:
+            raise SpecError(
+                f"{_said(layer, at)} says its inputs, and has those of the layer around it.\n"
+                "Fix: leave them out, or say them of the layer around it."
+            )
+        return self._layer(layer, inputs, at)[0]
+
+    def _module(self, layer: Layer, inputs: list[Any], parts: dict[str, Any], at: _Place) -> Module:
+        """The module of one layer."""
+        if layer["type"] == SHARED:
+            if layer["of"] not in self._built:
+                known = nearest(layer["of"], self._built)
+                raise SpecError(f"is of {layer['of']!r}, which is no layer before it: {known}")
+            return self._built[layer["of"]]
+        kind = LAYERS[layer["type"]]
+        arguments = {
+            key: copy.deepcopy(value)
+            for key, value in layer.items()
+            if key not in RESERVED and key not in kind.parts
+        }
+        rng = np.random.default_rng(at.seeds)
+        handed = {
+            "input_shape": _shape(inputs[0])[1:],
+            "dtype": self.dtype,
+            "generator": rng,
+            **_inferred(kind, arguments, [_shape(x)[1:] for x in inputs]),
+        }
+        arguments.update({key: handed[key] for key in kind.handed})
+        starred = [parts.pop(key) for key in [kind.starred] if key in parts]
+        module = kind.cls(*starred, **arguments, **parts)
+        for name, parametrization in layer.get("parametrizations", {}).items():
+            declare(module, name, parametrization, rng)
+        for name, source in layer.get("shares", {}).items():
+            share(module, name, source, self._built)
+        return module
+
+
+def _said(layer: Layer, at: _Place) -> str:
+    return f"layer {at.position} ({layer['type']})"
+
+
+def _inferred(kind: LayerKind, arguments: dict[str, Any], shapes: list[Shape]) -> Mapping[str, Any]:
+    """The arguments that are lengths of axes of the inputs, or lists of those of the last axes.
 
     Raises
     ------
     SpecError
-        A layer cannot be made, or cannot work on its input.
+        An input has no such axis, or the spec declares another length.
     """
-    built: dict[str, Module] = {}
-    for i, layer in enumerate(layers):
-        kind, name = layer["type"], layer.get("name", str(i))
-        where = f"layer {prefix}{i} ({kind})"
-        seed = np.random.SeedSequence(seeds.entropy, spawn_key=(*seeds.spawn_key, i))
-        if name in built:
-            raise SpecError(f"{where} has the name {name!r} of another layer.")
-        if kind == "Sequential":
-            built[name] = assemble(layer["layers"], shape, dtype, seed, f"{prefix}{i}.", shapes)
-            shape = shapes[-1].shape
-            continue
-        try:
-            built[name] = _make(layer, shape, dtype, seed)
-            zeros = np.zeros((1, *shape), np.int64 if built[name].takes_indices else dtype)
-            out = _shape(built[name].eval()(zeros))
-            built[name].train()
-        except SpecError as error:
-            raise SpecError(f"{where} {error}") from error
-        except (TgError, TypeError, ValueError, IndexError) as error:
-            raise SpecError(f"{where} after an input of shape {shape}: {error}") from error
-        if out[:1] != (1,):
+    sizes: dict[str, Any] = {}
+    for key, (which, axis) in kind.sizes.items():
+        if which >= len(shapes):
             raise SpecError(
-                f"{where} turned a batch of one sample, {(1, *shape)}, into {out}: a layer keeps "
-                "the batch axis, which comes first."
+                f"needs {which + 1} inputs for its {key}, and has {len(shapes)}.\n"
+                'Fix: name them: "inputs": ["input", "encoder"].'
             )
-        shape = out[1:]
-        shapes.append(LayerShape(f"{prefix}{i}", kind, shape))
-    return Sequential(built)
-
-
-def _shape(out: Any) -> Shape:
-    """The shape of what a layer gives, which may be the first of several things."""
-    while isinstance(out, (tuple, list)) and out:
-        out = out[0]
-    return np.shape(out)
-
-
-def _make(layer: Layer, shape: Shape, dtype: str, seed: np.random.SeedSequence) -> Module:
-    kind = LAYERS[layer["type"]]
-    arguments = {k: copy.deepcopy(value) for k, value in layer.items() if k not in RESERVED}
-    handed = {"input_shape": shape, "dtype": dtype, "generator": np.random.default_rng(seed)}
-    for key, axis in kind.sizes.items():
+        shape = shapes[which]
         if not -len(shape) <= axis < len(shape):
             needed = "an axis" if axis in (0, -1) else f"an axis {axis}"
             raise SpecError(f"needs an input with {needed}, and its input has the shape {shape}.")
-        handed[key] = shape[axis]
-        if arguments.get(key, shape[axis]) != shape[axis]:
-            joined = axis == -1 and arguments[key] in _sizes(shape)
+        declared = arguments.get(key, shape[axis])
+        several = isinstance(declared, (list, tuple)) and len(declared) > 0
+        sizes[key] = list(shape[-len(declared) :]) if several else shape[axis]
+        if (list(declared) if several else declared) != sizes[key]:
+            after_flattening = [math.prod(shape[i:]) for i in range(len(shape))]
+            joined = axis == -1 and arguments[key] in after_flattening
             raise SpecError(
                 f"declares {key} = {arguments[key]}, and its input has the shape {shape}.\n"
                 f"Fix: leave {key} out" + (", or put a Flatten before it." if joined else ".")
             )
-    return kind.cls(**{**arguments, **{key: handed[key] for key in kind.handed}})
+    return sizes
 
 
-def _sizes(shape: Shape) -> list[int]:
-    """What the length of the last axis would be after flattening from each axis."""
-    return [math.prod(shape[i:]) for i in range(len(shape))]
+def _called(module: Module, inputs: list[Any]) -> Any:
+    """What a layer gives in eval mode; where it takes indices, on zeros that are integers."""
+    first, *others = inputs
+    if module.takes_indices and np.result_type(first).kind == "f":
+        first = np.zeros(np.shape(first), np.int64)
+    out = module.eval()(first, *others)
+    module.train()
+    return out
 
 
-def describe(model: Sequential, prefix: str, seen: set[int]) -> list[Layer]:
-    """The declarations of the layers of a model.
-
-    Raises
-    ------
-    SpecError
-        A layer is not registered, occurs twice, or does not keep its arguments.
-    """
-    entries: list[Layer] = []
-    for i, (name, layer) in enumerate(model.items()):
-        where = f"layer {prefix}{name} ({type(layer).__name__})"
-        if id(layer) in seen:
-            raise SpecError(f"{where} occurs twice: a spec cannot declare shared parameters.")
-        seen.add(id(layer))
-        entry: Layer = {}
-        if type(layer) is Sequential:
-            entry["type"] = "Sequential"
-            entry["layers"] = describe(layer, f"{prefix}{name}.", seen)
-        else:
-            kind = next((k for k in LAYERS if LAYERS[k].cls is type(layer)), None)
-            if kind is None:
-                raise SpecError(
-                    f"{where}: {layer!r} is not a registered layer.\n"
-                    "Fix: use a module, and decorate its class with @register_layer."
-                )
-            entry["type"] = kind
-            entry.update(_config(layer, LAYERS[kind].keys, where))
-        if name != str(i):
-            entry["name"] = name
-        entries.append(entry)
-    return entries
+def _shape(value: Any) -> Shape:
+    """The shape of what a layer gives, or of the first of several things."""
+    while isinstance(value, (tuple, list)) and value:
+        value = value[0]
+    return np.shape(value)
 
 
-def _config(layer: Any, keys: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """The arguments with which the layer was made, without those that are at their defaults."""
-    if hasattr(layer, "config"):
-        values = layer.config()
-    else:
-        lacking = [key for key in keys if not hasattr(layer, key)]
-        if lacking:
-            raise SpecError(
-                f"{where} does not keep its argument {lacking[0]!r}.\nFix: assign it to "
-                f"self.{lacking[0]} in __init__, or write a method config() that returns a dict."
-            )
-        values = {key: getattr(layer, key) for key in keys}
-    return {key: value for key, value in values.items() if not _same(value, keys.get(key))}
-
-
-def _same(value: Any, default: Any) -> bool:
-    return type(value) is type(default) and bool(value == default)
-
-
-def first_size(model: Sequential) -> int:
-    """The length of the last axis of the input, as the first layer tells it.
-
-    Raises
-    ------
-    SpecError
-        It does not tell.
-    """
-    layer = next(iter(model), None)
-    if isinstance(layer, Sequential):
-        return first_size(layer)
-    size = getattr(layer, "in_features", None)
-    if size is None:
-        raise SpecError(
-            "the first layer does not tell the shape of its input.\n"
-            "Fix: NetworkSpec.from_module(model, input_shape=(28, 28))"
-        )
-    return int(size)
+def _described(value: Any) -> str:
+    """The shape of a value without the batch axis, or what it holds."""
+    if isinstance(value, (tuple, list)):
+        return f"({', '.join(_described(item) for item in value)})"
+    return str(np.shape(value)[1:])

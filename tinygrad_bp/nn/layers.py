@@ -1,17 +1,20 @@
-"""Layers: linear maps, flattening, dropout, and layers one after another."""
+"""Layers: linear maps, flattening and dropout, and the words for a layer in messages."""
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, overload
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tinygrad_bp.core.mode import MODE
+from tinygrad_bp.core.registry import FUNCTIONS
 from tinygrad_bp.core.tensor import Tensor, as_tensor
-from tinygrad_bp.errors import ArgumentError, ShapeError, nearest
+from tinygrad_bp.errors import ArgumentError, ShapeError, SpecError, nearest
+from tinygrad_bp.nn import functional
+from tinygrad_bp.nn.containers import Sequential
 from tinygrad_bp.nn.functional import dropout
 from tinygrad_bp.nn.init import Declaration, Seed, child_stream, initialize
 from tinygrad_bp.nn.module import Module
@@ -131,33 +134,145 @@ class Linear(Module):
 
 @register_layer
 class Flatten(Module):
-    """Join all axes from `start_axis` on into one; by default all but the batch axis.
+    """Join the axes from `start_axis` to `end_axis` into one; by default all but the batch axis.
 
     Examples
     --------
     >>> import numpy as np
     >>> Flatten()(np.zeros((64, 28, 28))).shape
     (64, 784)
+    >>> Flatten(1, 2)(np.zeros((64, 4, 5, 3))).shape
+    (64, 20, 3)
     """
 
-    def __init__(self, start_axis: int = 1) -> None:
+    def __init__(self, start_axis: int = 1, end_axis: int = -1) -> None:
         self.start_axis = operator.index(start_axis)
+        self.end_axis = operator.index(end_axis)
 
     def forward(self, x: Any) -> Any:
         """Map (n, a, b, ...) to (n, a·b·...)."""
         shape = np.shape(x)
         start = self.start_axis + len(shape) if self.start_axis < 0 else self.start_axis
+        end = self.end_axis + len(shape) if self.end_axis < 0 else self.end_axis
         if not 0 <= start <= len(shape):
             raise ShapeError(
                 f"{_where(self)}: an input of shape {shape} has no axis {self.start_axis} to "
                 "flatten from.\nFix: pass a batch, or another start_axis."
             )
-        size = int(np.prod(shape[start:]))
-        return np.reshape(x, (*shape[:start], size))
+        if not start - 1 <= end < len(shape):
+            raise ShapeError(
+                f"{_where(self)}: of an input of shape {shape} no axes {self.start_axis} to "
+                f"{self.end_axis} can be joined.\nFix: another end_axis."
+            )
+        size = int(np.prod(shape[start : end + 1]))
+        return np.reshape(x, (*shape[:start], size, *shape[end + 1 :]))
 
     def extra_repr(self) -> str:
-        """The first axis, where it is not 1."""
+        """The axes, where they are not the defaults."""
+        if self.end_axis != -1:
+            return f"start_axis={self.start_axis}, end_axis={self.end_axis}"
         return "" if self.start_axis == 1 else f"start_axis={self.start_axis}"
+
+
+@register_layer
+class Unflatten(Module):
+    """Split an axis into several: what `Flatten` joined.
+
+    Parameters
+    ----------
+    axis : int
+        The axis that is split, counted with the batch axis.
+    unflattened_size : sequence of int
+        The lengths that take its place; one of them may be -1, and follows from the others.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Unflatten(1, (1, 28, -1))(np.zeros((64, 784))).shape
+    (64, 1, 28, 28)
+    """
+
+    def __init__(self, axis: int, unflattened_size: Sequence[int]) -> None:
+        self.axis = operator.index(axis)
+        self.unflattened_size = [operator.index(n) for n in unflattened_size]
+
+    def forward(self, x: Any) -> Any:
+        """Map (n, a·b·...) to (n, a, b, ...)."""
+        shape = np.shape(x)
+        axis = self.axis + len(shape) if self.axis < 0 else self.axis
+        sizes = tuple(self.unflattened_size)
+        known = int(np.prod([n for n in sizes if n != -1]))
+        if 0 <= axis < len(shape) and sizes.count(-1) == 1 and known and not shape[axis] % known:
+            sizes = tuple(shape[axis] // known if n == -1 else n for n in sizes)
+        if not 0 <= axis < len(shape) or -1 in sizes or np.prod(sizes) != shape[axis]:
+            raise ShapeError(
+                f"{_where(self)}: axis {self.axis} of an input of shape {shape} cannot be split "
+                f"into {tuple(self.unflattened_size)}.\n"
+                "Fix: sizes whose product is the length of the axis."
+            )
+        return np.reshape(x, (*shape[:axis], *sizes, *shape[axis + 1 :]))
+
+    def extra_repr(self) -> str:
+        """The axis and the sizes."""
+        return f"{self.axis}, {tuple(self.unflattened_size)}"
+
+
+@register_layer
+class Lambda(Module):
+    """A function as a layer.
+
+    Parameters
+    ----------
+    function : callable or str
+        A function of tensors. A text, ``"np.mean"`` or ``"F.relu"``, names one of NumPy or of
+        `nn.functional`; only then can a spec declare the layer.
+    arguments : dict, optional
+        Keywords of the function.
+
+    Raises
+    ------
+    ArgumentError
+        It is no function, or there is none of this name.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Lambda(lambda x: x * 2)(np.ones(2))
+    array([2., 2.])
+    >>> Lambda("np.mean", {"axis": 1})
+    Lambda(np.mean, axis=1)
+    """
+
+    def __init__(
+        self, function: Callable[..., Any] | str, arguments: Mapping[str, Any] | None = None
+    ) -> None:
+        self.function = function
+        self.arguments = None if arguments is None else dict(arguments)
+        self._call = _named_function(function) if isinstance(function, str) else function
+        if not callable(self._call) or isinstance(function, (type, Module)):
+            raise ArgumentError(
+                f"the function of a Lambda is {function!r}.\n"
+                "Fix: a function of tensors; a module is a layer without Lambda."
+            )
+
+    def forward(self, *inputs: Any) -> Any:
+        """Call the function."""
+        return self._call(*inputs, **(self.arguments or {}))
+
+    def config(self) -> dict[str, Any]:
+        """What a spec says of this layer."""
+        if not isinstance(self.function, str):
+            raise SpecError(
+                f"a spec cannot declare {self!r}: a function is no plain data.\n"
+                'Fix: its name, as in Lambda("np.mean"), or a module of your own that is decorated '
+                "with @register_layer."
+            )
+        return {"function": self.function, "arguments": self.arguments}
+
+    def extra_repr(self) -> str:
+        """The function, by its name."""
+        name = self.function if isinstance(self.function, str) else _function_name(self.function)
+        return ", ".join([name, *(f"{k}={value!r}" for k, value in (self.arguments or {}).items())])
 
 
 @register_layer
@@ -200,94 +315,32 @@ class Dropout(Module):
         return f"{self.p}"
 
 
-class Sequential(Module):
-    """Layers one after another, each called on what the one before it gave.
-
-    Parameters
-    ----------
-    *layers : Module or callable
-        Modules, or functions of one tensor such as ``np.tanh``; or a single mapping of names to
-        them. Names are the positions unless given.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> model = Sequential(Linear(3, 4), np.tanh, Linear(4, 2))
-    >>> model(np.zeros((5, 3), np.float32)).shape
-    (5, 2)
-    >>> model[0], len(model), [name for name, _ in model.named_parameters()]
-    (Linear(3, 4), 3, ['0.weight', '0.bias', '2.weight', '2.bias'])
-    """
-
-    #: Shape of the input without the batch axis, where a `NetworkSpec` built the model.
-    input_shape: tuple[int, ...] | None = None
-
-    def __init__(self, *layers: Callable[..., Any] | Mapping[str, Callable[..., Any]]) -> None:
-        items: Iterable[tuple[str, Any]]
-        if len(layers) == 1 and isinstance(layers[0], Mapping):
-            items = layers[0].items()
-        else:
-            items = ((str(i), layer) for i, layer in enumerate(layers))
-        self._layers: dict[str, Callable[..., Any]] = {}
-        for name, layer in items:
-            if not isinstance(name, str) or not name or "." in name:
-                raise ArgumentError(f"the name of a layer is a text without dots, not {name!r}.")
-            if not callable(layer) or isinstance(layer, (type, Tensor)):
-                raise ArgumentError(
-                    f"layer {name} of a Sequential is {layer!r}, which is not a layer.\n"
-                    + (
-                        f"Fix: make one: {layer.__name__}(...)"
-                        if isinstance(layer, type)
-                        else "Fix: pass modules or functions, separated by commas."
-                    )
-                )
-            self._layers[name] = layer
-
-    def forward(self, x: Any) -> Any:
-        """Map the input through all layers."""
-        for layer in self._layers.values():
-            x = layer(x)
-        return x
-
-    def items(self) -> Iterable[tuple[str, Callable[..., Any]]]:
-        """Names and layers, in order."""
-        return self._layers.items()
-
-    def _attributes(self) -> Iterator[tuple[str, Any]]:
-        for name, value in super()._attributes():
-            if name == "_layers":
-                yield from self._layers.items()
-            else:
-                yield name, value
-
-    def _lines(self) -> Iterable[tuple[str, Any]]:
-        return self._layers.items()
-
-    def __len__(self) -> int:
-        return len(self._layers)
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._layers.values())
-
-    @overload
-    def __getitem__(self, index: int | str) -> Any: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequential: ...
-    def __getitem__(self, index: int | str | slice) -> Any:
-        if isinstance(index, str):
-            if index not in self._layers:
-                known = nearest(index, self._layers)
-                raise ArgumentError(f"there is no layer {index!r} in this Sequential: {known}")
-            return self._layers[index]
-        items = list(self._layers.items())[index]
-        return Sequential(dict(items)) if isinstance(items, list) else items[1]
-
-
 def label(layer: Any) -> str:
     """What a message calls a layer: ``Linear 128→10``, ``ReLU``."""
     if isinstance(layer, Linear):
         return f"Linear {layer.in_features}→{layer.out_features}"
     return type(layer).__name__ if isinstance(layer, Module) else _function_name(layer)
+
+
+def _named_function(name: str) -> Any:
+    """The function of NumPy, or of `nn.functional`, that has this name."""
+    room, _, own = name.partition(".")
+    if room == "F":
+        known = {each: getattr(functional, each) for each in functional.__all__}
+    elif room == "np":
+        known = {each: getattr(np, each) for each in dir(np) if _has_rule(getattr(np, each))}
+    else:
+        raise ArgumentError(
+            f"{name!r} is no name of a function for a Lambda.\n"
+            'Fix: "np.mean", of NumPy, or "F.relu", of tinygrad_bp.nn.functional.'
+        )
+    if own not in known:
+        raise ArgumentError(f"there is no function {name!r} of tensors: {nearest(own, known)}")
+    return known[own]
+
+
+def _has_rule(function: Any) -> bool:
+    return isinstance(function, Hashable) and function in FUNCTIONS
 
 
 def _function_name(function: Any) -> str:

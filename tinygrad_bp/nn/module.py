@@ -94,6 +94,15 @@ class Module:
         finally:
             MODE.set(mode)
 
+    if not TYPE_CHECKING:  # checkers of types would take any name for an attribute
+
+        def __getattr__(self, name: str) -> Any:
+            """A parameter that is computed from others: see `nn.parametrizations`."""
+            computed = vars(self).get("parametrizations", {})
+            if name in computed:
+                return computed[name]()
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
     def _attributes(self) -> Iterable[tuple[str, Any]]:
         """The attributes in which parts are looked for, with their names."""
         return [item for item in vars(self).items() if item[0] not in _HOOKS]

@@ -12,9 +12,15 @@ from tinygrad_bp.errors import SpecError
 from tinygrad_bp.nn.module import Module
 
 M = TypeVar("M", bound=type[Module])
+Axis = int | tuple[int, int]
 
-#: Keys that every layer of a spec may have, beside those of its class.
-RESERVED = ("type", "name")
+#: The type under which a spec has a layer once more.
+SHARED = "Shared"
+
+#: Keys that every entry of a spec may have, and every layer with parameters, beside those of its
+#: class.
+COMMON = ("type", "name", "inputs")
+RESERVED = (*COMMON, "shares", "parametrizations")
 
 # What a layer that has an argument of this name is handed when it is built; beside them its sizes.
 _HANDED = ("input_shape", "dtype", "generator")
@@ -35,14 +41,21 @@ class LayerKind:
     handed : tuple of str
         The arguments that are handed in when it is built.
     sizes : dict
-        Those of them that are the length of an axis of a sample, with that axis.
+        Those of them that are the length of an axis of a sample: which input, and which axis.
+    parts : dict
+        The keys that hold layers, and how: as a ``"chain"``, ``"each"`` beside the others, or one
+        ``"layer"``.
+    starred : str or None
+        The key that holds what is passed as ``*args``.
     """
 
     cls: type[Module]
     keys: Mapping[str, Any]
     required: tuple[str, ...]
     handed: tuple[str, ...]
-    sizes: Mapping[str, int]
+    sizes: Mapping[str, tuple[int, int]]
+    parts: Mapping[str, str]
+    starred: str | None
 
 
 #: The registered layers, by the name that a spec has for them.
@@ -53,10 +66,17 @@ LAYERS: dict[str, LayerKind] = {}
 def register_layer(cls: M) -> M: ...
 @overload
 def register_layer(
-    *, name: str | None = None, sizes: Mapping[str, int] | None = None
+    *,
+    name: str | None = None,
+    sizes: Mapping[str, Axis] | None = None,
+    parts: Mapping[str, str] | None = None,
 ) -> Callable[[M], M]: ...
 def register_layer(
-    cls: Any = None, *, name: str | None = None, sizes: Mapping[str, int] | None = None
+    cls: Any = None,
+    *,
+    name: str | None = None,
+    sizes: Mapping[str, Axis] | None = None,
+    parts: Mapping[str, str] | None = None,
 ) -> Any:
     """Make a class of modules known to `NetworkSpec`: a decorator.
 
@@ -74,8 +94,13 @@ def register_layer(
         Its name in specs, in place of that of the class.
     sizes : dict, optional
         Arguments that are the length of an axis of the input, each with that axis, counted
-        without the batch axis: ``{"in_channels": 0}`` for images (N, C, H, W). Without it,
+        without the batch axis: ``{"in_channels": 0}`` for images (N, C, H, W). A pair is the
+        number of the input and the axis: ``{"in2_features": (1, -1)}``. Without it,
         ``{"in_features": -1}``.
+    parts : dict, optional
+        Arguments that are layers themselves: ``"layer"`` for one; for those that are passed as
+        ``*args``, ``"chain"`` if each works on what the one before it gave, ``"each"`` if all work
+        on the input.
 
     Raises
     ------
@@ -96,22 +121,35 @@ def register_layer(
     Tensor([[3.]])
     """
     if cls is None:
-        return functools.partial(_register, name=name, sizes=sizes)
-    return _register(cls, name, sizes)
+        return functools.partial(_register, name=name, sizes=sizes, parts=parts)
+    return _register(cls, name, sizes, parts)
 
 
-def _register(cls: M, name: str | None, sizes: Mapping[str, int] | None) -> M:
+def _register(
+    cls: M,
+    name: str | None,
+    sizes: Mapping[str, Axis] | None,
+    parts: Mapping[str, str] | None,
+) -> M:
     name = name or cls.__name__
     known = LAYERS.get(name)
-    if (known is not None and known.cls is not cls) or name == "Sequential":
+    if (known is not None and known.cls is not cls) or name == SHARED:
         raise SpecError(
             f'there is a layer {name!r} already.\nFix: another name: @register_layer(name="...")'
         )
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    arguments = [p for p in inspect.signature(cls).parameters.values() if p.kind in named]
+    every = inspect.signature(cls).parameters.values()
+    arguments = [p for p in every if p.kind in named]
     names = [p.name for p in arguments]
-    axes = {key: axis for key, axis in (sizes or {"in_features": -1}).items() if key in names}
+    axes = {
+        key: axis if isinstance(axis, tuple) else (0, axis)
+        for key, axis in (sizes or {"in_features": -1}).items()
+        if key in names
+    }
     keys = {p.name: p.default for p in arguments if p.name not in (*_HANDED, *axes)}
+    starred = next((p.name for p in every if p.kind is p.VAR_POSITIONAL), None)
+    if parts and starred is not None and starred in parts:
+        keys[starred] = inspect.Parameter.empty if parts[starred] == "chain" else ()
     for key in RESERVED:
         if key in keys:
             raise SpecError(
@@ -124,5 +162,7 @@ def _register(cls: M, name: str | None, sizes: Mapping[str, int] | None) -> M:
         tuple(key for key, default in keys.items() if default is inspect.Parameter.empty),
         tuple(key for key in names if key in (*_HANDED, *axes)),
         axes,
+        parts or {},
+        starred,
     )
     return cls

@@ -12,10 +12,19 @@ import numpy as np
 
 from tinygrad_bp.core.mode import no_grad
 from tinygrad_bp.errors import SpecError, missing_extra, nearest
-from tinygrad_bp.nn.building import Layer, LayerShape, Shape, assemble, describe, first_size
+from tinygrad_bp.nn.building import Building, LayerShape
+from tinygrad_bp.nn.containers import Sequential
+from tinygrad_bp.nn.declarations import (
+    INPUT,
+    Layer,
+    canonical,
+    checked_dtype,
+    checked_layers,
+    checked_shape,
+)
+from tinygrad_bp.nn.describing import Description, first_size, one_dtype
 from tinygrad_bp.nn.init import Seed, child_stream
-from tinygrad_bp.nn.layers import Sequential
-from tinygrad_bp.nn.registry import LAYERS, RESERVED
+from tinygrad_bp.nn.wired import Wired
 
 _KEYS = ("input_shape", "dtype", "layers")
 
@@ -66,17 +75,20 @@ class NetworkSpec:
     True
     """
 
-    input_shape: Shape
+    input_shape: Any
     layers: tuple[Layer, ...]
     dtype: str = "float32"
 
     def __init__(
-        self, input_shape: int | Iterable[int], layers: Iterable[Layer], dtype: str = "float32"
+        self,
+        input_shape: int | Iterable[int] | Mapping[str, Any],
+        layers: Iterable[Layer],
+        dtype: str = "float32",
     ) -> None:
         set_field = functools.partial(object.__setattr__, self)
-        set_field("input_shape", _checked_shape(input_shape))
-        set_field("layers", tuple(_checked_layers(layers, "")))
-        set_field("dtype", _checked_dtype(dtype))
+        set_field("input_shape", checked_shape(input_shape))
+        set_field("layers", tuple(checked_layers(layers)))
+        set_field("dtype", checked_dtype(dtype))
         self.shapes()
 
     def build(self, seed: Seed = None) -> Sequential:
@@ -96,9 +108,7 @@ class NetworkSpec:
         >>> bool((spec.build(0)[0].weight.data == spec.build(0)[0].weight.data).all())
         True
         """
-        model, _ = self._assemble(seed)
-        model.input_shape = self.input_shape
-        return model
+        return self._assemble(seed)[0]
 
     def shapes(self) -> list[LayerShape]:
         """The shape, without the batch axis, that each layer gives: a dry run without data.
@@ -111,15 +121,15 @@ class NetworkSpec:
         return self._assemble(0)[1]
 
     def _assemble(self, seed: Seed) -> tuple[Sequential, list[LayerShape]]:
-        shapes: list[LayerShape] = []
         seeds: Any = child_stream(seed).bit_generator.seed_seq
         with no_grad(), np.errstate(all="ignore"):
-            model = assemble(self.layers, self.input_shape, self.dtype, seeds, "", shapes)
-        return model, shapes
+            return Building(self.dtype).network(self.layers, self.input_shape, seeds)
 
     @classmethod
     def from_module(
-        cls, model: Sequential, input_shape: int | Iterable[int] | None = None
+        cls,
+        model: Sequential,
+        input_shape: int | Iterable[int] | Mapping[str, Any] | None = None,
     ) -> NetworkSpec:
         """The declaration of a model: its layers, not its values.
 
@@ -136,7 +146,7 @@ class NetworkSpec:
         SpecError
             A layer is not registered, or occurs twice, or parameters have different dtypes.
         """
-        if type(model) is not Sequential:
+        if type(model) not in (Sequential, Wired):
             raise SpecError(
                 f"a spec declares a Sequential, not a {type(model).__name__}.\n"
                 "Fix: put it into one: Sequential(model), and decorate its class with "
@@ -144,13 +154,7 @@ class NetworkSpec:
             )
         if input_shape is None:
             input_shape = model.input_shape or first_size(model)
-        dtypes = {str(parameter.dtype) for parameter in model.parameters()}
-        if len(dtypes) > 1:
-            raise SpecError(
-                f"a spec has one dtype, and the parameters have {' and '.join(sorted(dtypes))}.\n"
-                "Fix: model.astype(np.float32)"
-            )
-        return cls(input_shape, describe(model, "", set()), *dtypes)
+        return cls(input_shape, Description().network(model), **one_dtype(model))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> NetworkSpec:
@@ -167,10 +171,12 @@ class NetworkSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """A dict of plain data, from which `from_dict` makes the same spec."""
+        shape = self.input_shape
+        named = isinstance(shape, dict)
         return {
-            "input_shape": list(self.input_shape),
+            "input_shape": {n: list(s) for n, s in shape.items()} if named else list(shape),
             "dtype": self.dtype,
-            "layers": _checked_layers(self.layers, ""),
+            "layers": checked_layers(self.layers),
         }
 
     @classmethod
@@ -215,106 +221,17 @@ class NetworkSpec:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, NetworkSpec):
             return NotImplemented
-        return (self.input_shape, self.dtype, _canonical(self.layers)) == (
-            other.input_shape,
-            other.dtype,
-            _canonical(other.layers),
-        )
+        return bool(self._meaning() == other._meaning())
 
     def __hash__(self) -> int:
-        return hash((self.input_shape, self.dtype, len(self.layers)))
+        return hash((*self._inputs(), self.dtype, len(self.layers)))
 
+    def _inputs(self) -> list[tuple[str, tuple[int, ...]]]:
+        """The inputs with their shapes, in order."""
+        shape = self.input_shape
+        return list(shape.items()) if isinstance(shape, dict) else [(INPUT, shape)]
 
-def _checked_shape(shape: Any) -> Shape:
-    axes = tuple(shape) if isinstance(shape, (list, tuple)) else (shape,)
-    for n in axes:
-        if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
-            raise SpecError(
-                f"input_shape holds positive integers, not {shape!r}.\n"
-                "Fix: the shape of one sample, as [784] or [28, 28]."
-            )
-    return tuple(int(n) for n in axes)
-
-
-def _checked_dtype(dtype: Any) -> str:
-    try:
-        kind = np.dtype(dtype)
-    except TypeError:
-        kind = np.dtype(object)
-    if kind.kind != "f" or dtype is None:
-        raise SpecError(f"the dtype of a network is 'float32' or 'float64', not {dtype!r}.")
-    return str(kind.name)
-
-
-def _checked_layers(layers: Any, prefix: str) -> list[Layer]:
-    """A copy of the layers, of plain data only; keys and types are checked, values not yet."""
-    if not isinstance(layers, (list, tuple)) or not layers:
-        where = f"layer {prefix[:-1]} (Sequential)" if prefix else "the network"
-        raise SpecError(f"{where} has no layers: 'layers' is {layers!r}.\nFix: give a list.")
-    checked: list[Layer] = []
-    for i, layer in enumerate(layers):
-        if not isinstance(layer, Mapping) or not isinstance(layer.get("type"), str):
-            raise SpecError(
-                f"layer {prefix}{i} is {layer!r}.\n"
-                'Fix: write a dict with a type, as {"type": "Linear", "out_features": 10}.'
-            )
-        kind = layer["type"]
-        where = f"layer {prefix}{i} ({kind})"
-        allowed, required = _allowed(kind, where)
-        name = layer.get("name", str(i))
-        if not isinstance(name, str) or not name or "." in name:
-            raise SpecError(f"{where}: its name is a text without dots, not {name!r}.")
-        for key in layer:
-            if key not in allowed:
-                raise SpecError(f"{where} has no key {key!r}: {nearest(str(key), allowed)}")
-        for key in required:
-            if key not in layer:
-                raise SpecError(f"{where} lacks the key {key!r}.")
-        copied = {key: _plain(value, f"{where}, {key}") for key, value in layer.items()}
-        if kind == "Sequential":
-            copied["layers"] = _checked_layers(layer["layers"], f"{prefix}{i}.")
-        checked.append(copied)
-    return checked
-
-
-def _allowed(kind: str, where: str) -> tuple[list[str], tuple[str, ...]]:
-    """The keys that a layer of this type may have, and those that it must have."""
-    if kind == "Sequential":
-        return [*RESERVED, "layers"], ("layers",)
-    if kind not in LAYERS:
-        raise SpecError(
-            f"{where}: there is no such type of layer: {nearest(kind, [*LAYERS, 'Sequential'])}\n"
-            "Fix: correct the name, or decorate the class of your own layer with @register_layer."
-        )
-    known = LAYERS[kind]
-    return [*RESERVED, *known.keys, *known.sizes], known.required
-
-
-def _plain(value: Any, where: str) -> Any:
-    """A deep copy, of what TOML can hold."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, (str, bool, int, float)):
-        return value
-    if isinstance(value, (list, tuple)):
-        return [_plain(item, where) for item in value]
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item, where) for key, item in value.items()}
-    raise SpecError(
-        f"{where} is {value!r}, which is no plain data.\n"
-        "Fix: use numbers, texts, truth values, lists and dicts; leave out what is None."
-    )
-
-
-def _canonical(layers: Iterable[Layer]) -> list[Layer]:
-    """The layers with all defaults written out."""
-    full: list[Layer] = []
-    for i, layer in enumerate(layers):
-        entry = {"name": str(i), **layer}
-        if layer["type"] == "Sequential":
-            entry["layers"] = _canonical(layer["layers"])
-        else:
-            known = LAYERS[layer["type"]]
-            entry = {**known.keys, **{k: v for k, v in entry.items() if k not in known.sizes}}
-        full.append(entry)
-    return full
+    def _meaning(self) -> Any:
+        """What two specs must have in common to be equal."""
+        inputs = self._inputs()
+        return inputs, self.dtype, canonical(self.layers, [name for name, _ in inputs])

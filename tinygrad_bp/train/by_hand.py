@@ -106,7 +106,7 @@ class ByHand:
 
 def _layers(model: Any, path: str) -> Iterator[tuple[str, Any]]:
     """The layers in order, those of nested Sequentials among them, with dotted names."""
-    if isinstance(model, nn.Sequential):
+    if isinstance(model, nn.Sequential) and type(model).forward is nn.Sequential.forward:
         for name, layer in model.items():
             yield from _layers(layer, f"{path}.{name}" if path else name)
     else:
