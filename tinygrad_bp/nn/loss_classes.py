@@ -67,7 +67,7 @@ def cross_entropy_of_rows(
     if rows.labels is not None and w is None and not label_smoothing and reduction != "none":
         at = np.flatnonzero(rows.kept)
         x = rows.x if len(at) == len(rows.kept) else rows.x[at]
-        factor = targets.scale(name, reduction, len(at))
+        factor = _factor(name, reduction, rows.kept)
         return losses.cross_entropy_labels(x, rows.labels[at], scale=factor)
     if rows.labels is None:
         y, counts = rows.target, rows.kept
@@ -192,8 +192,8 @@ def _reduced(
 
 def _factor(loss: str, reduction: Reduction, counts: Any) -> float:
     """The factor of a sum: for a mean, one over the sum of the weights of what counts."""
-    if reduction == "sum":
-        return 1.0
+    if reduction == "sum" or not counts.size:
+        return targets.scale(loss, reduction, counts.size)
     total = float(counts.sum())
     if not total:
         raise ShapeError(

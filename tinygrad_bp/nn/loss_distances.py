@@ -250,6 +250,7 @@ def margin_ranking_loss(
     a, b = checks.same_shape(name, x1=x1, x2=x2)
     y = checks.one_for_each(name, target, a.shape)
     checks.check_signs(name, y)
+    y = y.astype(a.dtype) if y.dtype.kind == "i" else y
     return checks.reduced(name, relu(margin - y * (a - b)), reduction)
 
 
