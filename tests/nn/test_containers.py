@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import operator
 import pickle
 
 import numpy as np
@@ -65,7 +66,7 @@ def test_two_sequentials_are_joined_by_plus():
         a += b
     assert len(a) == 4
     with pytest.raises(TypeError):
-        a + [np.sin]
+        operator.add(a, [np.sin])
 
 
 @pytest.mark.parametrize("change", ["append", "insert", "extend", "set"])

@@ -22,6 +22,7 @@ from tinygrad_bp.nn.cells import (
 )
 from tinygrad_bp.nn.containers import Add, Concat, Residual, Sequential
 from tinygrad_bp.nn.layers import Dropout, Flatten, Identity, Lambda, Linear, Unflatten
+from tinygrad_bp.nn.lists import ModuleDict, ModuleList, ParameterDict, ParameterList
 from tinygrad_bp.nn.losses import (
     BCEWithLogitsLoss,
     CrossEntropyLoss,
@@ -129,6 +130,8 @@ __all__ = [
     "MSELoss",
     "MarginRankingLoss",
     "Module",
+    "ModuleDict",
+    "ModuleList",
     "MultiLabelMarginLoss",
     "MultiLabelSoftMarginLoss",
     "MultiMarginLoss",
@@ -137,6 +140,8 @@ __all__ = [
     "PackedSequence",
     "PairwiseDistance",
     "Parameter",
+    "ParameterDict",
+    "ParameterList",
     "PoissonNLLLoss",
     "RMSNorm",
     "RNNCell",

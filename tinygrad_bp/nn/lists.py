@@ -1,0 +1,223 @@
+"""Lists and dicts of modules and of parameters, under PyTorch's names.
+
+Plain lists and dicts in attributes do the same: a `Module` finds what is in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, MutableSequence
+from typing import Any, TypeVar, overload
+
+from tinygrad_bp.core.tensor import Tensor
+from tinygrad_bp.errors import ArgumentError, nearest
+from tinygrad_bp.nn.module import Module, is_parameter
+from tinygrad_bp.nn.parameter import Parameter
+
+T = TypeVar("T")
+
+
+def _module(owner: Module, item: Any) -> Any:
+    """A module, or an error."""
+    if not isinstance(item, Module):
+        fix = f"make one: {item.__name__}(...)" if isinstance(item, type) else "pass modules."
+        raise ArgumentError(
+            f"a {type(owner).__name__} holds modules, and {item!r} is none.\nFix: {fix}"
+        )
+    return item
+
+
+def _parameter(item: Any) -> Tensor:
+    """What is trained as it is, anything else as a new `Parameter`."""
+    if is_parameter(item):
+        tensor: Tensor = item
+        return tensor
+    return Parameter(item.data if isinstance(item, Tensor) else item)
+
+
+class _List(Module, MutableSequence[T]):
+    """A list whose items are parts of the module, under their positions."""
+
+    __eq__ = object.__eq__  # a module is equal to itself alone
+    __hash__ = object.__hash__
+
+    def __init__(self, items: Iterable[Any] = ()) -> None:
+        self._items: list[T] = [self._checked(item) for item in items]
+
+    def _checked(self, item: Any) -> T:
+        raise NotImplementedError
+
+    def _attributes(self) -> Iterator[tuple[str, Any]]:
+        for name, value in super()._attributes():
+            if name == "_items":
+                yield from ((str(i), item) for i, item in enumerate(self._items))
+            else:
+                yield name, value
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> MutableSequence[T]: ...
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return type(self)(self._items[index])
+        return self._items[index]
+
+    def __setitem__(self, index: Any, item: Any) -> None:
+        several = isinstance(index, slice)
+        self._items[index] = [self._checked(x) for x in item] if several else self._checked(item)
+
+    def __delitem__(self, index: int | slice) -> None:
+        del self._items[index]
+
+    def insert(self, index: int, value: Any) -> None:
+        """Put an item before the one with this position."""
+        self._items.insert(index, self._checked(value))
+
+    def append(self, value: Any) -> Any:
+        """Put an item behind the others; returns the list."""
+        self.insert(len(self), value)
+        return self
+
+    def extend(self, values: Iterable[Any]) -> Any:
+        """Put several items behind the others, or none if one is wrong; returns the list."""
+        self._items += [self._checked(value) for value in values]
+        return self
+
+    def __add__(self, other: Iterable[Any]) -> Any:
+        return type(self)([*self, *other])
+
+    def __repr__(self) -> str:
+        return Module.__repr__(self)
+
+
+class _Dict(Module, MutableMapping[str, T]):
+    """A dict whose items are parts of the module, under their keys."""
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    def __init__(self, items: Mapping[str, Any] | Iterable[tuple[str, Any]] = ()) -> None:
+        self._items: dict[str, T] = {}
+        self.update(items)
+
+    def _checked(self, item: Any) -> T:
+        raise NotImplementedError
+
+    def _attributes(self) -> Iterator[tuple[str, Any]]:
+        for name, value in super()._attributes():
+            if name == "_items":
+                yield from self._items.items()
+            else:
+                yield name, value
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __getitem__(self, key: str) -> T:
+        if key not in self._items:
+            known = nearest(key, self._items)
+            raise KeyError(f"there is no {key!r} in this {type(self).__name__}: {known}")
+        return self._items[key]
+
+    def __setitem__(self, key: str, item: Any) -> None:
+        if not isinstance(key, str) or not key or "." in key:
+            raise ArgumentError(
+                f"a key of a {type(self).__name__} is a text without dots, not {key!r}."
+            )
+        self._items[key] = self._checked(item)
+
+    def __delitem__(self, key: str) -> None:
+        del self._items[key]
+
+    def __repr__(self) -> str:
+        return Module.__repr__(self)
+
+
+class ModuleList(_List[Module]):
+    """A list of modules.
+
+    Parameters
+    ----------
+    items : iterable of Module
+
+    Examples
+    --------
+    >>> from tinygrad_bp.nn import Linear
+    >>> layers = ModuleList([Linear(2, 2), Linear(2, 1)])
+    >>> list(layers.state_dict())
+    ['0.weight', '0.bias', '1.weight', '1.bias']
+    """
+
+    def _checked(self, item: Any) -> Module:
+        module: Module = _module(self, item)
+        return module
+
+
+class ModuleDict(_Dict[Module]):
+    """A dict of modules, by text.
+
+    Parameters
+    ----------
+    items : mapping of str to Module
+
+    Examples
+    --------
+    >>> from tinygrad_bp.nn import Linear
+    >>> heads = ModuleDict({"age": Linear(4, 1), "kind": Linear(4, 3)})
+    >>> heads["kind"], list(heads.state_dict())
+    (Linear(4, 3), ['age.weight', 'age.bias', 'kind.weight', 'kind.bias'])
+    """
+
+    def _checked(self, item: Any) -> Module:
+        module: Module = _module(self, item)
+        return module
+
+
+class ParameterList(_List[Tensor]):
+    """A list of parameters; arrays become parameters.
+
+    Parameters
+    ----------
+    items : iterable of array_like
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> scales = ParameterList([np.ones(2), np.ones(3)])
+    >>> [(name, p.shape) for name, p in scales.named_parameters()]
+    [('0', (2,)), ('1', (3,))]
+    """
+
+    def _checked(self, item: Any) -> Tensor:
+        return _parameter(item)
+
+    def _lines(self) -> Iterable[tuple[str, Any]]:
+        return ((str(i), item) for i, item in enumerate(self._items))
+
+
+class ParameterDict(_Dict[Tensor]):
+    """A dict of parameters, by text; arrays become parameters.
+
+    Parameters
+    ----------
+    items : mapping of str to array_like
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> scales = ParameterDict({"left": np.ones(2)})
+    >>> list(scales.state_dict())
+    ['left']
+    """
+
+    def _checked(self, item: Any) -> Tensor:
+        return _parameter(item)
+
+    def _lines(self) -> Iterable[tuple[str, Any]]:
+        return self._items.items()
