@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import importlib
 import sys
+from typing import Any
+
+import numpy as np
 
 from tinygrad_bp.core.registry import LATE
 
@@ -20,6 +23,8 @@ FAMILIES = (
 def load() -> None:
     """Register the rules for `scipy.special`, if the program has imported it; once is enough.
 
+    With SCIPY_ARRAY_API=1 in the environment its functions are no ufuncs, and know no tensors.
+
     Examples
     --------
     >>> import tinygrad_bp as tg
@@ -30,7 +35,8 @@ def load() -> None:
     >>> x.grad
     Tensor([1.12837917, 0.4151075 ])
     """
-    if "scipy.special" in sys.modules:
+    special: Any = sys.modules.get("scipy.special")
+    if special is not None and isinstance(special.gammainc, np.ufunc):
         for family in FAMILIES:
             importlib.import_module(f"tinygrad_bp.ops.special.{family}")
 
