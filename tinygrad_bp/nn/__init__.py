@@ -21,6 +21,14 @@ from tinygrad_bp.nn.cells import (
     RNNCell,
 )
 from tinygrad_bp.nn.containers import Add, Concat, Residual, Sequential
+from tinygrad_bp.nn.convolution import (
+    Conv1d,
+    Conv2d,
+    Conv3d,
+    ConvTranspose1d,
+    ConvTranspose2d,
+    ConvTranspose3d,
+)
 from tinygrad_bp.nn.layers import Dropout, Flatten, Identity, Lambda, Linear, Unflatten
 from tinygrad_bp.nn.lists import ModuleDict, ModuleList, ParameterDict, ParameterList
 from tinygrad_bp.nn.losses import (
@@ -76,12 +84,36 @@ from tinygrad_bp.nn.packing import (
     pad_sequence,
 )
 from tinygrad_bp.nn.parameter import Buffer, Parameter
+from tinygrad_bp.nn.pooling import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveAvgPool3d,
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d,
+    AvgPool1d,
+    AvgPool2d,
+    AvgPool3d,
+    MaxPool1d,
+    MaxPool2d,
+    MaxPool3d,
+    MaxUnpool1d,
+    MaxUnpool2d,
+    MaxUnpool3d,
+)
 from tinygrad_bp.nn.recurrent import (
     GRU,
     LSTM,
     RNN,
 )
 from tinygrad_bp.nn.registry import register_layer
+from tinygrad_bp.nn.resizing import (
+    Fold,
+    PixelShuffle,
+    PixelUnshuffle,
+    Unfold,
+    Upsample,
+)
 from tinygrad_bp.nn.spec import NetworkSpec
 from tinygrad_bp.nn.wired import Wired
 
@@ -91,7 +123,16 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AdaptiveAvgPool3d",
+    "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d",
+    "AdaptiveMaxPool3d",
     "Add",
+    "AvgPool1d",
+    "AvgPool2d",
+    "AvgPool3d",
     "BCELoss",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
@@ -100,12 +141,19 @@ __all__ = [
     "Buffer",
     "Concat",
     "ContrastiveLoss",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
     "CosineEmbeddingLoss",
     "CosineSimilarity",
     "CrossEntropyLoss",
     "Dropout",
     "Flatten",
     "FocalLoss",
+    "Fold",
     "GRUCell",
     "GaussianNLLLoss",
     "GroupNorm",
@@ -129,6 +177,12 @@ __all__ = [
     "LogSoftmax",
     "MSELoss",
     "MarginRankingLoss",
+    "MaxPool1d",
+    "MaxPool2d",
+    "MaxPool3d",
+    "MaxUnpool1d",
+    "MaxUnpool2d",
+    "MaxUnpool3d",
     "Module",
     "ModuleDict",
     "ModuleList",
@@ -142,6 +196,8 @@ __all__ = [
     "Parameter",
     "ParameterDict",
     "ParameterList",
+    "PixelShuffle",
+    "PixelUnshuffle",
     "PoissonNLLLoss",
     "RMSNorm",
     "RNNCell",
@@ -160,6 +216,8 @@ __all__ = [
     "TripletMarginLoss",
     "TripletMarginWithDistanceLoss",
     "Unflatten",
+    "Unfold",
+    "Upsample",
     "Wired",
     "functional",
     "init",

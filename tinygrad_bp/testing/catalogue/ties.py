@@ -154,6 +154,11 @@ _ELEMENTS = [
 _AXES = [
     *(row(n, getattr(np, n), ([1.0, 1.0, 1.0, 1.0], [0.25] * 4)) for n in ("max", "min")),
     row("max", lambda x: np.max(x, initial=1.0), ([1.0, 0.0], [0.5, 0.0])),
+    row(
+        "max_pool",
+        _of("max_pool", kernel=(2,), stride=(1,), padding=((1, 0),), dilation=(1,)),
+        ([[[2.0, 2.0, 2.0, 1.0]]], [[[2.0, 1.0, 1.0, 0.0]]]),
+    ),
     row("std", np.std, ([1.0, 1.0], [0.0, 0.0])),
     row("norm", np.linalg.norm, _ORIGIN),
     row("power_norm", lambda x: np.linalg.norm(x, 3), ([0.0, 2.0], [0.0, 1.0])),

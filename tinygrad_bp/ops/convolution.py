@@ -1,0 +1,177 @@
+r"""Convolution over any number of axes: one trilinear form, and the three maps that it gives.
+
+For x of shape (N, C, \*size), w of shape (O, C/groups, \*kernel) and y of shape (N, O, \*out),
+
+.. math:: \Phi(x, w, y) = \sum_{n,o,p} y_{nop} \sum_{c,k} w_{ock} \, x_{n,c,sp+dk-q}
+
+with the stride s, the dilation d and the padding q. It is linear in each of the three. Its
+derivative by y is the convolution; that by x carries a cotangent back to the input, and is known as
+the transposed convolution; that by w carries it to the weights. The rules of each of the three are
+the other two, so that there is nothing more to write for derivatives of any order.
+
+Windows become the columns of a matrix, and the rest is a product of matrices, for a block of them
+at a time: all columns at once would take the memory of x as often as the kernel has elements.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from tinygrad_bp.core import Primitive
+from tinygrad_bp.ops.geometry import (
+    Pads,
+    Sizes,
+    batch_first,
+    batch_last,
+    inside,
+    out_size,
+    places,
+)
+from tinygrad_bp.ops.helpers import apply
+
+#: How many elements a block of columns has, about: those of float32 stay in a cache of 1 MB. The
+#: weights of a 3 × 3 convolution of 64 images of 16 × 28 × 28, to 32 channels, get their gradient
+#: in 9.8 ms, with all columns at once in 26.
+BLOCK = 1 << 17
+
+
+def _rows_at_once(kernel: Sizes, channels: int, out: Sizes, n: int) -> int:
+    """How many rows of the first axis of the output make a block."""
+    return max(1, BLOCK // max(1, channels * math.prod(kernel) * math.prod(out[1:]) * n))
+
+
+def _columns(
+    x: Any, kernel: Sizes, groups: int, stride: Sizes, padding: Pads, dilation: Sizes
+) -> Iterator[tuple[slice, Any]]:
+    """Blocks of windows, as the columns of matrices (groups, C/groups · K, P), with their rows."""
+    out = out_size(x.shape[2:], kernel, stride, padding, dilation)
+    x = batch_last(x, padding)
+    along = x.strides[1:-1]
+    steps = (a * d for a, d in zip(along, dilation, strict=True))
+    starts = (a * s for a, s in zip(along, stride, strict=True))
+    strides = (x.strides[0], *steps, *starts, x.strides[-1])
+    windows = as_strided(x, (len(x), *kernel, *out, x.shape[-1]), strides, writeable=False)
+    each = _rows_at_once(kernel, len(x), out, x.shape[-1])
+    for i in range(0, out[0], each):
+        rows = slice(i, i + each)
+        block = windows[(slice(None), *(slice(None) for _ in kernel), rows)]
+        yield rows, block.reshape(groups, len(x) // groups * math.prod(kernel), -1)
+
+
+def _matrix(w: Any, groups: int) -> Any:
+    """The weights of each group as a matrix (groups, O/groups, C/groups · K)."""
+    return w.reshape(groups, len(w) // groups, -1)
+
+
+def _by_rows(y: Any, groups: int) -> Any:
+    """An array (N, O, *out) as (groups, O/groups, rows, P): a block is a slice of rows."""
+    y = batch_last(y)
+    return y.reshape(groups, len(y) // groups, y.shape[1], -1)
+
+
+def _block(y: Any, rows: slice) -> Any:
+    """Some rows as matrices (groups, O/groups, P): a view."""
+    return y[:, :, rows].reshape(*y.shape[:2], -1)
+
+
+def _convolution(x: Any, w: Any, b: Any = None, *, groups: int, **geometry: Any) -> Any:
+    kernel, n = w.shape[2:], len(x)
+    out = out_size(x.shape[2:], kernel, **geometry)
+    dtype = np.result_type(*(a for a in (x, w, b) if a is not None))
+    z = np.empty((groups, len(w) // groups, out[0], math.prod(out[1:]) * n), dtype)
+    weights = _matrix(w, groups)
+    for rows, columns in _columns(x, kernel, groups, **geometry):
+        np.matmul(weights, columns, out=_block(z, rows))
+    z = z.reshape(len(w), *out, n)
+    if b is not None:
+        z += b.reshape(-1, *(1 for _ in out), 1)
+    return batch_first(z)
+
+
+def _transposed(
+    y: Any,
+    w: Any,
+    *,
+    size: Sizes,
+    groups: int,
+    stride: Sizes,
+    padding: Pads,
+    dilation: Sizes,
+) -> Any:
+    n, out, kernel = len(y), y.shape[2:], w.shape[2:]
+    channels = w.shape[1] * groups
+    y, weights = _by_rows(y, groups), _matrix(w, groups).swapaxes(1, 2)
+    padded = (m + before + after for m, (before, after) in zip(size, padding, strict=True))
+    x = np.zeros((channels, *padded, n), np.result_type(y, w))
+    each = _rows_at_once(kernel, channels, out, n)
+    for i in range(0, out[0], each):
+        rows = min(each, out[0] - i), *out[1:]
+        parts = np.matmul(weights, _block(y, slice(i, i + each)))
+        parts = parts.reshape(channels, *kernel, *rows, n)
+        there = x[:, i * stride[0] :]
+        for k, index in places(kernel, rows, stride, dilation):
+            there[index] += parts[(slice(None), *k)]
+    return batch_first(x[inside(size, padding)])
+
+
+def _weights(x: Any, y: Any, *, kernel: Sizes, groups: int, **geometry: Any) -> Any:
+    y_ = _by_rows(y, groups)
+    inner = x.shape[1] // groups * math.prod(kernel)
+    w = np.zeros((*y_.shape[:2], inner), np.result_type(x, y))
+    for rows, columns in _columns(x, kernel, groups, **geometry):
+        w += np.matmul(_block(y_, rows), columns.swapaxes(1, 2))
+    return w.reshape(y.shape[1], x.shape[1] // groups, *kernel)
+
+
+_FORWARD = r"\textstyle\sum_{c,k} %s_{ock} \, %s_{n,c,sp+dk-q}"
+_TO_INPUT = r"\textstyle\sum_{o,p,k} [sp+dk-q = i] \, %s_{ock} \, %s_{nop}"
+_TO_WEIGHTS = r"\textstyle\sum_{n,p} %s_{n,c,sp+dk-q} \, %s_{nop}"
+
+convolution: Primitive = Primitive(
+    "convolution",
+    _convolution,
+    [
+        lambda g, out, x, w, b=None, **p: apply(
+            transposed_convolution, g, w, size=x.shape[2:], **p
+        ),
+        lambda g, out, x, w, b=None, **p: apply(convolution_weights, x, g, kernel=w.shape[2:], **p),
+        lambda g, out, x, w, b, **p: g.sum(axis=(0, *range(2, g.ndim))),
+    ],
+    formula=_FORWARD % ("w", "x") + " + b_o",
+    vjp_formulas=[
+        _TO_INPUT % ("w", r"\bar{z}"),
+        _TO_WEIGHTS % ("x", r"\bar{z}"),
+        r"\textstyle\sum_{n,p} \bar{z}_{nop}",
+    ],
+)
+
+transposed_convolution: Primitive = Primitive(
+    "transposed_convolution",
+    _transposed,
+    [
+        lambda g, out, y, w, *, size, **p: apply(convolution, g, w, **p),
+        lambda g, out, y, w, *, size, **p: apply(
+            convolution_weights, g, y, kernel=w.shape[2:], **p
+        ),
+    ],
+    formula=_TO_INPUT % ("w", "y"),
+    vjp_formulas=[_FORWARD % ("w", r"\bar{z}"), _TO_WEIGHTS % (r"\bar{z}", "y")],
+)
+
+convolution_weights: Primitive = Primitive(
+    "convolution_weights",
+    _weights,
+    [
+        lambda g, out, x, y, *, kernel, **p: apply(
+            transposed_convolution, y, g, size=x.shape[2:], **p
+        ),
+        lambda g, out, x, y, *, kernel, **p: apply(convolution, x, g, **p),
+    ],
+    formula=_TO_WEIGHTS % ("x", "y"),
+    vjp_formulas=[_TO_INPUT % (r"\bar{z}", "y"), _FORWARD % (r"\bar{z}", "x")],
+)
