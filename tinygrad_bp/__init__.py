@@ -96,6 +96,7 @@ _ROOMS = (
     "io",
     "nn",
     "optim",
+    "sklearn",
     "testing",
     "train",
     "transforms",
