@@ -101,6 +101,7 @@ def epoch(
             value.backward()
             optimizer.step()
             total, count = total + value.item() * len(x), count + len(x)
+    optimizer.zero_grad()  # what is kept of an epoch has no gradients
     model.eval()
     if not np.isfinite(total):
         raise NonFiniteError(
