@@ -146,7 +146,8 @@ class Building:
                 f"{where} turned a batch of one sample, {_shape(inputs[0])}, into {shape}: a layer "
                 "keeps the batch axis, which comes first."
             )
-        self._built[at.name] = module
+        if layer["type"] != SHARED:
+            self._built[at.name] = module
         self.shapes.append(LayerShape(at.position, layer["type"], shape[1:]))
         return module, out
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_bp.errors import SpecError, nearest
+from tinygrad_bp.nn.parametrizations import in_full
 from tinygrad_bp.nn.registry import COMMON, LAYERS, RESERVED, SHARED
 
 Shape = tuple[int, ...]
@@ -179,7 +180,10 @@ def _canonical(layer: Layer) -> Layer:
     if layer["type"] == SHARED:
         return layer
     kind = LAYERS[layer["type"]]
-    entry = {**kind.keys, **{k: v for k, v in layer.items() if k not in kind.sizes}}
+    entry = {"shares": {}, "parametrizations": {}, **kind.keys}
+    entry.update({k: v for k, v in layer.items() if k not in kind.sizes})
+    computed = entry["parametrizations"].items()
+    entry["parametrizations"] = {name: in_full(options) for name, options in computed}
     for key, how in kind.parts.items():
         if how == "chain":
             entry[key] = canonical(entry[key])

@@ -43,7 +43,7 @@ class WeightNorm(Module):
 
     def config(self) -> dict[str, Any]:
         """What a spec says of it."""
-        return {} if self.axis == 0 else {"axis": self.axis}
+        return _changed("weight_norm", {"axis": self.axis})
 
     def extra_repr(self) -> str:
         """The axis that has lengths of its own."""
@@ -117,8 +117,7 @@ class SpectralNorm(Module):
     def config(self) -> dict[str, Any]:
         """What a spec says of it."""
         told = {"n_power_iterations": self.n_power_iterations, "eps": self.eps, "axis": self.axis}
-        default = {"n_power_iterations": 1, "eps": 1e-12, "axis": 0}
-        return {key: value for key, value in told.items() if value != default[key]}
+        return _changed("spectral_norm", told)
 
     def extra_repr(self) -> str:
         """What differs from the defaults."""
@@ -289,6 +288,20 @@ def _computed(module: Module) -> dict[str, Any]:
 
 
 _DECLARED = {"weight_norm": WeightNorm, "spectral_norm": SpectralNorm}
+_DEFAULTS: dict[str, dict[str, Any]] = {
+    "weight_norm": {"axis": 0},
+    "spectral_norm": {"n_power_iterations": 1, "eps": 1e-12, "axis": 0},
+}
+
+
+def _changed(kind: str, told: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in told.items() if value != _DEFAULTS[kind][key]}
+
+
+def in_full(declaration: Any) -> dict[str, Any]:
+    """What a spec says of a parametrization, with all defaults written out."""
+    options = {"name": declaration} if isinstance(declaration, str) else declaration
+    return {**_DEFAULTS[options["name"]], **options}
 
 
 def declare(module: Module, name: str, declaration: Any, rng: np.random.Generator) -> None:

@@ -30,12 +30,17 @@ def share(module: Module, name: str, source: str, modules: Mapping[str, Module])
     own = dict(module.named_parameters())
     if name not in own:
         raise SpecError(f"has no parameter {name!r} to share: {nearest(name, own)}")
-    others = {
-        f"{path}.{n}": p for path, each in modules.items() for n, p in each.named_parameters()
-    }
+    others: dict[str, Tensor] = {}
+    first: dict[int, str] = {}  # a parameter has one name, that of where it was first
+    for path, each in modules.items():
+        for own_name, parameter in each.named_parameters():
+            full = f"{path}.{own_name}"
+            if first.setdefault(id(parameter), full) == full:
+                others[full] = parameter
     if source not in others:
+        known = nearest(source, others)
         raise SpecError(
-            f"shares {source!r}, which is no parameter before it: {nearest(source, others)}"
+            f"shares {source!r}, which is no parameter before it of its own layer: {known}"
         )
     if own[name].shape != others[source].shape:
         raise SpecError(

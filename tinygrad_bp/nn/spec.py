@@ -39,11 +39,23 @@ class NetworkSpec:
 
     Parameters
     ----------
-    input_shape : sequence of int
-        Without the batch axis.
+    input_shape : sequence of int, or mapping of str to it
+        Without the batch axis. Of several inputs, by name, in the order in which they are passed.
     layers : sequence of dict
         Each has its ``type`` and, where they differ from the defaults, the arguments of that
-        class; ``name`` in place of the position, if wished; ``layers`` for a `Sequential` inside.
+        class; those that are layers themselves, as the ``layers`` of a `Residual` or the
+        ``branches`` of a `Concat`, are declared in the same way, or are lists of layers. Any layer
+        may have:
+
+        - ``name``, in place of its position;
+        - ``inputs``: names of layers before it, or ``"input"``. By default the layer before it.
+          ``"lstm.1"`` is the item 1 of what that layer gives;
+        - ``shares``: by the names of its own parameters, those of others that take their place,
+          ``{"weight": "embedding.weight"}``;
+        - ``parametrizations``: by the names of its parameters, ``"weight_norm"`` or
+          ``"spectral_norm"``, or a dict of that ``name`` and options.
+
+        ``{"type": "Shared", "of": "encoder"}`` is that layer once more.
     dtype : str, default "float32"
         Of all parameters.
 
@@ -136,15 +148,15 @@ class NetworkSpec:
         Parameters
         ----------
         model : Sequential
-            Of registered layers, each of them once.
-        input_shape : sequence of int, optional
+            Of registered layers.
+        input_shape : sequence of int, or mapping of str to it, optional
             Without the batch axis. Not needed where a spec built the model, or where its first
             layer says it, as Linear does.
 
         Raises
         ------
         SpecError
-            A layer is not registered, or occurs twice, or parameters have different dtypes.
+            A layer is not registered, or parameters have different dtypes.
         """
         if type(model) not in (Sequential, Wired):
             raise SpecError(
