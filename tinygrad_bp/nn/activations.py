@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from tinygrad_bp.core import Tensor
 from tinygrad_bp.errors import ArgumentError, nearest
-from tinygrad_bp.nn import functional
+from tinygrad_bp.nn import functional_activations as functional
+from tinygrad_bp.nn.arguments import shown
 from tinygrad_bp.nn.module import Module
 from tinygrad_bp.nn.registry import register_layer
 
@@ -77,7 +78,19 @@ class Softsign(Module):
 
 @register_layer
 class Softplus(Module):
-    r"""Smooth rectifier, :math:`\log(1 + e^x)`.
+    r"""Smooth rectifier, :math:`\log(1 + e^{\beta x}) / \beta`.
+
+    Parameters
+    ----------
+    beta : float, default 1.0
+        How sharp the bend is.
+    threshold : float, default 20.0
+        Where :math:`\beta x` lies above it, x is returned; not looked at from 20 on.
+
+    Raises
+    ------
+    ArgumentError
+        `beta` is not positive.
 
     Examples
     --------
@@ -86,9 +99,19 @@ class Softplus(Module):
     Tensor([10000.])
     """
 
+    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
+        if not beta > 0:
+            raise ArgumentError(f"Softplus: beta is {beta!r}.\nFix: beta > 0.")
+        self.beta = beta
+        self.threshold = threshold
+
     def forward(self, x: Any) -> Tensor:
         """Map every element."""
-        return functional.softplus(x)
+        return functional.softplus(x, self.beta, self.threshold)
+
+    def extra_repr(self) -> str:
+        """The arguments that are not at their defaults."""
+        return shown(self)
 
 
 @register_layer
@@ -218,56 +241,83 @@ class GELU(Module):
 
 
 @register_layer
-class Softmax(Module):
-    """Exponentials along an axis, divided by their sum. `CrossEntropyLoss` has it inside.
+class CELU(Module):
+    r"""Exponential linear unit of slope 1 at 0: x above, :math:`\alpha (e^{x/\alpha} - 1)` below.
 
     Parameters
     ----------
-    axis : int, default -1
-        Along which the result sums to 1.
+    alpha : float, default 1.0
+        Minus the limit for very negative x.
+
+    Raises
+    ------
+    ArgumentError
+        `alpha` is 0.
 
     Examples
     --------
     >>> import numpy as np
-    >>> Softmax()(np.array([[1e4, 1e4]]))
-    Tensor([[0.5, 0.5]])
+    >>> CELU(2.0)(np.array([-1e4, 3.0]))
+    Tensor([-2.,  3.])
     """
 
-    def __init__(self, axis: int = -1) -> None:
-        self.axis = axis
+    def __init__(self, alpha: float = 1.0) -> None:
+        if alpha == 0:
+            raise ArgumentError("CELU: alpha is 0, and x is divided by it.\nFix: alpha > 0.")
+        self.alpha = alpha
 
     def forward(self, x: Any) -> Tensor:
-        """Map the slices along the axis."""
-        return functional.softmax(x, axis=self.axis)
+        """Map every element."""
+        return functional.celu(x, self.alpha)
 
     def extra_repr(self) -> str:
-        """The axis."""
-        return f"axis={self.axis}"
+        """The arguments that are not at their defaults."""
+        return shown(self)
 
 
 @register_layer
-class LogSoftmax(Module):
-    """Logarithm of the softmax along an axis.
-
-    Parameters
-    ----------
-    axis : int, default -1
-        Along which the exponentials of the result sum to 1.
+class SELU(Module):
+    """Scaled exponential linear unit, which keeps mean 0 and variance 1; see `functional.selu`.
 
     Examples
     --------
     >>> import numpy as np
-    >>> LogSoftmax()(np.array([0.0, 1e4]))
-    Tensor([-10000.,      0.])
+    >>> SELU()(np.array([-1e4, 1.0])).data.round(4).tolist()
+    [-1.7581, 1.0507]
     """
 
-    def __init__(self, axis: int = -1) -> None:
-        self.axis = axis
+    def forward(self, x: Any) -> Tensor:
+        """Map every element."""
+        return functional.selu(x)
+
+
+@register_layer
+class Mish(Module):
+    """The input times the hyperbolic tangent of its softplus.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Mish()(np.array([0.0, 1e4]))
+    Tensor([    0., 10000.])
+    """
 
     def forward(self, x: Any) -> Tensor:
-        """Map the slices along the axis."""
-        return functional.log_softmax(x, axis=self.axis)
+        """Map every element."""
+        return functional.mish(x)
 
-    def extra_repr(self) -> str:
-        """The axis."""
-        return f"axis={self.axis}"
+
+@register_layer
+class Tanhshrink(Module):
+    """The input less its hyperbolic tangent.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Tanhshrink()(np.array([0.0, 1e4]))
+    Tensor([   0., 9999.])
+    """
+
+    def forward(self, x: Any) -> Tensor:
+        """Map every element."""
+        return functional.tanhshrink(x)
