@@ -132,7 +132,7 @@ def pad_packed_sequence(
     >>> packed = pack_sequence([np.array([1.0, 2.0, 3.0]), np.array([4.0])])
     >>> pad_packed_sequence(packed, batch_first=True)
     (Tensor([[1., 2., 3.],
-           [4., 0., 0.]]), array([3, 1]))
+            [4., 0., 0.]]), array([3, 1]))
     """
     lengths, steps = sequence.lengths, len(sequence.batch_sizes)
     if total_length is not None and total_length < steps:
@@ -174,7 +174,7 @@ def pad_sequence(
     --------
     >>> pad_sequence([np.array([1.0]), np.array([2.0, 3.0])], batch_first=True)
     Tensor([[1., 0.],
-           [2., 3.]])
+            [2., 3.]])
     """
     tensors = [as_tensor(each) for each in sequences]
     if len({each.shape[1:] for each in tensors}) != 1 or any(not each.ndim for each in tensors):
