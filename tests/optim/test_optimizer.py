@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import tinygrad_bp as tg
+from tinygrad_bp import optim
 from tinygrad_bp.core import as_tensor
 from tinygrad_bp.errors import (
     ArgumentError,
@@ -26,7 +27,11 @@ KINDS = [
     (AdamW, {}),
     (RMSprop, {"momentum": 0.5, "centered": True}),
     (Adagrad, {"lr_decay": 0.1}),
+    (Adam, {"amsgrad": True, "maximize": True}),
+    (optim.ASGD, {"t0": 1}),
 ]
+MORE = ("Adadelta", "Adamax", "LAMB", "Lion", "NAdam", "RAdam", "Rprop")
+KINDS += [(getattr(optim, name), {}) for name in MORE]
 
 
 def parameters(dtypes=(np.float64, np.float32, np.float64), seed=0):
@@ -263,9 +268,9 @@ def test_the_state_is_plain_data_and_a_copy():
     step(optimizer, params, 0)
     state = optimizer.state_dict()
     assert state["optimizer"] == "Adam"
-    assert state["param_groups"] == [
-        {"lr": 0.1, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0, "params": [0, 1, 2]}
-    ]
+    settings = {"lr": 0.1, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0}
+    flags = {"amsgrad": False, "maximize": False}
+    assert state["param_groups"] == [{**settings, **flags, "params": [0, 1, 2]}]
     assert [s["m"].shape for s in state["state"]] == [(3, 2), (4,), ()]
     kept = state["state"][0]["m"].copy()
     step(optimizer, params, 1)

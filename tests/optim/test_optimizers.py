@@ -4,87 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from optim.references import CASES, STEPS
 
 import tinygrad_bp as tg
-from tinygrad_bp.optim import SGD, Adagrad, Adam, AdamW, RMSprop
+from tinygrad_bp.errors import ArgumentError
+from tinygrad_bp.optim import (
+    ASGD,
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    RMSprop,
+    Rprop,
+)
 
-STEPS = 60
 SHAPES = [(3, 4), (4,), (), (0, 2), (2, 1, 3)]
-
-
-def sgd(p, gradient, lr, momentum=0, dampening=0, weight_decay=0, nesterov=False):
-    b = None
-    for t in range(STEPS):
-        g = gradient(p, t) + weight_decay * p
-        if momentum:
-            b = g if b is None else momentum * b + (1 - dampening) * g
-            g = g + momentum * b if nesterov else b
-        p = p - lr * g
-        yield p
-
-
-def adam(p, gradient, lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, decoupled=0):
-    m = v = np.zeros_like(p)
-    for t in range(1, STEPS + 1):
-        g = gradient(p, t - 1) + weight_decay * p
-        m = betas[0] * m + (1 - betas[0]) * g
-        v = betas[1] * v + (1 - betas[1]) * g**2
-        m_hat, v_hat = m / (1 - betas[0] ** t), v / (1 - betas[1] ** t)
-        p = p - lr * decoupled * p - lr * m_hat / (np.sqrt(v_hat) + eps)
-        yield p
-
-
-def adamw(p, gradient, lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2):
-    return adam(p, gradient, lr, betas, eps, decoupled=weight_decay)
-
-
-def rmsprop(p, gradient, lr, alpha=0.99, eps=1e-8, weight_decay=0, momentum=0, centered=False):
-    v = mean = b = np.zeros_like(p)
-    for t in range(STEPS):
-        g = gradient(p, t) + weight_decay * p
-        v = alpha * v + (1 - alpha) * g**2
-        mean = alpha * mean + (1 - alpha) * g
-        b = momentum * b + g / (np.sqrt(v - mean**2 if centered else v) + eps)
-        p = p - lr * b
-        yield p
-
-
-def adagrad(p, gradient, lr, lr_decay=0, weight_decay=0, initial_accumulator_value=0, eps=1e-10):
-    total = initial_accumulator_value
-    for t in range(STEPS):
-        g = gradient(p, t) + weight_decay * p
-        total = total + g**2
-        p = p - lr / (1 + t * lr_decay) * g / (np.sqrt(total) + eps)
-        yield p
-
-
-CASES = [
-    (SGD, sgd, {"lr": 0.05}),
-    (SGD, sgd, {"lr": 0.05, "weight_decay": 0.1}),
-    (SGD, sgd, {"lr": 0.02, "momentum": 0.9}),
-    (SGD, sgd, {"lr": 0.02, "momentum": 0.9, "dampening": 0.5, "weight_decay": 0.01}),
-    (SGD, sgd, {"lr": 0.02, "momentum": 0.8, "nesterov": True, "weight_decay": 0.01}),
-    (Adam, adam, {"lr": 0.05}),
-    (Adam, adam, {"lr": 0.02, "betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.1}),
-    (AdamW, adamw, {"lr": 0.05}),
-    (AdamW, adamw, {"lr": 0.02, "betas": (0.5, 0.9), "eps": 1e-4, "weight_decay": 0.3}),
-    (RMSprop, rmsprop, {"lr": 0.02}),
-    (RMSprop, rmsprop, {"lr": 0.02, "alpha": 0.9, "eps": 1e-3, "weight_decay": 0.1}),
-    (RMSprop, rmsprop, {"lr": 0.01, "momentum": 0.7}),
-    (RMSprop, rmsprop, {"lr": 0.01, "alpha": 0.9, "centered": True, "momentum": 0.5}),
-    (Adagrad, adagrad, {"lr": 0.2}),
-    (
-        Adagrad,
-        adagrad,
-        {
-            "lr": 0.2,
-            "lr_decay": 0.1,
-            "weight_decay": 0.1,
-            "initial_accumulator_value": 0.3,
-            "eps": 1e-3,
-        },
-    ),
-]
 
 
 def start(dtype=np.float64, shapes=SHAPES):
@@ -219,3 +153,53 @@ def test_an_optimizer_trains_through_the_engine():
         np.sum(error * error).backward()
         optimizer.step()
     np.testing.assert_allclose(w.data, target, atol=1e-3)
+
+
+@pytest.mark.parametrize(("kind", "reference", "settings"), CASES)
+def test_to_maximize_is_to_minimize_with_the_gradient_turned(kind, reference, settings):
+    def run(sign):
+        params = [tg.Tensor(p, requires_grad=True) for p in start()]
+        optimizer = kind(params, **settings, maximize=sign < 0)
+        for t in range(5):
+            for p in params:
+                p.grad = tg.Tensor(sign * gradient(p.data, t))
+            optimizer.step()
+        return [p.data for p in params]
+
+    for a, b in zip(run(1), run(-1), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_averaged_descent_keeps_the_mean_of_where_it_went():
+    p = tg.Tensor([1.0, -2.0], requires_grad=True)
+    optimizer, seen = ASGD([p], lr=0.1, lambd=0.01, t0=3), []
+    for t in range(10):
+        p.grad = tg.Tensor(gradient(p.data, t))
+        optimizer.step()
+        seen.append(p.data.copy())
+        expected = np.mean(seen[4:], axis=0) if t > 4 else p.data
+        average = optimizer.state_dict()["state"][0]["average"]
+        np.testing.assert_allclose(average, expected, rtol=1e-13)
+
+
+def test_etas_and_step_sizes_out_of_order_are_refused():
+    for settings in ({"etas": (1.2, 0.5)}, {"step_sizes": (1.0, 0.1)}):
+        with pytest.raises(ArgumentError, match="(?s)Rprop got .*Fix: choose 0 < etas"):
+            Rprop([tg.Tensor([1.0], requires_grad=True)], **settings)
+
+
+def test_a_closure_is_called_first_and_its_loss_returned():
+    p = tg.Tensor([1.0], requires_grad=True)
+    optimizer = SGD([p], lr=0.1)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = (p * p).sum()
+        loss.backward()
+        return loss
+
+    assert optimizer.step(closure).item() == 1.0
+    np.testing.assert_allclose(p.data, [0.8])
+    optimizer.zero_grad()
+    p.grad = tg.Tensor([1.0])
+    assert optimizer.step() is None

@@ -32,6 +32,8 @@ class Adagrad(Optimizer):
         :math:`s_0`.
     eps : float
         :math:`\epsilon`.
+    maximize : bool
+        Whether to go uphill.
 
     References
     ----------
@@ -57,6 +59,7 @@ class Adagrad(Optimizer):
         weight_decay: float = 0.0,
         initial_accumulator_value: float = 0.0,
         eps: float = 1e-10,
+        maximize: bool = False,
     ) -> None:
         defaults = {
             "lr": lr,
@@ -64,6 +67,7 @@ class Adagrad(Optimizer):
             "weight_decay": weight_decay,
             "initial_accumulator_value": initial_accumulator_value,
             "eps": eps,
+            "maximize": maximize,
         }
         super().__init__(params, defaults)
 

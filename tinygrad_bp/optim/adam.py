@@ -37,11 +37,16 @@ class Adam(Optimizer):
         :math:`\epsilon`.
     weight_decay : float
         :math:`\lambda`.
+    amsgrad : bool
+        Whether to divide by the largest :math:`v_t` so far [2]_, which never lets the steps grow.
+    maximize : bool
+        Whether to go uphill.
 
     References
     ----------
     .. [1] D. P. Kingma, J. Ba, "Adam: A method for stochastic optimization", ICLR 2015,
        https://arxiv.org/abs/1412.6980
+    .. [2] S. J. Reddi, S. Kale, S. Kumar, "On the convergence of Adam and beyond", ICLR 2018.
 
     Examples
     --------
@@ -61,12 +66,21 @@ class Adam(Optimizer):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
+        amsgrad: bool = False,
+        maximize: bool = False,
     ) -> None:
-        defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+        defaults = {
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "amsgrad": amsgrad,
+            "maximize": maximize,
+        }
         super().__init__(params, defaults)
 
     def _state_names(self, group: Group) -> tuple[str, ...]:
-        return ("m", "v")
+        return ("m", "v", "v_max") if group["amsgrad"] else ("m", "v")
 
     def _update(self, group: Group, t: int, g: Array, p: Array, *state: Array) -> None:
         if group["weight_decay"]:
@@ -74,7 +88,7 @@ class Adam(Optimizer):
         self._move(group, t, g, p, *state)
 
     @staticmethod
-    def _move(group: Group, t: int, g: Array, p: Array, m: Array, v: Array) -> None:
+    def _move(group: Group, t: int, g: Array, p: Array, m: Array, v: Array, *v_max: Array) -> None:
         beta1, beta2 = group["betas"]
         m *= beta1
         m += (1 - beta1) * g
@@ -85,6 +99,8 @@ class Adam(Optimizer):
         # The corrections are applied to numbers instead of arrays (Kingma & Ba, end of section 2):
         # with r = sqrt(1 - beta2**t), sqrt(v / r**2) + eps = (sqrt(v) + eps * r) / r.
         r = math.sqrt(1 - beta2**t)
+        for largest in v_max:
+            v = np.maximum(largest, v, out=largest)
         scale = np.sqrt(v)
         scale += group["eps"] * r
         change = m / scale
@@ -120,9 +136,30 @@ class AdamW(Adam):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
+        amsgrad: bool = False,
+        maximize: bool = False,
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay)
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize)
 
     def _update(self, group: Group, t: int, g: Array, p: Array, *state: Array) -> None:
         p *= 1 - group["lr"] * group["weight_decay"]
         self._move(group, t, g, p, *state)
+
+
+def decayed(group: Group, g: Array, p: Array) -> Array:
+    """The gradient with weight decay; where that is decoupled, `p` shrinks instead.
+
+    Examples
+    --------
+    >>> p = np.array([2.0])
+    >>> group = {"lr": 0.1, "weight_decay": 0.5, "decoupled_weight_decay": True}
+    >>> decayed(group, np.array([1.0]), p), p
+    (array([1.]), array([1.9]))
+    """
+    if not group["weight_decay"]:
+        return g
+    if group["decoupled_weight_decay"]:
+        p *= 1 - group["lr"] * group["weight_decay"]
+        return g
+    total: Array = g + group["weight_decay"] * p
+    return total

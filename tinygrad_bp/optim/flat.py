@@ -117,6 +117,8 @@ class FlatParameters:
         The buffer.
     steps : list of int
         How often each parameter was updated.
+    whole : bool
+        Whether each parameter is updated by itself and as a whole, for rules with a norm of it.
     """
 
     def __init__(self, params: list[Tensor]) -> None:
@@ -128,6 +130,7 @@ class FlatParameters:
             [_flat(p.data, turned) for p, turned in zip(params, self._turned, strict=True)]
         )
         self.steps = [0] * len(params)
+        self.whole = False
         self._states: dict[str, Array] = {}
         self._planned: tuple[list[int], tuple[str, ...]] = ([], ())
         self._plan: list[Piece] = []
@@ -138,6 +141,10 @@ class FlatParameters:
             p._data = view  # not p.data, which would tell graphs of new values
             if p.version is None or not p.version.assignable:
                 p.version = Version()  # the memory is its own now
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the plan, whose views a pickle would hold as copies."""
+        return {**vars(self), "_planned": ([], ()), "_plan": []}
 
     def _range(self, i: int) -> slice:
         return slice(self.bounds[i], self.bounds[i + 1])
@@ -242,13 +249,14 @@ class FlatParameters:
         """Join small neighbours that are at the same step, and cut large parameters into blocks."""
         whole = [self.data, *map(self.buffer, names)]
         pieces: list[Piece] = []
+        limit, block = (0, self.data.size) if self.whole else (JOINED, BLOCK)
         joined: list[int] = []
         for i in [*ready, None]:
             if joined and (
                 i is None
                 or i != joined[-1] + 1
                 or self.steps[i] != self.steps[joined[0]]
-                or self.bounds[i + 1] - self.bounds[joined[0]] > JOINED
+                or self.bounds[i + 1] - self.bounds[joined[0]] > limit
             ):
                 span = slice(self.bounds[joined[0]], self.bounds[joined[-1] + 1])
                 pieces.append((tuple(joined), None, tuple(a[span] for a in whole)))
@@ -256,11 +264,11 @@ class FlatParameters:
             if i is None:
                 break
             start, stop = self.bounds[i], self.bounds[i + 1]
-            if stop - start <= JOINED:
+            if stop - start <= limit:
                 joined.append(i)
                 continue
-            for a in range(start, stop, BLOCK):
-                span = slice(a, min(a + BLOCK, stop))
-                cut = slice(a - start, span.stop - start) if stop - start > BLOCK else None
+            for a in range(start, stop, block):
+                span = slice(a, min(a + block, stop))
+                cut = slice(a - start, span.stop - start) if stop - start > block else None
                 pieces.append(((i,), cut, tuple(array[span] for array in whole)))
         return pieces

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,13 @@ from tinygrad_bp.optim.flat import (
 Group = dict[str, Any]
 
 # The numbers that make sense: 0 <= x, and for these 0 <= x < 1.
-_BELOW_ONE = ("beta1", "beta2", "alpha")
+_BELOW_ONE = ("beta1", "beta2", "alpha", "rho")
+# What the numbers of a pair are called.
+_PAIRS = {
+    "betas": ("beta1", "beta2"),
+    "etas": ("etas[0]", "etas[1]"),
+    "step_sizes": ("step_sizes[0]", "step_sizes[1]"),
+}
 
 
 class Optimizer:
@@ -55,10 +61,13 @@ class Optimizer:
     """
 
     param_groups: list[Group]
+    # Whether the rule is one of whole parameters, which are then neither joined nor cut.
+    _whole = False
 
     def __init__(self, params: Iterable[Tensor] | Iterable[Group], defaults: Group) -> None:
         name = type(self).__name__
         self._step_name = f"{name}.step()"
+        defaults = {**defaults, "maximize": defaults.get("maximize", False)}
         listed: Any = params
         if isinstance(params, Iterable) and not isinstance(params, (Tensor, list, tuple)):
             listed = list(params)
@@ -88,7 +97,7 @@ class Optimizer:
                 )
             seen.update(id(p) for p in settings["params"])
             self.param_groups.append(settings)
-        self._flats = [_flatten(group["params"]) for group in self.param_groups]
+        self._flats = [self._flatten(group["params"]) for group in self.param_groups]
 
     def _check(self, group: Group) -> None:
         """Raise an `ArgumentError` where settings do not go together."""
@@ -101,30 +110,49 @@ class Optimizer:
         """The rule: change parameters and state in place, in their `t`-th step; never `g`."""
         raise NotImplementedError
 
-    def step(self) -> None:
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient.
+
+        Parameters
+        ----------
+        closure : callable, optional
+            Called first; it computes loss and gradients anew, as `LBFGS` needs it.
+
+        Returns
+        -------
+        object
+            What the closure returned; None without one.
 
         Raises
         ------
         GraphError
             No parameter has a gradient.
         """
+        loss = None if closure is None else closure()
         for i, flats in enumerate(self._flats):
             for flat in flats:
                 if not flat.is_current():
-                    self._flats[i] = _flatten(self.param_groups[i]["params"], flats)
+                    self._flats[i] = self._flatten(self.param_groups[i]["params"], flats)
                     break
         where = user_place(self._step_name)
         found = False
         for i, group in enumerate(self.param_groups):
             names = self._state_names(group)
+            uphill = group["maximize"]
             for flat in self._flats[i]:
                 for t, g, part in flat.updates(where, names):
-                    self._update(group, t, g, *part)
+                    self._update(group, t, -g if uphill else g, *part)
                     found = True
         if not found:
             count = sum(len(group["params"]) for group in self.param_groups)
             raise no_gradients(self._step_name, count)
+        return loss
+
+    def _flatten(self, params: list[Tensor], *held: Any) -> list[FlatParameters]:
+        flats = _flatten(params, *held)
+        for flat in flats:
+            flat.whole = self._whole
+        return flats
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to None."""
@@ -175,7 +203,7 @@ class Optimizer:
                 if key != "params":
                     group[key] = tuple(value) if isinstance(value, list) else value
             by_parameter = {id(p): next(states) for p in group["params"]}
-            self._flats[i] = _flatten(group["params"], self._flats[i], by_parameter)
+            self._flats[i] = self._flatten(group["params"], self._flats[i], by_parameter)
 
     def _mismatches(self, state_dict: dict[str, Any]) -> list[str]:
         """What in a state dictionary does not fit."""
@@ -223,7 +251,7 @@ class Optimizer:
 def _check_setting(optimizer: str, key: str, value: Any) -> None:
     if key == "params" or isinstance(value, bool):
         return
-    parts = {"beta1": value[0], "beta2": value[1]} if key == "betas" else {key: value}
+    parts = dict(zip(_PAIRS[key], value, strict=True)) if key in _PAIRS else {key: value}
     for name, x in parts.items():
         below_one = name in _BELOW_ONE
         if not 0 <= x < (1 if below_one else float("inf")):

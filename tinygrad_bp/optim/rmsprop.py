@@ -38,6 +38,8 @@ class RMSprop(Optimizer):
         :math:`\mu`.
     centered : bool
         Whether to divide by the deviation.
+    maximize : bool
+        Whether to go uphill.
 
     References
     ----------
@@ -65,6 +67,7 @@ class RMSprop(Optimizer):
         weight_decay: float = 0.0,
         momentum: float = 0.0,
         centered: bool = False,
+        maximize: bool = False,
     ) -> None:
         defaults = {
             "lr": lr,
@@ -73,6 +76,7 @@ class RMSprop(Optimizer):
             "weight_decay": weight_decay,
             "momentum": momentum,
             "centered": centered,
+            "maximize": maximize,
         }
         super().__init__(params, defaults)
 

@@ -33,6 +33,8 @@ class SGD(Optimizer):
         :math:`\lambda`.
     nesterov : bool
         Needs momentum and no dampening.
+    maximize : bool
+        Whether to go uphill.
 
     References
     ----------
@@ -59,6 +61,7 @@ class SGD(Optimizer):
         dampening: float = 0.0,
         weight_decay: float = 0.0,
         nesterov: bool = False,
+        maximize: bool = False,
     ) -> None:
         defaults = {
             "lr": lr,
@@ -66,6 +69,7 @@ class SGD(Optimizer):
             "dampening": dampening,
             "weight_decay": weight_decay,
             "nesterov": nesterov,
+            "maximize": maximize,
         }
         super().__init__(params, defaults)
 
