@@ -135,6 +135,10 @@ class CheckpointError(TgError, ValueError):
     """A checkpoint or run folder cannot be used."""
 
 
+class ExportError(TgError, ValueError):
+    """A network cannot be written in the format of another program."""
+
+
 class OutputError(TgError, OSError):
     """A file cannot be written."""
 
@@ -165,14 +169,17 @@ def nearest(word: str, known: Iterable[str]) -> str:
     --------
     >>> nearest("out_feature", ["in_features", "out_features"])
     "did you mean 'out_features'?"
+    >>> nearest("relu", ["GELU", "ReLU", "SELU"])
+    "did you mean 'ReLU'?"
     >>> nearest("qqq", ["b", "a"])
     'known: a, b'
     """
     import difflib  # rarely needed, and not quick to import
 
     names = sorted(known)
-    close = difflib.get_close_matches(str(word), names, n=1, cutoff=0.6)
-    return f"did you mean {close[0]!r}?" if close else "known: " + ", ".join(names)
+    folded = {name.casefold(): name for name in names}
+    close = difflib.get_close_matches(str(word).casefold(), folded, n=1, cutoff=0.6)
+    return f"did you mean {folded[close[0]]!r}?" if close else "known: " + ", ".join(names)
 
 
 #: A line of the user's code, as code object, instruction, and what was called there. A plain tuple,
