@@ -18,6 +18,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from tinygrad_bp.core import no_grad
 from tinygrad_bp.data import DataLoader
 from tinygrad_bp.errors import ArgumentError
+from tinygrad_bp.nn import Module
 from tinygrad_bp.sklearn import networks, training
 
 Array = NDArray[Any]
@@ -93,6 +94,9 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
     def _read(self, rows: Any, y: Any, *, fresh: bool, partial: bool) -> Read:
         """Check the samples, and what is to be predicted for them."""
         raise NotImplementedError
+
+    def _check(self, model: Module) -> None:
+        """Refuse a network that does not go with the loss."""
 
     def _loss_name(self) -> str:
         """The loss where none is given."""
@@ -187,6 +191,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
             )
         shape = networks.sample_shape(network, given)
         model = networks.build(network or self.network, shape, outputs[0], first)
+        self._check(model)
         dtype = networks.dtype_of(model, rows.dtype)
         sample = rows[0].reshape(shape).astype(dtype)
         count = networks.count_outputs(model, sample, outputs)
@@ -279,6 +284,6 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
 
     def _predicted(self, X: Any) -> Array:  # noqa: N803
         """The outputs for samples that a user gives."""
-        check_is_fitted(self)
+        check_is_fitted(self, "network_")
         rows = validate_data(self, self._rows(X)[0], reset=False, dtype=DTYPES)
         return self._outputs(self._inputs(rows))

@@ -27,9 +27,9 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
     ----------
     network, hidden_layer_sizes, activation, optimizer, lr, optimizer_options, batch_size, shuffle
         As for `NetworkRegressor`.
-    loss : str or callable, optional
-        As there, a function of outputs and class numbers; by default the cross-entropy of the
-        softmax, or of the sigmoid of a single output.
+    loss : str, Module or callable, optional
+        As there, of outputs and class numbers, as ``CrossEntropyLoss(label_smoothing=0.1)``; by
+        default the cross-entropy of the softmax, or of the sigmoid of a single output.
     max_iter, tol, n_iter_no_change, early_stopping, validation_fraction, warm_start
         As for `NetworkRegressor`; samples are set aside in the proportions of the classes.
     class_weight : dict or "balanced", optional
@@ -127,12 +127,10 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
         targets = np.searchsorted(self.classes_, y)
         return Read(rows, targets, (2, 1) if count == 2 else (count,), weights)
 
-    def _make(self, rows: Array, given: tuple[int, ...], outputs: tuple[int, ...]) -> None:
-        super()._make(rows, given, outputs)
-        last = list(self.network_.modules())[-1]
+    def _check(self, model: nn.Module) -> None:
+        last = list(model.modules())[-1]
         inside = (nn.Softmax, nn.LogSoftmax, nn.Sigmoid, nn.LogSigmoid)
-        if type(self.network_) is nn.Sequential and isinstance(last, inside) and not self.loss:
-            del self.network_
+        if isinstance(model, nn.Sequential) and isinstance(last, inside) and not self.loss:
             raise ArgumentError(
                 f"the network ends in {last!r}, which the loss has inside.\n"
                 "Fix: leave it out; or give a loss that takes what comes after it."

@@ -25,10 +25,10 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc]
         Of that perceptron; ``()`` is a linear model.
     activation : str
         Of that perceptron: the name of a layer, as ``"Tanh"``.
-    loss : str or callable, optional
-        A loss of `nn.functional`, by name or itself, or a function of that kind:
-        ``loss(outputs, targets, reduction="mean")``, where ``"none"`` is asked for if there are
-        weights. By default the squared error.
+    loss : str, Module or callable, optional
+        A loss of `nn.functional` by name, or of `nn` with its options, as ``HuberLoss(delta=2)``,
+        or a function ``loss(outputs, targets, reduction="mean")``, which is asked for ``"none"``
+        where samples have weights. By default the squared error.
     optimizer : str or callable
         A class of `optim`, by name or itself.
     lr : float

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,7 +22,7 @@ Loss = Callable[..., Tensor]
 
 
 def loss_function(loss: Any) -> Loss:
-    """The loss of that name in `nn.functional`, or the function itself.
+    """The loss of that name in `nn.functional`, or the function or module itself.
 
     Raises
     ------
@@ -32,6 +34,8 @@ def loss_function(loss: Any) -> Loss:
     >>> loss_function("l1_loss").__name__
     'l1_loss'
     """
+    if isinstance(loss, Module) and hasattr(loss, "reduction"):
+        return partial(_by_module, loss)
     if callable(loss):
         return loss  # type: ignore[no-any-return]  # what it returns shows when it is called
     found: Any = getattr(functional, loss, None) if isinstance(loss, str) else None
@@ -39,9 +43,17 @@ def loss_function(loss: Any) -> Loss:
         known = [name for name, function in vars(functional).items() if _is_loss(function)]
         raise ArgumentError(
             f"there is no loss {loss!r} in nn.functional: {nearest(str(loss), known)}\n"
-            "Fix: a name, or a function (outputs, targets, reduction=...)."
+            "Fix: a name, a loss of nn, or a function (outputs, targets, reduction=...)."
         )
     return found  # type: ignore[no-any-return]
+
+
+def _by_module(module: Any, outputs: Tensor, targets: Array, reduction: str) -> Tensor:
+    """What a loss of `nn` gives with another reduction than its own."""
+    module = copy.copy(module)
+    module.reduction = reduction
+    loss: Tensor = module(outputs, targets)
+    return loss
 
 
 def _is_loss(found: Any) -> bool:

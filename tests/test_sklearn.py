@@ -1,0 +1,427 @@
+from __future__ import annotations
+
+import copy
+import os
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_digits, load_iris, make_blobs
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.model_selection import GridSearchCV, cross_val_predict, train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.estimator_checks import check_estimator
+
+import tinygrad_bp as tg
+from tinygrad_bp import nn
+from tinygrad_bp.errors import ArgumentError, NonFiniteError, ShapeError, SpecError
+from tinygrad_bp.sklearn import NetworkClassifier, NetworkRegressor
+
+BOTH = (NetworkClassifier, NetworkRegressor)
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(60, 4))
+LABELS = np.array(["a", "b", "c"])[(X[:, 0] > 0).astype(int) + (X[:, 1] > 0.5)]
+NUMBERS = X @ [1.0, -2.0, 0.5, 0.0] + np.sin(X[:, 1])
+PAIRS = np.stack([NUMBERS, -NUMBERS + X[:, 2]], axis=1)
+LINEAR = {"input_shape": [4], "dtype": "float64", "layers": [{"type": "Linear", "out_features": 3}]}
+
+
+def classifier(network=None, **settings) -> NetworkClassifier:
+    return NetworkClassifier(network, **{"tol": None, "max_iter": 5, "random_state": 0, **settings})
+
+
+def regressor(network=None, **settings) -> NetworkRegressor:
+    return NetworkRegressor(network, **{"tol": None, "max_iter": 5, "random_state": 0, **settings})
+
+
+def values(estimator) -> list[np.ndarray]:
+    return list(estimator.network_.state_dict().values())
+
+
+def same(one, other) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(values(one), values(other), strict=True))
+
+
+# ------------------------------------------------------------------ scikit-learn's own checks
+
+# Checks of input from libraries that are not installed, or are not asked for, skip themselves.
+SKIPS = {
+    "check_array_api_input": "SCIPY_ARRAY_API" in os.environ,
+    "check_classifier_data_not_an_array": False,
+    "check_regressor_data_not_an_array": False,
+    "check_sample_weights_pandas_series": False,
+}
+
+
+@pytest.mark.parametrize("estimator", [cls() for cls in BOTH], ids=lambda e: type(e).__name__)
+def test_all_checks_of_scikit_learn_pass(estimator) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the checks train too little on purpose
+        results = check_estimator(estimator, on_fail=None, on_skip=None)
+    assert len(results) > 50
+    for result in results:
+        assert not result["expected_to_fail"]
+        if result["status"] == "skipped":
+            assert result["check_name"] in SKIPS, result["exception"]
+            assert not SKIPS[result["check_name"]]
+        else:
+            assert result["status"] == "passed", result
+
+
+# ------------------------------------------------------------------ what is learned
+
+
+def test_it_trains_as_gradient_descent_by_hand_does() -> None:
+    model = classifier(LINEAR, optimizer="SGD", lr=0.5, max_iter=7).fit(X, LABELS)
+    w, b = values(classifier(LINEAR, optimizer="SGD", lr=0.0, max_iter=1).fit(X, LABELS))
+    hot = (LABELS[:, None] == model.classes_).astype(float)
+    for epoch in range(7):
+        odds = np.exp(X @ w.T + b)
+        p = odds / odds.sum(axis=1, keepdims=True)
+        assert model.loss_curve_[epoch] == pytest.approx(-np.log(p[hot > 0]).mean(), abs=1e-12)
+        w, b = w - 0.5 * (p - hot).T @ X / 60, b - 0.5 * (p - hot).mean(axis=0)
+    for ours, by_hand in zip(values(model), (w, b), strict=True):
+        np.testing.assert_allclose(ours, by_hand, atol=1e-12)
+    odds = np.exp(X @ w.T + b)
+    np.testing.assert_allclose(
+        model.predict_proba(X), odds / odds.sum(axis=1, keepdims=True), atol=1e-12
+    )
+    assert model.predict(X).tolist() == model.classes_[odds.argmax(axis=1)].tolist()
+
+
+def test_digits_are_learned_in_a_pipeline() -> None:
+    x, y = load_digits(return_X_y=True)
+    x, x_test, y, y_test = train_test_split(x, y, random_state=0)
+    network = NetworkClassifier(hidden_layer_sizes=(64,), lr=0.01, random_state=0, tol=1e-3)
+    model = make_pipeline(StandardScaler(), network).fit(x, y)
+    assert model.score(x_test, y_test) > 0.96
+    assert model.predict_proba(x_test).sum(axis=1) == pytest.approx(1)
+
+
+def test_a_search_finds_the_learning_rate_that_learns() -> None:
+    x, y = load_iris(return_X_y=True)
+    pipeline = make_pipeline(StandardScaler(), classifier(max_iter=30, hidden_layer_sizes=(8,)))
+    search = GridSearchCV(pipeline, {"networkclassifier__lr": [1e-6, 0.03]}, cv=3).fit(x, y)
+    assert search.best_params_ == {"networkclassifier__lr": 0.03}
+    assert search.best_score_ > 0.9
+    assert (cross_val_predict(search.best_estimator_, x, y, cv=3) == y).mean() > 0.9
+
+
+def test_several_numbers_are_predicted_at_once() -> None:
+    model = regressor(lr=0.02, max_iter=200, hidden_layer_sizes=(20,), batch_size=20)
+    both = model.fit(X, PAIRS)
+    assert both.n_outputs_ == 2
+    assert both.predict(X).shape == (60, 2)
+    assert both.score(X, PAIRS) > 0.98
+    alone = clone(model).fit(X, NUMBERS)
+    assert alone.predict(X).shape == (60,)
+    assert alone.score(X, NUMBERS) > 0.98
+
+
+def test_two_classes_may_have_one_output() -> None:
+    x, y = make_blobs(100, centers=2, random_state=3)
+    spec = {"input_shape": [2], "layers": [{"type": "Linear", "out_features": 1}]}
+    model = classifier(spec, lr=0.1, max_iter=60).fit(x, y * 2 - 1)
+    assert model.score(x, y * 2 - 1) > 0.9
+    output = model.network_(x.astype(np.float32)).data[:, 0].astype(float)
+    np.testing.assert_allclose(model.predict_proba(x)[:, 1], 1 / (1 + np.exp(-output)), rtol=1e-5)
+    assert model.predict(x).tolist() == np.where(output > 0, 1, -1).tolist()
+    balanced = classifier(spec, class_weight={-1: 1, 1: 3}, early_stopping=True).fit(x, y * 2 - 1)
+    assert balanced.validation_scores_
+
+
+def test_probabilities_that_round_to_zero_have_logarithms() -> None:
+    model = classifier(LINEAR).fit(X, LABELS)
+    logs = model.predict_log_proba(X * 1e4)
+    assert np.isfinite(logs).all()
+    assert logs.min() < -1000
+    np.testing.assert_allclose(model.predict_log_proba(X), np.log(model.predict_proba(X)))
+
+
+# ------------------------------------------------------------------ what it is given as a network
+
+
+def test_specs_modules_files_and_functions_make_networks(tmp_path) -> None:
+    file = tmp_path / "net.toml"
+    nn.NetworkSpec.from_dict(LINEAR).to_file(file)
+    fits = [
+        classifier(network).fit(X, LABELS)
+        for network in (LINEAR, nn.NetworkSpec.from_dict(LINEAR), file, str(file))
+    ]
+    assert all(same(fits[0], fit) for fit in fits[1:])
+    made = classifier(lambda n, k, g: nn.Sequential(nn.Linear(n, k, generator=g))).fit(X, LABELS)
+    assert made.network_[0].weight.shape == (3, 4)
+    again = classifier(lambda n, k, g: nn.Sequential(nn.Linear(n, k, generator=g))).fit(X, LABELS)
+    assert same(made, again)
+
+
+def test_a_module_is_copied_with_its_values() -> None:
+    module = nn.Sequential(nn.Linear(4, 3, generator=7), nn.Dropout(0.5, generator=1))
+    before = copy.deepcopy(module.state_dict())
+    still = classifier(module, optimizer="SGD", lr=0.0, max_iter=1).fit(X, LABELS)
+    moved = classifier(module).fit(X, LABELS)
+    for name, value in module.state_dict().items():
+        assert np.array_equal(value, before[name])
+        assert np.array_equal(value, still.network_.state_dict()[name])
+    assert not same(still, moved)
+    assert same(moved, clone(moved).fit(X, LABELS))
+    assert not any(part.training for part in moved.network_.modules())
+    assert module.training
+
+
+def test_images_come_as_images_or_as_rows() -> None:
+    x, y = load_digits(return_X_y=True)
+    x, y = x[:200] / 16, y[:200]
+    spec = {
+        "input_shape": [8, 8],
+        "layers": [{"type": "Flatten"}, {"type": "Linear", "out_features": 10}],
+    }
+    rows = classifier(spec).fit(x, y)
+    images = classifier(spec).fit(x.reshape(-1, 8, 8), y)
+    module = classifier(rows.network_).fit(x.reshape(-1, 8, 8), y)
+    assert same(rows, images)
+    assert rows.n_features_in_ == images.n_features_in_ == 64
+    assert (rows.predict(x.reshape(-1, 8, 8)) == images.predict(x)).all()
+    assert module.predict(x).shape == (200,)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_perceptron_has_the_dtype_of_the_samples(dtype) -> None:
+    model = regressor().fit(X.astype(dtype), NUMBERS)
+    assert {p.dtype for p in model.network_.parameters()} == {np.dtype(dtype)}
+    assert model.predict(X).dtype == dtype
+
+
+def test_a_linear_model_has_no_hidden_layer() -> None:
+    model = regressor(hidden_layer_sizes=(), lr=0.1, max_iter=400).fit(X, X @ [1, 2, 3, 4] + 5)
+    weight, bias = values(model)
+    np.testing.assert_allclose(weight, [[1, 2, 3, 4]], atol=1e-3)
+    np.testing.assert_allclose(bias, [5], atol=1e-3)
+    assert [tuple(w.shape) for w in values(regressor(hidden_layer_sizes=8).fit(X, NUMBERS))] == [
+        (8, 4), (8,), (1, 8), (1,),
+    ]  # fmt: skip
+
+
+def test_a_network_may_give_its_one_number_without_an_axis() -> None:
+    class Sum(nn.Module):
+        def __init__(self) -> None:
+            self.scale = nn.Parameter(np.ones(4))
+
+        def forward(self, x):
+            return (x * self.scale).sum(axis=1)
+
+    model = regressor(Sum(), lr=0.1, max_iter=300).fit(X, X @ [1.0, 2.0, 3.0, 4.0])
+    assert model.score(X, X @ [1.0, 2.0, 3.0, 4.0]) > 0.999
+    assert model.predict(X).shape == (60,)
+
+
+# ------------------------------------------------------------------ losses and weights
+
+
+def test_losses_by_name_module_and_function_are_one() -> None:
+    fits = [
+        regressor(loss=loss).fit(X, PAIRS)
+        for loss in ("huber_loss", nn.HuberLoss(), nn.functional.huber_loss)
+    ]
+    assert same(fits[0], fits[1])
+    assert same(fits[0], fits[2])
+    assert not same(fits[0], regressor(loss=nn.HuberLoss(delta=0.1)).fit(X, PAIRS))
+    assert not same(fits[0], regressor().fit(X, PAIRS))
+
+
+@pytest.mark.parametrize("make", [classifier, regressor])
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_a_weight_is_a_number_of_copies(make, early_stopping: bool) -> None:
+    """Of all samples in one batch; the parts that are set aside differ, but for weights 0 and 1."""
+    y = LABELS if make is classifier else PAIRS
+    weights = RNG.integers(0, 2 if early_stopping else 4, 60)
+    settings = {"max_iter": 20, "early_stopping": early_stopping}
+    weighted = make(**settings).fit(X, y, sample_weight=weights)
+    copied = make(**settings).fit(X.repeat(weights, 0), y.repeat(weights, 0))
+    for one, other in zip(values(weighted), values(copied), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-9)
+    doubled = make(**settings).fit(X, y, sample_weight=weights * 2.5)
+    for one, other in zip(values(weighted), values(doubled), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-9)
+
+
+def test_weights_count_in_the_score_of_what_is_set_aside() -> None:
+    model = regressor(early_stopping=True, max_iter=1, validation_fraction=0.5)
+    heavy = np.where(NUMBERS > 0, 100.0, 1.0)
+    assert model.fit(X, NUMBERS, heavy).validation_scores_ != (
+        clone(model).fit(X, NUMBERS).validation_scores_
+    )
+
+
+def test_balanced_classes_count_the_same() -> None:
+    y = np.where(np.arange(60) < 50, "a", "b")
+    found = compute_class_weight("balanced", classes=np.unique(y), y=y)
+    weights = dict(zip("ab", found, strict=True))
+    assert weights == {"a": 0.6, "b": 3.0}
+    by_class = classifier(class_weight="balanced").fit(X, y)
+    assert same(by_class, classifier(class_weight=weights).fit(X, y))
+    by_sample = classifier().fit(X, y, sample_weight=[weights[label] for label in y])
+    assert same(by_class, by_sample)
+    both = classifier(class_weight=weights).fit(X, y, sample_weight=np.arange(60) + 1)
+    product = (np.arange(60) + 1) * [weights[label] for label in y]
+    assert same(both, classifier().fit(X, y, sample_weight=product))
+
+
+# ------------------------------------------------------------------ beginnings and ends
+
+
+@pytest.mark.parametrize("make", [classifier, regressor])
+def test_the_same_seed_gives_the_same_bits(make) -> None:
+    y = LABELS if make is classifier else NUMBERS
+    settings = {"batch_size": 7, "early_stopping": True}
+    one, other = make(**settings).fit(X, y), make(**settings).fit(X, y)
+    assert same(one, other)
+    assert one.loss_curve_ == other.loss_curve_
+    assert same(one, one.fit(X, y))
+    assert not same(one, make(**settings, random_state=1).fit(X, y))
+    state = np.random.RandomState(0)
+    first = make(random_state=state).fit(X, y)
+    assert not same(first, make(random_state=state).fit(X, y))
+
+
+def test_a_warm_start_goes_on_where_it_was() -> None:
+    whole = classifier(max_iter=8, batch_size=16).fit(X, LABELS)
+    parts = classifier(max_iter=4, batch_size=16, warm_start=True).fit(X, LABELS).fit(X, LABELS)
+    assert same(whole, parts)
+    assert whole.loss_curve_ == parts.loss_curve_
+    assert parts.n_iter_ == 8
+
+
+@pytest.mark.parametrize("carry", [pickle.dumps, copy.deepcopy])
+@pytest.mark.parametrize("make", [classifier, regressor])
+def test_parts_of_a_fit_are_the_fit_also_after_a_pickle(make, carry) -> None:
+    y = LABELS if make is classifier else PAIRS
+    whole = make(max_iter=4, batch_size=16).fit(X, y)
+    parts = make(batch_size=16)
+    first = {"classes": ["c", "b", "a"]} if make is classifier else {}
+    parts.partial_fit(X, y, **first)
+    for _ in range(3):
+        carried = carry(parts)
+        parts = pickle.loads(carried) if isinstance(carried, bytes) else carried
+        parts.partial_fit(X, y)
+    assert same(whole, parts)
+    assert whole.loss_curve_ == parts.loss_curve_
+    assert np.array_equal(whole.predict(X), parts.predict(X))
+
+
+def test_early_stopping_keeps_the_best_weights_and_looks_at_other_samples() -> None:
+    noise = np.where(RNG.random(60) < 0.3, RNG.permutation(LABELS), LABELS)
+    seen: list[tuple[float, list[np.ndarray]]] = []
+
+    def watch(model) -> None:
+        seen.append((model.validation_scores_[-1], values(model)))
+
+    model = classifier(
+        early_stopping=True, validation_fraction=0.5, tol=0.0, n_iter_no_change=15, lr=0.05,
+        max_iter=500, callbacks=[watch],
+    ).fit(X, noise)  # fmt: skip
+    scores = [score for score, _ in seen]
+    best = int(np.argmax(scores))
+    assert model.validation_scores_ == scores
+    assert model.n_iter_ == len(scores) == best + 1 + 15 < 500
+    for kept, then in zip(values(model), seen[best][1], strict=True):
+        assert np.array_equal(kept, then)
+    assert scores[best] in [n / 30 for n in range(31)]  # a half is set aside
+
+
+def test_training_ends_when_the_loss_falls_no_more() -> None:
+    model = NetworkRegressor(lr=0.0, n_iter_no_change=3, random_state=0, optimizer="SGD")
+    assert model.fit(X, NUMBERS).n_iter_ == 4
+    with pytest.warns(ConvergenceWarning, match=r"after 2 epochs, NetworkRegressor was still le"):
+        model.set_params(lr=0.01, max_iter=2).fit(X, NUMBERS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.set_params(tol=None).fit(X, NUMBERS)
+
+
+def test_callbacks_hear_of_each_epoch_and_may_end_the_training(capsys) -> None:
+    heard: list[tuple[int, float]] = []
+
+    def stop(model) -> bool:
+        return model.n_iter_ == 3
+
+    def hear(model) -> None:
+        heard.append((model.n_iter_, model.loss_curve_[-1]))
+
+    model = regressor(callbacks=[stop, hear], verbose=True).fit(X, NUMBERS)
+    assert heard == list(zip((1, 2, 3), model.loss_curve_, strict=True))
+    assert capsys.readouterr().out.splitlines()[2] == f"epoch 3: loss {model.loss_curve_[2]:.6f}"
+
+
+# ------------------------------------------------------------------ errors
+
+
+def test_before_fit_there_is_nothing_to_predict() -> None:
+    with pytest.raises(NotFittedError):
+        NetworkClassifier().predict(X)
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "says"),
+    [
+        ({"loss": "mseloss"}, ArgumentError, "no loss 'mseloss' in nn.functional: did you mean 'm"),
+        ({"loss": "relu"}, ArgumentError, "there is no loss 'relu'"),
+        ({"optimizer": "adam"}, ArgumentError, "no optimizer 'adam' in optim: did you mean 'Adam'"),
+        ({"optimizer": "StepLR"}, ArgumentError, "there is no optimizer 'StepLR'"),
+        ({"activation": "relu"}, SpecError, "type of layer: did you mean 'ReLU'?"),
+        ({"max_iter": 0}, ArgumentError, "max_iter is 0"),
+        ({"batch_size": 0}, ArgumentError, "batch_size is 0"),
+        ({"lr": -1}, ArgumentError, "lr=-1"),
+        ({"network": 7}, ArgumentError, "network is a int (7)"),
+        ({"network": lambda n, k, g: None}, ArgumentError, "network made a NoneType"),
+        ({"network": LINEAR}, ShapeError, "an output of shape (1, 3), and (N, 1) is needed"),
+        ({"network": nn.Identity()}, ShapeError, "an output of shape (1, 4), and (N, 1)"),
+        ({"network": {**LINEAR, "input_shape": [5]}}, SpecError, "the samples have the shape [4]"),
+        ({"network": "nowhere.toml"}, FileNotFoundError, "nowhere.toml"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_what_makes_no_sense_is_told_before_anything_is_trained(settings, error, says) -> None:
+    model = regressor(**settings)
+    with pytest.raises(error) as caught:
+        model.fit(X, NUMBERS)
+    assert says in str(caught.value)
+    assert error is FileNotFoundError or "Fix: " in str(caught.value) or error is SpecError
+
+
+@pytest.mark.parametrize("layer", ["Softmax", "LogSoftmax", "Sigmoid"])
+def test_a_softmax_where_the_loss_has_one_is_refused(layer: str) -> None:
+    spec = {**LINEAR, "layers": [*LINEAR["layers"], {"type": layer}]}
+    model = classifier(spec)
+    with pytest.raises(ArgumentError, match=rf"ends in {layer}\(.*which the loss has inside"):
+        model.fit(X, LABELS)
+    with pytest.raises(NotFittedError):
+        model.predict(X)
+
+
+def test_other_classes_and_columns_than_before_are_refused() -> None:
+    model = classifier(warm_start=True).fit(X, LABELS)
+    before = values(model)
+    with pytest.raises(ArgumentError, match=r"has the class 'd', and the network knows the class"):
+        model.fit(X, np.where(LABELS == "a", "d", LABELS))
+    with pytest.raises(ArgumentError, match="has the class 'd'"):
+        classifier().partial_fit(X, np.full(60, "d"), classes=["a", "b"])
+    with pytest.raises(ArgumentError, match="class_weight='balanced': of one part"):
+        classifier(class_weight="balanced").partial_fit(X, LABELS, classes=["a", "b", "c"])
+    assert all(np.array_equal(a, b) for a, b in zip(before, values(model), strict=True))
+    with pytest.raises(ShapeError, match=r"y has the shape \(60, 2\), and the network has 1"):
+        regressor().partial_fit(X, NUMBERS).partial_fit(X, PAIRS)
+
+
+def test_a_loss_that_explodes_is_an_error_that_names_what_helps() -> None:
+    model = regressor(optimizer="SGD", lr=10.0, max_iter=500)
+    with pytest.raises(NonFiniteError, match=r"the loss is (nan|inf)\.\nFix: scale the inputs"):
+        model.fit(X * 1e3, NUMBERS)
+
+
+def test_the_room_is_imported_when_it_is_first_used() -> None:
+    assert tg.sklearn.NetworkClassifier is NetworkClassifier
