@@ -29,15 +29,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Squeeze digits into a few numbers.")
     parser.add_argument("--data-dir", help="folder of the MNIST files, else they are downloaded")
     parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--samples", type=int, default=60_000, help="training digits to use")
+    parser.add_argument("--samples", type=int, default=60_000, help="digits to use")
     parser.add_argument("--code", type=int, default=12, help="numbers to squeeze a digit into")
     parser.add_argument("--out", default="autoencoder.png", help="file for the pictures")
     args = parser.parse_args()
 
     mnist = data.load_mnist(args.data_dir)
-    assert mnist.test is not None
-    x_train, x_test = (np.float32(p.inputs) / np.float32(255) for p in (mnist.train, mnist.test))
-    x_train = x_train[: args.samples]
+    train, test = (part[: args.samples] for part in (mnist.train, mnist.test))
+    x_train, x_test = (np.float32(part.inputs) / np.float32(255) for part in (train, test))
     rng = np.random.default_rng(0)
     a, b = nn.Linear(784, 256, generator=rng), nn.Linear(256, args.code, generator=rng)
     c, d = nn.Linear(args.code, 256, generator=rng), nn.Linear(256, 784, generator=rng)
@@ -63,7 +62,7 @@ def main() -> None:
         f"from {args.code} numbers": drawn,
         "principal\ncomponents": linear,
     }
-    shown = [int(np.argmax(mnist.test.labels == digit)) for digit in range(10)]
+    shown = [int(np.argmax(test.labels == digit)) for digit in range(10)]
     figure, axes = pyplot.subplots(3, 1, figsize=(8, 2.3), layout="constrained")
     for axis, (name, images) in zip(axes, rows.items(), strict=True):
         axis.imshow(np.hstack(images[shown].reshape(-1, 28, 28)), cmap="gray_r", vmin=0, vmax=1)

@@ -31,8 +31,8 @@ class Variational(nn.Module):
     def forward(self, x: np.ndarray, rng: np.random.Generator) -> tuple[tg.Tensor, tg.Tensor]:
         """Nats for a digit's pixels, given its point, and for the point; means of the batch."""
         m, log_s = np.split(self.encoder(x), 2, axis=1)
-        z = m + np.exp(log_s) * rng.standard_normal(m.shape, np.float32)
-        pixels = nn.functional.binary_cross_entropy_with_logits(self.decoder(z), x, "sum")
+        drawn = self.decoder(m + np.exp(log_s) * rng.standard_normal(m.shape, np.float32))
+        pixels = nn.functional.binary_cross_entropy_with_logits(drawn, x, reduction="sum")
         divergence = np.sum(m**2 + np.exp(2 * log_s) - 2 * log_s - 1) / 2  # from N(0, 1)
         return pixels / len(x), divergence / len(x)
 
@@ -41,16 +41,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Draw digits from points of a plane.")
     parser.add_argument("--data-dir", help="folder of the MNIST files, else they are downloaded")
     parser.add_argument("--epochs", type=int, default=8)
-    parser.add_argument("--samples", type=int, default=60_000, help="training digits to use")
+    parser.add_argument("--samples", type=int, default=60_000, help="digits to use")
     parser.add_argument("--out", default="variational_autoencoder.png", help="for the pictures")
     args = parser.parse_args()
 
     mnist = data.load_mnist(args.data_dir)
-    assert mnist.test is not None
-    x_train, x_test = (np.float32(p.inputs) / np.float32(255) for p in (mnist.train, mnist.test))
+    train, test = (part[: args.samples] for part in (mnist.train, mnist.test))
+    x_train, x_test = (np.float32(part.inputs) / np.float32(255) for part in (train, test))
     model = Variational(rng := np.random.default_rng(0))
     optimizer = optim.Adam(model.parameters(), lr=1e-3)
-    batches = data.DataLoader(x_train[: args.samples], batch_size=128, shuffle=True, generator=rng)
+    batches = data.DataLoader(x_train, batch_size=128, shuffle=True, generator=rng)
     for epoch in range(1, args.epochs + 1):
         for (x,) in batches:
             optimizer.zero_grad()
@@ -66,7 +66,7 @@ def main() -> None:
         walk = model.decoder(np.float32(np.stack(np.meshgrid(line, -line), axis=-1)))
         drawn = model.decoder(rng.standard_normal((8, 8, 2), np.float32))
     figure, axes = pyplot.subplots(1, 3, figsize=(9, 3), layout="constrained")
-    points = axes[0].scatter(x, y, c=mnist.test.labels[:2000], cmap="tab10", s=3)
+    points = axes[0].scatter(x, y, c=test.labels[:2000], cmap="tab10", s=3)
     axes[0].set(xlim=(0, 1), ylim=(0, 1), aspect=1, xticks=[], yticks=[], title="test digits")
     figure.legend(*points.legend_elements(), loc="outside left center", frameon=False)
     for axis, title, logits in (axes[1], "a walk", walk), (axes[2], "random points", drawn):
