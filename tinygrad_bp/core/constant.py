@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,10 @@ from tinygrad_bp.core.messages import explain, full_name
 from tinygrad_bp.core.registry import FUNCTIONS, load_late
 from tinygrad_bp.core.tensor import Tensor, constant
 from tinygrad_bp.errors import ArgumentError, OperationError, user_line
+
+#: Told of every result that is a constant, for those who read a graph and need what is beside it:
+#: ``watcher(name, args, keywords, out)``.
+WATCHER: ContextVar[Callable[..., None] | None] = ContextVar("tinygrad_bp_watcher", default=None)
 
 
 def without_derivative(functions: Mapping[Any, str]) -> None:
@@ -61,6 +66,9 @@ class Constant:
             out = function(*values, **{name: _arrays(v) for name, v in kwargs.items()})
         except (ValueError, TypeError, IndexError) as error:
             raise explain(error, self.function.__name__, values) from error
+        watcher = WATCHER.get()
+        if watcher is not None:
+            watcher(function.__name__, args, kwargs, out)
         if isinstance(out, (np.ndarray, np.generic)):
             needed = any(isinstance(x, Tensor) and x.requires_grad for x in args)
             return constant(out, args, self.function.__name__ if needed else None)

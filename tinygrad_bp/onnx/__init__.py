@@ -1,0 +1,5 @@
+"""Networks in the ONNX format, for other programs to run: `to_onnx`."""
+
+from tinygrad_bp.onnx.export import to_onnx
+
+__all__ = ["to_onnx"]
