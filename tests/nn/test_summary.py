@@ -1,11 +1,26 @@
 from __future__ import annotations
 
+import gc
+import tracemalloc
+
 import numpy as np
 import pytest
+from nn.every_layer import every_layer
 
 import tinygrad_bp as tg
+from tinygrad_bp import nn
 from tinygrad_bp.errors import ShapeError
-from tinygrad_bp.nn import Dropout, Flatten, Linear, Module, Parameter, Sequential
+from tinygrad_bp.nn import (
+    Add,
+    Dropout,
+    Flatten,
+    Linear,
+    Module,
+    Parameter,
+    Residual,
+    Sequential,
+    Wired,
+)
 
 
 def model():
@@ -19,15 +34,16 @@ def model():
 
 def test_the_table_has_paths_types_shapes_counts_and_totals():
     assert str(model().summary((28, 28), batch_size=2)) == (
-        "layer  type        output    parameters\n"
-        "-----  ----------  --------  ----------\n"
-        ".      Sequential  (2, 10)            0\n"
-        "0      Flatten     (2, 784)           0\n"
-        "1      Linear      (2, 128)     100,480\n"
-        "3      Sequential  (2, 10)            0\n"
-        "3.0    Dropout     (2, 128)           0\n"
-        "3.1    Linear      (2, 10)        1,280\n"
-        "101,760 parameters (407.0 kB), all trained"
+        "layer  type        output    parameters  multiply-adds      kept\n"
+        "-----  ----------  --------  ----------  -------------  --------\n"
+        ".      Sequential  (2, 10)            0              0    1.0 kB\n"
+        "0      Flatten     (2, 784)           0              0   0 bytes\n"
+        "1      Linear      (2, 128)     100,480        200,704    1.0 kB\n"
+        "3      Sequential  (2, 10)            0              0   0 bytes\n"
+        "3.0    Dropout     (2, 128)           0              0   0 bytes\n"
+        "3.1    Linear      (2, 10)        1,280          2,560  80 bytes\n"
+        "101,760 parameters (407.0 kB), all trained\n"
+        "203,264 multiply-adds; 2.1 kB kept for the backward pass"
     )
 
 
@@ -81,7 +97,7 @@ def test_shared_frozen_and_uncalled_parts():
         ("tied", (1, 2), 0),
         ("spare", None, 30),
     ]
-    assert str(summary).endswith("38 parameters (152 bytes), 2 of them not trained")
+    assert "38 parameters (152 bytes), 2 of them not trained" in str(summary)
     assert "not called" in str(summary)
 
 
@@ -89,7 +105,7 @@ def test_a_module_without_parameters():
     assert "0 parameters (0 bytes), all trained" in str(Flatten().summary((2, 3)))
 
 
-def test_recording_is_off_and_the_zeros_have_the_dtype_of_the_parameters():
+def test_the_zeros_have_the_dtype_of_the_parameters():
     seen = []
 
     class Probe(Module):
@@ -97,8 +113,108 @@ def test_recording_is_off_and_the_zeros_have_the_dtype_of_the_parameters():
             self.w = Parameter([1.0], dtype=np.float64)
 
         def forward(self, x):
-            seen.append((x.dtype, x.shape, tg.is_grad_enabled(), self.training))
+            seen.append((x.dtype, x.shape, self.training))
             return x * self.w
 
     Probe().summary((), batch_size=3)
-    assert seen == [(np.float64, (3,), False, False)]
+    Probe().summary((2,), dtype=np.int16)
+    assert seen == [(np.float64, (3,), False), (np.int16, (1, 2), False)]
+    with tg.no_grad():
+        assert Linear(3, 2).summary(3).multiply_adds == 6
+    assert tg.is_grad_enabled()
+
+
+def test_several_inputs_are_lists_of_tuples_or_mappings():
+    layers = {"a": Linear(2, 3), "b": Linear(4, 3), "sum": Add()}
+    model = Wired(layers, {"a": ["x"], "b": ["y"], "sum": ["a", "b"]}, ("x", "y"))
+    for shapes in ([(2,), (4,)], {"x": 2, "y": [4]}):
+        assert model.summary(shapes).rows[0].output_shape == (1, 3)
+        assert model.summary(shapes).multiply_adds == 6 + 12
+
+
+class Called(Module):
+    """A function as a module with parameters, from which its operations are recorded."""
+
+    def __init__(self, function, *shapes):
+        self.function = function
+        self.weights = [Parameter(np.ones(shape)) for shape in shapes]
+
+    def forward(self, x):
+        return self.function(x * self.weights[0][:0].sum() + x, *self.weights)
+
+
+N = 3
+COUNTED = {
+    "Linear": (lambda: Linear(4, 5), (6, 4), N * 6 * 4 * 5),
+    "a shared layer": (lambda: Sequential(*[Linear(4, 4)] * 3), (4,), 3 * N * 4 * 4),
+    "Conv1d": (lambda: nn.Conv1d(2, 5, 3, padding=1), (2, 7), N * 5 * 7 * 2 * 3),
+    "Conv2d": (lambda: nn.Conv2d(4, 6, (3, 2), stride=2), (4, 9, 8), N * 6 * 4 * 4 * 4 * 6),
+    "grouped": (lambda: nn.Conv2d(4, 6, 3, groups=2), (4, 5, 5), N * 6 * 3 * 3 * 2 * 9),
+    "ConvTranspose2d": (lambda: nn.ConvTranspose2d(4, 6, 3), (4, 5, 5), N * 4 * 25 * 6 * 9),
+    "RNN": (lambda: nn.RNN(4, 5, batch_first=True), (7, 4), N * 7 * (4 * 5 + 5 * 5)),
+    "GRU": (lambda: nn.GRU(4, 5, batch_first=True), (7, 4), N * 7 * 3 * (4 * 5 + 5 * 5)),
+    "LSTM": (
+        lambda: nn.LSTM(4, 5, num_layers=2, bidirectional=True, batch_first=True),
+        (7, 4),
+        N * 7 * 2 * 4 * ((4 * 5 + 5 * 5) + (10 * 5 + 5 * 5)),
+    ),
+    "matmul": (lambda: Called(lambda x, w: x @ w, (4, 5)), (6, 4), N * 6 * 4 * 5),
+    "dot": (lambda: Called(lambda x, w: np.dot(x, w), (4,)), (6, 4), N * 6 * 4),
+    "einsum": (
+        lambda: Called(lambda x, w: np.einsum("nij,jk->nk", x, w), (4, 5)), (6, 4), N * 6 * 4 * 5
+    ),
+    "tanh alone": (lambda: Called(lambda x, w: np.tanh(x), (4,)), (6, 4), 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COUNTED)
+@pytest.mark.parametrize("frozen", [False, True])
+def test_multiply_adds_are_those_counted_by_hand(name, frozen):
+    make, shape, expected = COUNTED[name]
+    model = make()
+    for parameter in model.parameters():
+        parameter.requires_grad = not frozen
+    summary = model.summary(shape, batch_size=N)
+    assert summary.multiply_adds == sum(row.multiply_adds for row in summary.rows) == expected
+    assert all(parameter.requires_grad != frozen for parameter in model.parameters())
+    assert (summary.kept == 0) == frozen
+
+
+def test_every_layer_with_a_matrix_of_weights_multiplies():
+    exempt = {"Embedding", "EmbeddingBag", "LayerNorm", "RMSNorm"}
+    for kind, layer, x in every_layer():
+        if kind not in exempt and any(p.ndim > 1 for p in layer.parameters()):
+            assert layer.summary(x.shape[1:], dtype=x.dtype).multiply_adds > 0, kind
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Sequential(Linear(400, 300), np.tanh, Residual(Linear(300, 300), np.tanh)),
+        lambda: Sequential(nn.Unflatten(1, (1, 20, 20)), nn.Conv2d(1, 8, 3), nn.ReLU(),
+                           nn.MaxPool2d(2), nn.Flatten(), Linear(648, 10)),
+        lambda: Sequential(nn.Unflatten(1, (20, 20)), nn.LSTM(20, 30, batch_first=True)),
+    ],
+)  # fmt: skip
+def test_the_memory_that_is_kept_is_what_python_measures(make):
+    model = make()
+    x = np.zeros((200, 400), np.float32)
+    told = model.summary(400, batch_size=200).kept
+    model.eval()(x)
+    gc.collect()
+    tracemalloc.start()
+    y = model(x)
+    gc.collect()
+    measured = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert y is not None
+    assert told == pytest.approx(measured, rel=0.03)
+
+
+def test_what_is_frozen_before_the_first_that_is_trained_keeps_nothing():
+    model = Sequential(Linear(4, 4), np.tanh, Linear(4, 4), Linear(4, 4))
+    for parameter in model[0].parameters():
+        parameter.requires_grad = False
+    rows = model.summary(4).rows
+    assert [row.kept for row in rows] == [0, 0, 32, 16]  # the third has what tanh gave, too
+    assert [row.multiply_adds for row in rows] == [0, 16, 16, 16]

@@ -289,18 +289,19 @@ class Module:
 
     def summary(
         self,
-        input_shape: int | tuple[int, ...],
+        input_shape: Any,
         batch_size: int = 1,
         dtype: npt.DTypeLike | None = None,
     ) -> Summary:
-        """A table of all modules with their output shapes and parameter counts.
+        """A table of all modules: shapes of outputs, parameters, multiply-adds, memory.
 
-        Zeros go through the module once, in eval mode and without recording.
+        Zeros go through the module once, in eval mode; its graph tells what that cost.
 
         Parameters
         ----------
-        input_shape : int or tuple of int
-            Without the batch axis.
+        input_shape : int, tuple of int, or several of them
+            Without the batch axis. A list of tuples, or a mapping to them, stands for several
+            inputs.
         batch_size : int, default 1
             Length of the batch axis, which comes first.
         dtype : dtype, optional
@@ -311,10 +312,11 @@ class Module:
         --------
         >>> import tinygrad_bp as tg
         >>> print(tg.nn.Linear(3, 2).summary(3))
-        layer  type    output  parameters
-        -----  ------  ------  ----------
-        .      Linear  (1, 2)           8
+        layer  type    output  parameters  multiply-adds     kept
+        -----  ------  ------  ----------  -------------  -------
+        .      Linear  (1, 2)           8              6  8 bytes
         8 parameters (32 bytes), all trained
+        6 multiply-adds; 8 bytes kept for the backward pass
         """
         from tinygrad_bp.nn.summary import summarize
 

@@ -1,16 +1,20 @@
-"""The table of a module's layers, with their output shapes and parameter counts."""
+"""The table of a module's layers: what they give, what they hold, and what they cost."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_bp.core.mode import no_grad
+from tinygrad_bp.core.mode import enable_grad
+from tinygrad_bp.core.tensor import Tensor
+from tinygrad_bp.nn.costs import Cost, costs
 from tinygrad_bp.nn.module import Module, is_parameter, members
+
+_HEAD = ("layer", "type", "output", "parameters", "multiply-adds", "kept")
 
 
 @dataclass(frozen=True)
@@ -29,12 +33,20 @@ class Row:
     parameters : int
         Elements in its own parameters, without those of the modules below, and without those that
         belong to an earlier row.
+    multiply_adds : int
+        In its own products of matrices, convolutions and recurrences, in all calls, without those
+        of the modules below.
+    kept : int
+        Bytes of what its own operations keep until the backward pass: results, and what they
+        saved.
     """
 
     path: str
     type: str
     output_shape: tuple[int, ...] | str | None
     parameters: int
+    multiply_adds: int = 0
+    kept: int = 0
 
 
 @dataclass(frozen=True)
@@ -51,23 +63,30 @@ class Summary:
         Those of them that require a gradient.
     nbytes : int
         Memory of all parameters.
+    multiply_adds : int
+        Of the forward pass; the backward pass takes about twice as many.
+    kept : int
+        Bytes that are kept between the passes.
     """
 
     rows: tuple[Row, ...]
     parameters: int
     trained: int
     nbytes: int
+    multiply_adds: int = 0
+    kept: int = 0
 
     def __str__(self) -> str:
-        table: list[tuple[str, ...]] = [("layer", "type", "output", "parameters")]
+        table: list[tuple[str, ...]] = [_HEAD]
         for row in self.rows:
             shape = "not called" if row.output_shape is None else str(row.output_shape)
-            table.append((row.path or ".", row.type, shape, f"{row.parameters:,}"))
+            numbers = (f"{row.parameters:,}", f"{row.multiply_adds:,}", _size(row.kept))
+            table.append((row.path or ".", row.type, shape, *numbers))
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         table.insert(1, tuple("-" * width for width in widths))
         lines = [
             "  ".join(
-                cell.rjust(width) if i == 3 else cell.ljust(width)
+                cell.rjust(width) if i >= 3 else cell.ljust(width)
                 for i, (cell, width) in enumerate(zip(line, widths, strict=True))
             )
             for line in table
@@ -75,6 +94,9 @@ class Summary:
         rest = self.parameters - self.trained
         trained = f"{rest:,} of them not trained" if rest else "all trained"
         lines.append(f"{self.parameters:,} parameters ({_size(self.nbytes)}), {trained}")
+        lines.append(
+            f"{self.multiply_adds:,} multiply-adds; {_size(self.kept)} kept for the backward pass"
+        )
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -82,12 +104,12 @@ class Summary:
 
 def summarize(
     module: Module,
-    input_shape: int | tuple[int, ...],
+    input_shape: Any,
     batch_size: int,
     dtype: npt.DTypeLike | None = None,
 ) -> Summary:
     """See `Module.summary`."""
-    shapes = _output_shapes(module, input_shape, batch_size, dtype)
+    shapes, spent = _dry_run(module, input_shape, batch_size, dtype)
     rows = []
     seen: dict[int, Any] = {}
     for path, each in module.named_modules():
@@ -96,45 +118,77 @@ def summarize(
             if is_parameter(part) and id(part) not in seen:
                 seen[id(part)] = part
                 count += part.size
-        rows.append(Row(path, type(each).__name__, shapes.get(id(each)), count))
+        cost = spent.get(id(each), Cost())
+        rows.append(Row(path, type(each).__name__, shapes.get(id(each)), count, *cost))
     parameters = list(module.parameters())
     return Summary(
         tuple(rows),
         sum(p.size for p in parameters),
         sum(p.size for p in parameters if p.requires_grad),
         sum(p.data.nbytes for p in parameters),
+        sum(cost.multiply_adds for cost in spent.values()),
+        sum(cost.kept for cost in spent.values()),
     )
 
 
-def _output_shapes(
-    module: Module,
-    input_shape: int | tuple[int, ...],
-    batch_size: int,
-    dtype: npt.DTypeLike | None,
-) -> dict[int, tuple[int, ...] | str]:
-    """The shape that each module, by its id, gave the first time it was called."""
+def _zeros(
+    module: Module, input_shape: Any, batch_size: int, dtype: npt.DTypeLike | None
+) -> list[npt.NDArray[Any]]:
+    """An array for each input."""
+    if dtype is None and not module.takes_indices:
+        first = next(module.parameters(), None)
+        dtype = np.float32 if first is None else first.dtype
+    shapes: Any = input_shape
+    if isinstance(shapes, Mapping):
+        shapes = list(shapes.values())
+    elif not isinstance(shapes, Iterable):
+        shapes = [(shapes,)]
+    else:
+        axes = tuple(shapes)
+        shapes = axes if axes and all(isinstance(each, Iterable) for each in axes) else [axes]
+    kind = np.int64 if dtype is None else dtype
+    return [
+        np.zeros((batch_size, *(shape if isinstance(shape, Iterable) else (shape,))), kind)
+        for shape in shapes
+    ]
+
+
+def _dry_run(
+    module: Module, input_shape: Any, batch_size: int, dtype: npt.DTypeLike | None
+) -> tuple[dict[int, tuple[int, ...] | str], dict[int, Cost]]:
+    """By the ids of the modules, the shape each gave the first time, and what all calls cost."""
     shapes: dict[int, tuple[int, ...] | str] = {}
 
     def note(each: Module, inputs: Any, output: Any) -> None:
         shapes.setdefault(id(each), getattr(output, "shape", type(output).__name__))
 
-    first = next(module.parameters(), None)
-    axes = tuple(input_shape) if isinstance(input_shape, Iterable) else (input_shape,)
-    if dtype is None and not module.takes_indices:
-        dtype = np.float32 if first is None else first.dtype
-    x = np.zeros((batch_size, *axes), np.int64 if dtype is None else dtype)
+    xs = _zeros(module, input_shape, batch_size, dtype)
     modules = list(module.modules())
     training = [each.training for each in modules]
+    frozen = [p for p in module.parameters() if not p.requires_grad]
     handles = [each.register_forward_hook(note) for each in modules]
     try:
-        with no_grad():
-            module.eval()(x)
+        for parameter in frozen:  # so that their operations are recorded, and counted
+            parameter.requires_grad = True
+        with enable_grad():
+            output = module.eval()(*xs)
+        return shapes, costs(_tensors(output), frozen, xs)
     finally:
+        for parameter in frozen:
+            parameter.requires_grad = False
         for each, mode in zip(modules, training, strict=True):
             each.training = mode
         for handle in handles:
             handle.remove()
-    return shapes
+
+
+def _tensors(output: Any) -> list[Tensor]:
+    """The tensors in what a module gave."""
+    if isinstance(output, Mapping):
+        output = list(output.values())
+    if isinstance(output, (tuple, list)):
+        return [tensor for each in output for tensor in _tensors(each)]
+    return [output] if isinstance(output, Tensor) else []
 
 
 def _size(nbytes: int) -> str:

@@ -1,0 +1,40 @@
+"""What holds for each layer that ships: it is declared, described, copied, summarised."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+from nn.every_layer import every_layer, names, spec_of
+
+from tinygrad_bp.nn import NetworkSpec
+
+
+def outputs(value):
+    """The arrays in what a layer gives."""
+    if isinstance(value, (tuple, list)):
+        return [array for each in value for array in outputs(each)]
+    return [np.asarray(getattr(value, "data", value))]
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_layer_goes_to_toml_and_to_a_module_and_back(name):
+    spec = spec_of(name, "float64")
+    assert NetworkSpec.from_toml(spec.to_toml()) == spec
+    model = spec.build(0)
+    told = NetworkSpec.from_module(model, spec.input_shape)
+    if list(model.parameters()):
+        assert told == spec
+    assert told.to_dict()["layers"] == NetworkSpec.from_module(told.build(1)).to_dict()["layers"]
+    assert {str(p.dtype) for p in model.parameters()} <= {"float64"}
+    assert model.summary(spec.input_shape).rows[1].output_shape is not None
+
+
+def test_copies_and_pickles_give_what_the_layers_give():
+    for name, layer, x in every_layer():
+        expected = outputs(layer(x))
+        for other in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+            for a, b in zip(outputs(other(x)), expected, strict=True):
+                np.testing.assert_array_equal(a, b, err_msg=name)
