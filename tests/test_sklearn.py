@@ -381,6 +381,7 @@ def test_before_fit_there_is_nothing_to_predict() -> None:
         ({"network": LINEAR}, ShapeError, "an output of shape (1, 3), and (N, 1) is needed"),
         ({"network": nn.Identity()}, ShapeError, "an output of shape (1, 4), and (N, 1)"),
         ({"network": {**LINEAR, "input_shape": [5]}}, SpecError, "the samples have the shape [4]"),
+        ({"network": {**LINEAR, "input_shape": {"u": [2], "v": [2]}}}, SpecError, "inputs u, v"),
         ({"network": "nowhere.toml"}, FileNotFoundError, "nowhere.toml"),
     ],
     ids=lambda value: str(value)[:30],

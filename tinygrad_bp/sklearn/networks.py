@@ -40,10 +40,17 @@ def perceptron(inputs: int, outputs: int, hidden: Any, activation: str, dtype: A
 def declared(network: Any) -> NetworkSpec | None:
     """The spec that a dict, a TOML file or a spec is; None for anything else."""
     if isinstance(network, Mapping):
-        return NetworkSpec.from_dict(network)
-    if isinstance(network, (str, Path)):
-        return NetworkSpec.from_file(network)
-    return network if isinstance(network, NetworkSpec) else None
+        network = NetworkSpec.from_dict(network)
+    elif isinstance(network, (str, Path)):
+        network = NetworkSpec.from_file(network)
+    if not isinstance(network, NetworkSpec):
+        return None
+    if isinstance(network.input_shape, Mapping):
+        raise SpecError(
+            f"the network has the inputs {', '.join(network.input_shape)}, and an estimator has "
+            "one, X.\nFix: input_shape = [...], and layers that take parts of it."
+        )
+    return network
 
 
 def build(network: Any, shape: Shape, outputs: int, generator: np.random.Generator) -> Module:
