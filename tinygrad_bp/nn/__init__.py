@@ -40,7 +40,18 @@ from tinygrad_bp.nn.convolution import (
     ConvTranspose2d,
     ConvTranspose3d,
 )
-from tinygrad_bp.nn.layers import Dropout, Flatten, Identity, Lambda, Linear, Unflatten
+from tinygrad_bp.nn.dropout import (
+    AlphaDropout,
+    Dropout,
+    Dropout1d,
+    Dropout2d,
+    Dropout3d,
+    DropPath,
+    FeatureAlphaDropout,
+    GaussianDropout,
+    GaussianNoise,
+)
+from tinygrad_bp.nn.layers import Flatten, Identity, Lambda, Linear, Unflatten
 from tinygrad_bp.nn.lists import ModuleDict, ModuleList, ParameterDict, ParameterList
 from tinygrad_bp.nn.losses import (
     BCEWithLogitsLoss,
@@ -156,6 +167,7 @@ __all__ = [
     "AdaptiveMaxPool2d",
     "AdaptiveMaxPool3d",
     "Add",
+    "AlphaDropout",
     "AvgPool1d",
     "AvgPool2d",
     "AvgPool3d",
@@ -178,12 +190,19 @@ __all__ = [
     "CosineEmbeddingLoss",
     "CosineSimilarity",
     "CrossEntropyLoss",
+    "DropPath",
     "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
+    "FeatureAlphaDropout",
     "Flatten",
     "FocalLoss",
     "Fold",
     "GRUCell",
+    "GaussianDropout",
     "GaussianNLLLoss",
+    "GaussianNoise",
     "GroupNorm",
     "HalfSquaredErrorLoss",
     "Hardshrink",

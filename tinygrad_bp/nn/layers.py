@@ -1,4 +1,4 @@
-"""Layers: linear maps, flattening and dropout, and the words for a layer in messages."""
+"""Layers: linear maps and flattening, and the words for a layer in messages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from tinygrad_bp.core.tensor import Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError, ShapeError, SpecError, nearest
 from tinygrad_bp.nn import functional
 from tinygrad_bp.nn.containers import Sequential
-from tinygrad_bp.nn.functional import dropout
 from tinygrad_bp.nn.init import Declaration, Seed, child_stream, initialize
 from tinygrad_bp.nn.module import Module
 from tinygrad_bp.nn.parameter import Parameter
@@ -273,46 +272,6 @@ class Lambda(Module):
         """The function, by its name."""
         name = self.function if isinstance(self.function, str) else _function_name(self.function)
         return ", ".join([name, *(f"{k}={value!r}" for k, value in (self.arguments or {}).items())])
-
-
-@register_layer
-class Dropout(Module):
-    """In training, set each element to zero with probability `p` and divide the rest by 1 - p.
-
-    The expected value is then that of the input, which is what comes out in eval mode. N.
-    Srivastava et al., "Dropout", JMLR 15 (2014), in the inverted form.
-
-    Parameters
-    ----------
-    p : float, default 0.5
-        In [0, 1).
-    generator : Generator, int or None
-        Where the choice comes from; a generator gives this layer a child stream of its own. The
-        stream is the attribute `generator`, which `Module.generators` finds.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> drop = Dropout(0.5, generator=0)
-    >>> sorted(set(drop(np.ones(100)).data.tolist()))
-    [0.0, 2.0]
-    >>> drop.eval()(np.ones(2))
-    Tensor([1., 1.])
-    """
-
-    def __init__(self, p: float = 0.5, generator: Seed = None) -> None:
-        if isinstance(p, bool) or not isinstance(p, (int, float)) or not 0 <= p < 1:
-            raise ArgumentError(f"the p of Dropout lies in [0, 1), not {p!r}.")
-        self.p = p
-        self.generator = child_stream(generator)
-
-    def forward(self, x: Any) -> Tensor:
-        """Map (...) to (...)."""
-        return dropout(x, self.p, self.training, self.generator)
-
-    def extra_repr(self) -> str:
-        """The probability."""
-        return f"{self.p}"
 
 
 def label(layer: Any) -> str:
