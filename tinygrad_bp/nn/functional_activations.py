@@ -225,7 +225,7 @@ def softplus(x: Any, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
         return activations.softplus(x)
     x = as_real(x)
     smooth: Tensor = activations.softplus(x * beta) / beta
-    return smooth if threshold >= 20 else where(x.data * beta > threshold, x, smooth)
+    return smooth if threshold >= 20 else where(x * beta > threshold, x, smooth)
 
 
 def softmax(x: Any, axis: int = -1) -> Tensor:

@@ -1,7 +1,8 @@
 r"""Rectifiers and other activations made of pieces; `nn.functional` offers them.
 
 They are composed of NumPy's functions. At a kink the gradient is that of PyTorch: of pieces that
-meet there, `numpy.where` takes one.
+meet there, `numpy.where` takes one. What decides is computed of tensors, not of their arrays, so
+that those who read the graph, as `onnx` does, see where it comes from.
 """
 
 from __future__ import annotations
@@ -36,9 +37,8 @@ def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
             "Fix: min_val < max_val."
         )
     x = as_real(x)
-    values = x.data
-    inside = (values > min_val) & (values < max_val)
-    return where(inside, x, np.clip(values, min_val, max_val))
+    below = where(~(x >= max_val), x, max_val)  # NaN is neither, and stays
+    return where(~(x <= min_val), below, min_val)
 
 
 def relu6(x: Any) -> Tensor:
@@ -96,7 +96,7 @@ def hardshrink(x: Any, lambd: float = 0.5) -> Tensor:
     Tensor([-1.,  0.])
     """
     x = as_real(x)
-    return where(np.abs(x.data) > lambd, x, 0)
+    return where((x > lambd) | (x < -lambd), x, 0)
 
 
 def softshrink(x: Any, lambd: float = 0.5) -> Tensor:
@@ -108,7 +108,7 @@ def softshrink(x: Any, lambd: float = 0.5) -> Tensor:
     Tensor([-0.5,  0. ,  1.5])
     """
     x = as_real(x)
-    return where(np.abs(x.data) > lambd, x - np.copysign(x.dtype.type(lambd), x.data), 0)
+    return where(x > lambd, x - lambd, where(x < -lambd, x + lambd, 0))
 
 
 def threshold(x: Any, threshold: float, value: float) -> Tensor:
@@ -120,7 +120,7 @@ def threshold(x: Any, threshold: float, value: float) -> Tensor:
     Tensor([-5., -5.,  2.])
     """
     x = as_real(x)
-    return where(x.data > threshold, x, value)
+    return where(x > threshold, x, value)
 
 
 def prelu(x: Any, weight: Any) -> Tensor:
@@ -155,7 +155,7 @@ def prelu(x: Any, weight: Any) -> Tensor:
         weight = np.reshape(weight, (-1,) + (1,) * (x.ndim - 2))
     elif weight.ndim:
         weight = weight[0]
-    return where(x.data > 0, x, x * weight)
+    return where(x > 0, x, x * weight)
 
 
 def rrelu(
@@ -203,7 +203,7 @@ def rrelu(
                 "Fix: generator=numpy.random.default_rng(seed)."
             )
         slopes = generator.uniform(lower, upper, x.shape).astype(x.dtype)
-    return where(x.data > 0, x, x * slopes)
+    return where(x > 0, x, x * slopes)
 
 
 def crelu(x: Any, axis: int = 1) -> Tensor:

@@ -170,6 +170,14 @@ def _truths(b: Builder, step: Step) -> str:
     return b.add(_TRUTHS[step.name], *(truth(b, step, i) for i in range(len(step.inputs))))
 
 
+@rule("bitwise_and", "bitwise_or", "bitwise_xor")
+def _bitwise(b: Builder, step: Step) -> str:
+    if step.out.dtype != np.bool_:
+        raise step.failed("it takes the bits of numbers")
+    op = {"bitwise_and": "And", "bitwise_or": "Or", "bitwise_xor": "Xor"}[step.name]
+    return b.add(op, truth(b, step, 0), truth(b, step, 1))
+
+
 @rule("isnan")
 def _isnan(b: Builder, step: Step) -> str:
     return b.add("IsNaN", step.input().name)
