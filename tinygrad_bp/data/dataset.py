@@ -75,10 +75,7 @@ class TensorDataset:
     """
 
     def __init__(self, *arrays: Any) -> None:
-        self.arrays: tuple[NDArray[Any], ...] = tuple(
-            np.asarray(array) if isinstance(array, Tensor) else array for array in arrays
-        )
-        check_arrays("TensorDataset", self.arrays)
+        self.arrays = checked_arrays("TensorDataset", arrays)
 
     def __len__(self) -> int:
         return len(self.arrays[0])
@@ -198,15 +195,19 @@ def gather(dataset: Dataset[Any], indices: Any) -> tuple[NDArray[Any], ...] | No
     return tuple(array.take(indices, axis=0) for array in dataset.arrays)
 
 
-def check_arrays(who: str, arrays: tuple[Any, ...]) -> None:
-    """Refuse what are no arrays with a first axis of one length.
+def checked_arrays(who: str, given: tuple[Any, ...]) -> tuple[NDArray[Any], ...]:
+    """Arrays, also of tensors, that have a first axis of one length.
 
     Raises
     ------
     ArgumentError
+        They are none.
+    ConversionError
+        A tensor requires a gradient.
     """
+    arrays = tuple(np.asarray(array) if isinstance(array, Tensor) else array for array in given)
     if not arrays or not all(isinstance(array, np.ndarray) and array.ndim for array in arrays):
-        kinds = ", ".join(type(array).__name__ for array in arrays) or "nothing"
+        kinds = ", ".join(type(array).__name__ for array in given) or "nothing"
         raise ArgumentError(
             f"{who} got {kinds}, expected arrays with a first axis of examples.\n"
             f"Fix: {who}(inputs, labels)."
@@ -217,3 +218,4 @@ def check_arrays(who: str, arrays: tuple[Any, ...]) -> None:
             f"{', '.join(str(array.shape) for array in arrays)}.\n"
             "Fix: give each example one row in each array."
         )
+    return arrays

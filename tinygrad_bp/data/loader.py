@@ -11,7 +11,7 @@ import numpy as np
 
 from tinygrad_bp.core import Tensor
 from tinygrad_bp.data import workers
-from tinygrad_bp.data.dataset import Dataset, TensorDataset, check_arrays
+from tinygrad_bp.data.dataset import Dataset, TensorDataset, checked_arrays
 from tinygrad_bp.data.workers import Fetch, Kind, Part
 from tinygrad_bp.errors import ArgumentError
 
@@ -27,7 +27,7 @@ class DataLoader:
 
     Parameters
     ----------
-    *source : ndarray of shape (N, ...), or one Dataset
+    *source : ndarray or Tensor of shape (N, ...), or one Dataset
         As inputs, or inputs and labels; or anything with ``len`` and samples by number.
     batch_size : int
         Samples a batch; the last batch has what is left.
@@ -178,8 +178,7 @@ def _dataset(source: tuple[Any, ...]) -> Dataset[Any]:
     alone = source[0] if len(source) == 1 else None
     if isinstance(alone, Dataset) and not isinstance(alone, (np.ndarray, Tensor)):
         return alone
-    check_arrays("DataLoader", source)
-    return TensorDataset(*source)
+    return TensorDataset(*checked_arrays("DataLoader", source))
 
 
 def _check_order(
