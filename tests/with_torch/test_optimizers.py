@@ -88,3 +88,90 @@ def test_the_defaults_are_those_of_torch():
         for key, value in one.param_groups[0].items():
             if key != "params":
                 assert other.param_groups[0][key] == value, (name, key)
+
+
+SCHEDULES = [
+    ("StepLR", {"step_size": 3, "gamma": 0.5}),
+    ("MultiStepLR", {"milestones": [2, 5, 5], "gamma": 0.5}),
+    ("ExponentialLR", {"gamma": 0.8}),
+    ("PolynomialLR", {}),
+    ("PolynomialLR", {"total_iters": 8, "power": 2.0}),
+    ("LinearLR", {}),
+    ("LinearLR", {"start_factor": 0.2, "end_factor": 0.6, "total_iters": 4}),
+    ("ConstantLR", {}),
+    ("ConstantLR", {"factor": 0.25, "total_iters": 3}),
+    ("LambdaLR", {"lr_lambda": lambda t: 1 / (t + 2)}),
+    ("LambdaLR", {"lr_lambda": [lambda t: 1 / (t + 2), lambda t: 0.9**t]}),
+    ("CosineAnnealingLR", {"T_max": 12, "eta_min": 0.01}),
+    ("CosineAnnealingWarmRestarts", {"T_0": 3, "eta_min": 0.01}),
+    ("CosineAnnealingWarmRestarts", {"T_0": 2, "T_mult": 3}),
+    ("OneCycleLR", {"max_lr": 1.0, "total_steps": 12}),
+    ("OneCycleLR", {"max_lr": [1.0, 0.5], "epochs": 3, "steps_per_epoch": 4, "three_phase": True}),
+    (
+        "OneCycleLR",
+        {
+            "max_lr": 1.0,
+            "total_steps": 15,
+            "pct_start": 0.5,
+            "anneal_strategy": "linear",
+            "base_momentum": 0.5,
+            "max_momentum": [0.9, 0.7],
+            "div_factor": 5,
+            "final_div_factor": 50,
+        },
+    ),
+    ("OneCycleLR", {"max_lr": 1.0, "total_steps": 12, "cycle_momentum": False}),
+]
+
+
+def sequential(package, optimizer):
+    s = package
+    parts = [
+        s.LinearLR(optimizer, 0.1, total_iters=3),
+        s.ExponentialLR(optimizer, 0.8),
+        s.ConstantLR(optimizer, 0.5, 2),
+    ]
+    return s.SequentialLR(optimizer, parts, [3, 8])
+
+
+def chained(package, optimizer):
+    s = package
+    return s.ChainedScheduler(
+        [
+            s.ConstantLR(optimizer, 0.5, 3),
+            s.CosineAnnealingLR(optimizer, 12),
+            s.StepLR(optimizer, 4),
+        ]
+    )
+
+
+def swa(package, optimizer):
+    home = torch.optim.swa_utils if package is torch.optim.lr_scheduler else package
+    return home.SWALR(optimizer, [0.05, 0.01], 4, "linear")
+
+
+def of(name, settings):
+    return lambda package, optimizer: getattr(package, name)(optimizer, **settings)
+
+
+@pytest.mark.parametrize(
+    "build", [*(of(name, settings) for name, settings in SCHEDULES), sequential, chained, swa]
+)
+@pytest.mark.parametrize("kind", ["SGD", "Adam"])
+def test_rates_and_momenta_are_those_of_torch(kind, build):
+    (a, one), (b, other) = both(kind, {"lr": 0.1}, start()[:2])
+    one = getattr(optim, kind)([{"params": [a[0]]}, {"params": [a[1]], "lr": 0.3}], lr=0.1)
+    groups = [{"params": [b[0]]}, {"params": [b[1]], "lr": 0.3}]
+    other = getattr(torch.optim, kind)(groups, lr=0.1)
+    ours, theirs = build(optim, one), build(torch.optim.lr_scheduler, other)
+    for p in b:
+        p.grad = torch.zeros_like(p)
+    for _ in range(12):
+        for mine, its in zip(one.param_groups, other.param_groups, strict=True):
+            assert mine["lr"] == pytest.approx(its["lr"], rel=1e-9, abs=1e-12)
+            for key in ("momentum", "betas"):
+                if key in mine:
+                    assert mine[key] == pytest.approx(its[key], rel=1e-9)
+        other.step()
+        ours.step()
+        theirs.step()

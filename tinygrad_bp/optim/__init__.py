@@ -19,6 +19,16 @@ from tinygrad_bp.optim.schedules import (
     ReduceLROnPlateau,
     StepLR,
 )
+from tinygrad_bp.optim.schedules_chained import ChainedScheduler, SequentialLR
+from tinygrad_bp.optim.schedules_cycles import SWALR, CosineAnnealingWarmRestarts, OneCycleLR
+from tinygrad_bp.optim.schedules_factors import (
+    ConstantLR,
+    ExponentialLR,
+    LambdaLR,
+    LinearLR,
+    MultiStepLR,
+    PolynomialLR,
+)
 from tinygrad_bp.optim.scipy_bridge import minimize_scipy
 from tinygrad_bp.optim.sgd import SGD
 
@@ -26,20 +36,31 @@ __all__ = [
     "ASGD",
     "LAMB",
     "SGD",
+    "SWALR",
     "Adadelta",
     "Adagrad",
     "Adam",
     "AdamW",
     "Adamax",
+    "ChainedScheduler",
+    "ConstantLR",
     "CosineAnnealingLR",
+    "CosineAnnealingWarmRestarts",
+    "ExponentialLR",
+    "LambdaLR",
+    "LinearLR",
     "LinearWarmup",
     "Lion",
+    "MultiStepLR",
     "NAdam",
+    "OneCycleLR",
     "Optimizer",
+    "PolynomialLR",
     "RAdam",
     "RMSprop",
     "ReduceLROnPlateau",
     "Rprop",
+    "SequentialLR",
     "StepLR",
     "clip_grad_norm_",
     "clip_grad_value_",

@@ -74,6 +74,7 @@ class Optimizer:
         grouped = isinstance(listed, (list, tuple)) and listed and isinstance(listed[0], dict)
         given: Any = listed if grouped else [{"params": listed}]
         self.param_groups = []
+        self._begun: dict[int, tuple[float, float]] = {}  # see `Schedule`
         seen: set[int] = set()
         for group in given:
             unknown = [key for key in group if key not in defaults and key != "params"]

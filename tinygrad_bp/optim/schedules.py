@@ -9,18 +9,37 @@ from tinygrad_bp.errors import ArgumentError, StateDictError, user_line
 from tinygrad_bp.optim.optimizer import Optimizer
 
 
-class _Schedule:
-    """Numbers of which a schedule consists, and their way to disk and back."""
+class Schedule:
+    """Numbers of which a schedule consists, and their way to disk and back.
+
+    Attributes
+    ----------
+    optimizer : Optimizer
+        Whose groups get the learning rates.
+    base_lrs : list of float
+        The rate that each group had before any schedule was made for the optimizer, or was given
+        since by hand.
+    """
 
     _state: tuple[str, ...]
 
     def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer = optimizer
-        self.base_lrs = [float(group["lr"]) for group in optimizer.param_groups]
+        # A schedule that begins with another rate sets it when it is made. The next one that is
+        # made, as a part of SequentialLR, is to count from the rate before, as in PyTorch.
+        begun = optimizer._begun
+        self.base_lrs = [
+            begun[i][1] if i in begun and begun[i][0] == group["lr"] else float(group["lr"])
+            for i, group in enumerate(optimizer.param_groups)
+        ]
 
     def _set(self, rates: list[float]) -> None:
         for group, lr in zip(self.optimizer.param_groups, rates, strict=True):
             group["lr"] = lr
+
+    def get_last_lr(self) -> list[float]:
+        """The learning rates that are in force, of each group."""
+        return [group["lr"] for group in self.optimizer.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
         """What a later run needs in order to go on: plain numbers."""
@@ -50,7 +69,7 @@ class _Schedule:
             setattr(self, name, state_dict[name])
 
 
-class _ClosedForm(_Schedule):
+class ClosedForm(Schedule):
     """A learning rate that is a function of the number of steps and of the first rate."""
 
     _state = ("count",)
@@ -63,13 +82,29 @@ class _ClosedForm(_Schedule):
         """The learning rate after `count` steps, where it was `base` at first."""
         raise NotImplementedError
 
+    def rates(self, count: int) -> list[float]:
+        """The learning rate of each group after `count` steps."""
+        return [self.rate(count, base) for base in self.base_lrs]
+
+    def go_to(self, count: int) -> None:
+        """Set what holds after `count` steps, and leave `self.count` as it is."""
+        self._set(self.rates(count))
+
+    def begin(self) -> None:
+        """Set what holds before the first step, where that is not the first rate."""
+        self.go_to(0)
+        for i, (group, base) in enumerate(
+            zip(self.optimizer.param_groups, self.base_lrs, strict=True)
+        ):
+            self.optimizer._begun[i] = (group["lr"], base)
+
     def step(self) -> None:
         """Go on to the next step or epoch, and set the learning rate of every group."""
         self.count += 1
-        self._set([self.rate(self.count, base) for base in self.base_lrs])
+        self.go_to(self.count)
 
 
-class StepLR(_ClosedForm):
+class StepLR(ClosedForm):
     """The learning rate times `gamma` every `step_size` steps.
 
     Parameters
@@ -94,8 +129,8 @@ class StepLR(_ClosedForm):
     """
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
-        _check(step_size > 0, "StepLR", "step_size", step_size, "choose step_size >= 1")
-        _check(gamma > 0, "StepLR", "gamma", gamma, "choose gamma > 0")
+        check_setting(step_size > 0, "StepLR", "step_size", step_size, "choose step_size >= 1")
+        check_setting(gamma > 0, "StepLR", "gamma", gamma, "choose gamma > 0")
         super().__init__(optimizer)
         self.step_size, self.gamma = step_size, gamma
 
@@ -104,7 +139,7 @@ class StepLR(_ClosedForm):
         return float(base * self.gamma ** (count // self.step_size))
 
 
-class CosineAnnealingLR(_ClosedForm):
+class CosineAnnealingLR(ClosedForm):
     r"""Half a cosine from the first learning rate down to `eta_min` in `T_max` steps [1]_.
 
     .. math:: \eta_t = \eta_{min} + (\eta_0 - \eta_{min}) (1 + \cos(\pi t / T_{max})) / 2
@@ -136,8 +171,8 @@ class CosineAnnealingLR(_ClosedForm):
     """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:  # noqa: N803 - the field's name
-        _check(T_max > 0, "CosineAnnealingLR", "T_max", T_max, "choose T_max >= 1")
-        _check(eta_min >= 0, "CosineAnnealingLR", "eta_min", eta_min, "choose eta_min >= 0")
+        check_setting(T_max > 0, "CosineAnnealingLR", "T_max", T_max, "choose T_max >= 1")
+        check_setting(eta_min >= 0, "CosineAnnealingLR", "eta_min", eta_min, "choose eta_min >= 0")
         super().__init__(optimizer)
         self.T_max, self.eta_min = T_max, eta_min
 
@@ -148,7 +183,7 @@ class CosineAnnealingLR(_ClosedForm):
         )
 
 
-class ReduceLROnPlateau(_Schedule):
+class ReduceLROnPlateau(Schedule):
     """The learning rate times `factor` where a metric has not improved for a while.
 
     Parameters
@@ -190,11 +225,11 @@ class ReduceLROnPlateau(_Schedule):
         min_lr: float = 0.0,
     ) -> None:
         name = "ReduceLROnPlateau"
-        _check(mode in ("min", "max"), name, "mode", mode, "choose 'min' or 'max'")
-        _check(0 < factor < 1, name, "factor", factor, "choose 0 < factor < 1")
-        _check(patience >= 0, name, "patience", patience, "choose patience >= 0")
-        _check(threshold >= 0, name, "threshold", threshold, "choose threshold >= 0")
-        _check(min_lr >= 0, name, "min_lr", min_lr, "choose min_lr >= 0")
+        check_setting(mode in ("min", "max"), name, "mode", mode, "choose 'min' or 'max'")
+        check_setting(0 < factor < 1, name, "factor", factor, "choose 0 < factor < 1")
+        check_setting(patience >= 0, name, "patience", patience, "choose patience >= 0")
+        check_setting(threshold >= 0, name, "threshold", threshold, "choose threshold >= 0")
+        check_setting(min_lr >= 0, name, "min_lr", min_lr, "choose min_lr >= 0")
         super().__init__(optimizer)
         self.mode, self.factor, self.patience = mode, factor, patience
         self.threshold, self.min_lr = threshold, min_lr
@@ -218,7 +253,7 @@ class ReduceLROnPlateau(_Schedule):
                 group["lr"] = min(group["lr"], max(group["lr"] * self.factor, self.min_lr))
 
 
-class LinearWarmup(_ClosedForm):
+class LinearWarmup(ClosedForm):
     """The learning rate rises evenly, from ``lr / warmup_steps`` on, and then follows `after`.
 
     Parameters
@@ -249,15 +284,17 @@ class LinearWarmup(_ClosedForm):
         self,
         optimizer: Optimizer,
         warmup_steps: int,
-        after: StepLR | CosineAnnealingLR | ReduceLROnPlateau | None = None,
+        after: ClosedForm | ReduceLROnPlateau | None = None,
     ) -> None:
         name = "LinearWarmup"
-        _check(warmup_steps > 0, name, "warmup_steps", warmup_steps, "choose warmup_steps >= 1")
+        check_setting(
+            warmup_steps > 0, name, "warmup_steps", warmup_steps, "choose warmup_steps >= 1"
+        )
         fits = after is None or after.optimizer is optimizer
-        _check(fits, name, "after", after, "make it for the same optimizer")
+        check_setting(fits, name, "after", after, "make it for the same optimizer")
         super().__init__(optimizer)
         self.warmup_steps, self.after = warmup_steps, after
-        self._set([self.rate(0, base) for base in self.base_lrs])
+        self.begin()
 
     def rate(self, count: int, base: float) -> float:
         """See `LinearWarmup`; as if there was no schedule after it."""
@@ -296,6 +333,16 @@ class LinearWarmup(_ClosedForm):
                 raise
 
 
-def _check(right: bool, schedule: str, name: str, value: Any, fix: str) -> None:
+def check_setting(right: bool, schedule: str, name: str, value: Any, fix: str) -> None:
+    """Refuse a setting that makes no sense, before anything is changed.
+
+    Raises
+    ------
+    ArgumentError
+
+    Examples
+    --------
+    >>> check_setting(True, "StepLR", "gamma", 0.5, "choose gamma > 0")
+    """
     if not right:
         raise ArgumentError(f"{schedule} got {name}={value!r} (at {user_line()}).\nFix: {fix}.")
