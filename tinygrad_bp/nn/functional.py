@@ -23,6 +23,11 @@ from tinygrad_bp.nn.functional_activations import (
     tanh,
     tanhshrink,
 )
+from tinygrad_bp.nn.functional_attention import (
+    rotary,
+    scaled_dot_product_attention,
+    sinusoidal_positions,
+)
 from tinygrad_bp.nn.functional_dropout import (
     alpha_dropout,
     drop_path,
@@ -213,11 +218,14 @@ __all__ = [
     "relu",
     "relu6",
     "rms_norm",
+    "rotary",
     "rrelu",
+    "scaled_dot_product_attention",
     "selu",
     "sigmoid",
     "sigmoid_focal_loss",
     "silu",
+    "sinusoidal_positions",
     "smooth_l1_loss",
     "soft_margin_loss",
     "softmax",

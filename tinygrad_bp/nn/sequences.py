@@ -21,14 +21,13 @@ from tinygrad_bp.ops.linear_algebra import linear
 Shape = tuple[int, ...]
 
 
-def check_declared(layer: Any, input_shape: Shape | None, returns: tuple[str, ...]) -> None:
+def check_declared(layer: Any, input_shape: Shape | None) -> None:
     """What a spec has to say of a layer of sequences, as its samples are (steps, features).
 
     Raises
     ------
     SpecError
-        The samples have another shape, or the layer would take steps for samples, or give
-        several tensors.
+        The samples have another shape, or the layer would take steps for samples.
     """
     if input_shape is None:
         return
@@ -38,11 +37,6 @@ def check_declared(layer: Any, input_shape: Shape | None, returns: tuple[str, ..
         raise SpecError(
             "has batch_first = false, and the first axis is that of the samples.\n"
             "Fix: batch_first = true"
-        )
-    if layer.returns not in returns:
-        choices = " or ".join(repr(name) for name in returns)
-        raise SpecError(
-            f"returns several tensors, and what follows takes one.\nFix: returns = {choices}"
         )
 
 
@@ -103,7 +97,7 @@ class Recurrent(Module):
             )
         self.dropout, self.proj_size = dropout, proj_size
         self.returns = choice("returns", returns, ("all", "sequence", "last"))
-        check_declared(self, input_shape, ("sequence", "last"))
+        check_declared(self, input_shape)
         rng = child_stream(generator)
         self.generator = rng.spawn(1)[0] if dropout else None
         bound = self.hidden_size**-0.5
