@@ -26,6 +26,9 @@ from tinygrad_bp.nn.activations_of_axes import (
     Softmax2d,
     Softmin,
 )
+from tinygrad_bp.nn.attention import (
+    MultiheadAttention,
+)
 from tinygrad_bp.nn.cells import (
     GRUCell,
     LSTMCell,
@@ -122,6 +125,10 @@ from tinygrad_bp.nn.pooling import (
     MaxUnpool1d,
     MaxUnpool2d,
     MaxUnpool3d,
+)
+from tinygrad_bp.nn.positions import (
+    RotaryPositions,
+    SinusoidalPositions,
 )
 from tinygrad_bp.nn.rectifiers import (
     ClippedReLU,
@@ -242,6 +249,7 @@ __all__ = [
     "MultiLabelMarginLoss",
     "MultiLabelSoftMarginLoss",
     "MultiMarginLoss",
+    "MultiheadAttention",
     "NLLLoss",
     "NetworkSpec",
     "PReLU",
@@ -259,10 +267,12 @@ __all__ = [
     "ReLU",
     "ReLU6",
     "Residual",
+    "RotaryPositions",
     "Sequential",
     "SiLU",
     "Sigmoid",
     "SigmoidFocalLoss",
+    "SinusoidalPositions",
     "SmoothL1Loss",
     "SoftMarginLoss",
     "Softmax",
