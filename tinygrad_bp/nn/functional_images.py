@@ -13,7 +13,7 @@ import numpy as np
 
 from tinygrad_bp.core import Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError, ShapeError
-from tinygrad_bp.nn.geometry import Counts, batched, fits, sizes, where
+from tinygrad_bp.nn.geometry import SMALLER, Counts, batched, fits, sizes, where
 from tinygrad_bp.ops.convolution import convolution, transposed_convolution
 from tinygrad_bp.ops.geometry import Pads, Sizes, out_size
 
@@ -38,14 +38,23 @@ def pads(function: str, padding: Any, kernel: Sizes, stride: Sizes, dilation: Si
     return tuple((n // 2, n - n // 2) for n in whole)
 
 
-def _check_channels(function: str, x: Any, expected: int, weight: Any, groups: int) -> None:
-    if x.shape[1] != expected:
-        raise ShapeError(
-            f"{where(function)}: the input {tuple(x.shape)} has {x.shape[1]} channels, and the "
-            f"weights {tuple(weight.shape)} with groups={groups} are for {expected}.\n"
-            f"Fix: make the layer for {x.shape[1]} channels, or move the axis of the {expected} "
-            "channels to place 1, as with np.moveaxis."
-        )
+def _check_channels(
+    function: str, x: Any, has_batch: bool, expected: int, weight: Any, groups: int
+) -> None:
+    if x.shape[1] == expected:
+        return
+    shape, sample = tuple(x.shape if has_batch else x.shape[1:]), "" if has_batch else ", a sample,"
+    fix = (
+        f"make the layer for {x.shape[1]} channels, or move the axis of the {expected} channels to "
+        "place 1, as with np.moveaxis."
+        if has_batch
+        else "a batch of images is (N, C, H, W): x[:, None] puts in an axis of one channel; a spec "
+        "has it in its input_shape, as [1, 28, 28]."
+    )
+    raise ShapeError(
+        f"{where(function)}: the input {shape}{sample} has {x.shape[1]} channels, and the weights "
+        f"{tuple(weight.shape)} with groups={groups} are for {expected}.\nFix: {fix}"
+    )
 
 
 def _check_weight(function: str, axes: int, weight: Any, bias: Any, groups: Any) -> None:
@@ -74,14 +83,14 @@ def _conv(
     weight = as_tensor(weight)
     _check_weight(name, axes, weight, bias, groups)
     x, has_batch = batched(name, x, axes)
-    _check_channels(name, x, weight.shape[1] * groups, weight, groups)
+    _check_channels(name, x, has_batch, weight.shape[1] * groups, weight, groups)
     kernel = weight.shape[2:]
     steps = {
         "stride": sizes("stride", stride, axes),
         "dilation": sizes("dilation", dilation, axes),
     }
     geometry: dict[str, Any] = {"padding": pads(name, padding, kernel, **steps), **steps}
-    fits(name, x, out_size(x.shape[2:], kernel, **geometry), f"a kernel of {kernel}")
+    fits(name, x, out_size(x.shape[2:], kernel, **geometry), f"a kernel of {kernel}", SMALLER)
     inputs = (x, weight) if bias is None else (x, weight, bias)
     z = convolution.apply(*inputs, groups=groups, **geometry)
     return z if has_batch else z[0]
@@ -189,29 +198,30 @@ def _conv_transpose(
     weight = as_tensor(weight)
     _check_weight(name, axes, weight, bias, groups)
     x, has_batch = batched(name, x, axes)
-    _check_channels(name, x, len(weight), weight, groups)
+    _check_channels(name, x, has_batch, len(weight), weight, groups)
     strides, dilations = sizes("stride", stride, axes), sizes("dilation", dilation, axes)
-    cut, more = (
-        sizes("padding", padding, axes, 0),
-        sizes("output_padding", output_padding, axes, 0),
-    )
+    cut = sizes("padding", padding, axes, 0)
+    more = sizes("output_padding", output_padding, axes, 0)
     if any(m >= max(s, d) for m, s, d in zip(more, strides, dilations, strict=True)):
         raise ArgumentError(
             f"{where(name)}: output_padding {more} is not smaller than the stride {strides} or the "
             f"dilation {dilations}.\nFix: a smaller one; it tells apart sizes of the output that "
             "the stride makes one."
         )
-    # What is added at the end is less of the padding there, and zeros beyond.
-    padding = tuple((q, max(q - m, 0)) for q, m in zip(cut, more, strict=True))
-    beyond = [max(m - q, 0) for q, m in zip(cut, more, strict=True)]
-    each = zip(x.shape[2:], weight.shape[2:], strides, dilations, padding, strict=True)
-    size = tuple((n - 1) * s + d * (k - 1) + 1 - sum(pad) for n, k, s, d, pad in each)
-    fits(name, x, size, f"a padding of {cut}")
+    steps = zip(x.shape[2:], weight.shape[2:], strides, dilations, strict=True)
+    whole = [(n - 1) * s + d * (k - 1) + 1 for n, k, s, d in steps]
+    out = tuple(n - 2 * q + m for n, q, m in zip(whole, cut, more, strict=True))
+    fits(name, x, out, f"a padding of {cut}", "less padding, or a larger kernel.")
+    # What is longer at the end is cut off less there, and is zeros beyond.
+    each = zip(whole, cut, more, strict=True)
+    padding = tuple((min(q, n), max(q - m, 0)) for n, q, m in each)
+    size = tuple(n - sum(pair) for n, pair in zip(whole, padding, strict=True))
     z: Any = transposed_convolution.apply(
         x, weight, size=size, stride=strides, padding=padding, dilation=dilations, groups=groups
     )
-    if any(beyond):
-        z = np.pad(z, ((0, 0), (0, 0), *((0, n) for n in beyond)))
+    if size != out:
+        beyond = [(0, n - m) for n, m in zip(out, size, strict=True)]
+        z = np.pad(z, ((0, 0), (0, 0), *beyond))
     if bias is not None:
         z = z + as_tensor(bias).reshape(-1, *(1,) * axes)
     return z if has_batch else z[0]  # type: ignore[no-any-return] # NumPy's protocol

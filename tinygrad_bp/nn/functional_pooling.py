@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_bp.core import Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError, ShapeError
-from tinygrad_bp.nn.geometry import Counts, batched, fits, sizes, where
+from tinygrad_bp.nn.geometry import SMALLER, Counts, batched, fits, sizes, where
 from tinygrad_bp.ops.geometry import Pads, Sizes
 from tinygrad_bp.ops.indexing import scatter
 from tinygrad_bp.ops.pooling import avg_pool, max_pool, which_is_largest
@@ -46,7 +46,7 @@ def _windows(
             count -= 1
         out.append(count)
         padding_.append((q, max(q, (count - 1) * s + span - n - q)))
-    fits(name, x, tuple(out), f"a window of {kernel}")
+    fits(name, x, tuple(out), f"a window of {kernel}", SMALLER)
     geometry = {"stride": strides, "padding": tuple(padding_), "dilation": dilations}
     return {"kernel": kernel, **geometry}, tuple(out)
 
@@ -177,7 +177,7 @@ def _max_unpool(
 ) -> Tensor:
     name = f"max_unpool{axes}d"
     x, has_batch = batched(name, x, axes)
-    at = np.asarray(indices).reshape(-1, math.prod(x.shape[2:]))
+    at = np.asarray(indices)
     kernel = sizes("kernel_size", kernel_size, axes)
     strides = kernel if stride is None else sizes("stride", stride, axes)
     pads = sizes("padding", padding, axes, 0)
@@ -193,7 +193,8 @@ def _max_unpool(
             f"lie in an output of {size}.\nFix: those that max_pool{axes}d returned with "
             "return_indices=True, and the output_size that it was called on."
         )
-    flat = (at + np.arange(planes)[:, None] * math.prod(size)).reshape(-1)
+    planes_at = np.arange(planes)[:, None] * math.prod(size)
+    flat = (at.reshape(planes, -1) + planes_at).reshape(-1)
     flat, first = np.unique(flat, return_index=True)  # windows may share their largest element
     z = scatter(x.reshape(-1)[first], index=flat, shape=(planes * math.prod(size),))
     return z.reshape(*(x.shape[:2] if has_batch else x.shape[1:2]), *size)

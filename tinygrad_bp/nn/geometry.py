@@ -11,6 +11,8 @@ from tinygrad_bp.core.mode import MODE
 from tinygrad_bp.errors import ArgumentError, ShapeError, user_line
 from tinygrad_bp.ops.geometry import Sizes
 
+SMALLER = "a smaller kernel or dilation, or more padding."
+
 #: A number for all axes, or one for each.
 Counts = int | tuple[int, ...] | list[int]
 
@@ -66,10 +68,10 @@ def batched(function: str, x: Any, axes: int) -> tuple[Tensor, bool]:
     )
 
 
-def fits(function: str, x: Any, out: Sizes, what: str) -> None:
+def fits(function: str, x: Any, out: Sizes, what: str, fix: str) -> None:
     """Raise a `ShapeError` where nothing would come out."""
     if min(out) < 1:
         raise ShapeError(
             f"{where(function)}: {what} does not fit into the input {tuple(x.shape)}: the output "
-            f"would be {out} long.\nFix: a smaller kernel or dilation, or more padding."
+            f"would be {out} long.\nFix: {fix}"
         )

@@ -108,13 +108,16 @@ def _transposed(
     y, weights = _by_rows(y, groups), _matrix(w, groups).swapaxes(1, 2)
     padded = (m + before + after for m, (before, after) in zip(size, padding, strict=True))
     x = np.zeros((channels, *padded, n), np.result_type(y, w))
-    each = _rows_at_once(kernel, channels, out, n)
+    each = min(_rows_at_once(kernel, channels, out, n), out[0])
+    steps = list(places(kernel, (each, *out[1:]), stride, dilation))
     for i in range(0, out[0], each):
-        rows = min(each, out[0] - i), *out[1:]
+        rows = min(each, out[0] - i)
+        if rows < each:  # the last block
+            steps = list(places(kernel, (rows, *out[1:]), stride, dilation))
         parts = np.matmul(weights, _block(y, slice(i, i + each)))
-        parts = parts.reshape(channels, *kernel, *rows, n)
+        parts = parts.reshape(channels, *kernel, rows, *out[1:], n)
         there = x[:, i * stride[0] :]
-        for k, index in places(kernel, rows, stride, dilation):
+        for k, index in steps:
             there[index] += parts[(slice(None), *k)]
     return batch_first(x[inside(size, padding)])
 
