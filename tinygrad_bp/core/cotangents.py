@@ -41,6 +41,8 @@ class Sparse:
         arrays = [np.asarray(part) for part in parts if isinstance(part, (np.ndarray, list))]
         if all(a.dtype.kind == "b" for a in arrays):  # slices and masks read no element twice
             total[self.index] += self.values
+        elif len(parts) == 1 and total.ndim > 1 and total.flags.c_contiguous:
+            _add_rows(total, np.asarray(parts[0], np.intp), self.values)
         else:
             np.add.at(total, self.index, self.values)
 
@@ -49,6 +51,19 @@ class Sparse:
         total = np.zeros(self.shape, self.dtype)
         self.add_to(total)
         return total
+
+
+def _add_rows(total: Any, rows: Any, values: Any) -> None:
+    """Add to whole rows, each as often as it is named.
+
+    An index for each element, since `numpy.add.at` is quick on flat arrays alone: 2048 rows of a
+    table of 100, each of 128 float32, take 0.46 ms in place of 8.8. Sorting the rows, to add each
+    run at once, takes 0.48 ms there, and twice the time of this on a table of 10,000.
+    """
+    flat = total.reshape(-1)
+    length = flat.size // max(len(total), 1)
+    places = rows[..., None] * length + np.arange(length)
+    np.add.at(flat, places.reshape(-1), values.reshape(-1))
 
 
 class Joint:
