@@ -175,3 +175,39 @@ def test_rates_and_momenta_are_those_of_torch(kind, build):
         other.step()
         ours.step()
         theirs.step()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"lr": 0.3},
+        {"lr": 0.1, "history_size": 3, "max_iter": 7},
+        {"line_search_fn": "strong_wolfe"},
+        {"lr": 5.0, "line_search_fn": "strong_wolfe", "max_iter": 8, "history_size": 4},
+        {"lr": 0.01, "line_search_fn": "strong_wolfe", "max_iter": 6, "max_eval": 9},
+    ],
+)
+def test_lbfgs_takes_the_steps_and_evaluations_of_torch(settings):
+    values = [np.linspace(-1, 1, 4), np.linspace(0.5, 1.5, 3)]
+    (ours, one), (theirs, other) = both("LBFGS", settings, values)
+    counts = [0, 0]
+
+    def closure(which, params, optimizer):
+        def call():
+            counts[which] += 1
+            optimizer.zero_grad()
+            loss = sum(
+                (20 * (p[1:] - p[:-1] ** 2) ** 2 + (1 - p[:-1]) ** 2).sum() + (p**4).sum()
+                for p in params
+            )
+            loss.backward()
+            return loss
+
+        return call
+
+    for _ in range(4):
+        a, b = one.step(closure(0, ours, one)), other.step(closure(1, theirs, other))
+        assert a.item() == pytest.approx(b.item(), rel=1e-8)
+        assert counts[0] == counts[1]
+        for p, q in zip(ours, theirs, strict=True):
+            np.testing.assert_allclose(p.data, q.detach().numpy(), rtol=1e-7, atol=1e-9)

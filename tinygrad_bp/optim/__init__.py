@@ -7,6 +7,7 @@ from tinygrad_bp.optim.adamax import Adamax
 from tinygrad_bp.optim.asgd import ASGD
 from tinygrad_bp.optim.clip import clip_grad_norm_, clip_grad_value_
 from tinygrad_bp.optim.lamb import LAMB
+from tinygrad_bp.optim.lbfgs import LBFGS
 from tinygrad_bp.optim.lion import Lion
 from tinygrad_bp.optim.nadam import NAdam
 from tinygrad_bp.optim.optimizer import Optimizer
@@ -35,6 +36,7 @@ from tinygrad_bp.optim.sgd import SGD
 __all__ = [
     "ASGD",
     "LAMB",
+    "LBFGS",
     "SGD",
     "SWALR",
     "Adadelta",

@@ -250,7 +250,7 @@ class Optimizer:
 
 
 def _check_setting(optimizer: str, key: str, value: Any) -> None:
-    if key == "params" or isinstance(value, bool):
+    if key == "params" or value is None or isinstance(value, (bool, str)):
         return
     parts = dict(zip(_PAIRS[key], value, strict=True)) if key in _PAIRS else {key: value}
     for name, x in parts.items():
