@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -109,3 +110,125 @@ def multihead(rng: np.random.Generator) -> Case:
         return Case(ours, call, (sequence(n, width),), keywords, (ours, theirs))
     inputs = (sequence(n, width), sequence(m, ours.kdim), sequence(m, ours.vdim))
     return Case(ours, by_formula(theirs), inputs, keywords, (ours, theirs))
+
+
+def transformer_options(rng: np.random.Generator) -> dict[str, Any]:
+    """Arguments that both have; dropout is none, as both draw in ways of their own."""
+    return {
+        "dim_feedforward": some(rng),
+        "dropout": 0.0,
+        "activation": str(rng.choice(["relu", "gelu"])),
+        "layer_norm_eps": float(rng.choice([1e-5, 0.1])),
+        "batch_first": yes(rng),
+        "norm_first": yes(rng),
+        "bias": yes(rng),
+    }
+
+
+class Sizes:
+    """Drawn sizes, and sequences of them."""
+
+    def __init__(self, rng: np.random.Generator, options: dict[str, Any]) -> None:
+        self.rng, self.first = rng, options["batch_first"]
+        self.heads, self.samples = some(rng, 3), some(rng, 3)
+        self.width = self.heads * (1 + some(rng, 3))
+        self.single = not rng.integers(4)
+
+    def sequence(self, steps: int) -> Any:
+        both = (self.samples, steps) if self.first else (steps, self.samples)
+        return self.rng.normal(size=(*([steps] if self.single else both), self.width))
+
+    def masks(self, n: int, m: int) -> list[Any]:
+        samples = 1 if self.single else self.samples
+        found = masks(self.rng, n, m, samples, samples * self.heads)
+        padding = found.get("key_padding_mask")
+        if padding is not None and self.single:
+            padding = padding[0]
+        return [found.get("attn_mask"), padding]
+
+
+def both_of(kind: str, rng: np.random.Generator, *given: Any, **options: Any) -> tuple[Any, Any]:
+    """Our module and theirs."""
+    import torch
+
+    ours = getattr(tg.nn, kind)(*given, dtype=float, generator=rng, **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what would be faster
+        return ours, getattr(torch.nn, kind)(*given, **options)
+
+
+TRANSFORMER = f"activation, norm_first, eps, {OPTIONS}"
+
+
+@row("TransformerEncoderLayer", TRANSFORMER)
+def encoder_layer(rng: np.random.Generator) -> Case:
+    options = transformer_options(rng)
+    sizes, n = Sizes(rng, options), some(rng)
+    pair = both_of("TransformerEncoderLayer", rng, sizes.width, sizes.heads, **options)
+    seen = dict(zip(("src_mask", "src_key_padding_mask"), sizes.masks(n, n), strict=True))
+    return Case(pair[0], by_formula(pair[1]), (sizes.sequence(n),), seen, pair)
+
+
+@row("TransformerDecoderLayer", TRANSFORMER)
+def decoder_layer(rng: np.random.Generator) -> Case:
+    options = transformer_options(rng)
+    sizes, n, m = Sizes(rng, options), some(rng), some(rng)
+    pair = both_of("TransformerDecoderLayer", rng, sizes.width, sizes.heads, **options)
+    names = ("tgt_mask", "tgt_key_padding_mask", "memory_mask", "memory_key_padding_mask")
+    seen = dict(zip(names, sizes.masks(n, n) + sizes.masks(n, m), strict=True))
+    return Case(pair[0], by_formula(pair[1]), (sizes.sequence(n), sizes.sequence(m)), seen, pair)
+
+
+@row("TransformerEncoder", f"layers, norm, {TRANSFORMER}", cases=6)
+def encoder(rng: np.random.Generator) -> Case:
+    import torch
+
+    options = transformer_options(rng)
+    sizes, n, layers = Sizes(rng, options), some(rng), some(rng, 3)
+    ours, theirs = both_of("TransformerEncoderLayer", rng, sizes.width, sizes.heads, **options)
+    norms = [None, None]
+    if yes(rng):
+        norms = [tg.nn.LayerNorm(sizes.width, dtype=float), torch.nn.LayerNorm(sizes.width)]
+    pair = (
+        tg.nn.TransformerEncoder(ours, layers, norms[0]),
+        torch.nn.TransformerEncoder(theirs, layers, norms[1], enable_nested_tensor=False),
+    )
+    seen = dict(zip(("mask", "src_key_padding_mask"), sizes.masks(n, n), strict=True))
+    return Case(pair[0], by_formula(pair[1]), (sizes.sequence(n),), seen, pair)
+
+
+@row("TransformerDecoder", f"layers, norm, {TRANSFORMER}", cases=6)
+def decoder(rng: np.random.Generator) -> Case:
+    import torch
+
+    options = transformer_options(rng)
+    sizes, n, m, layers = Sizes(rng, options), some(rng), some(rng), some(rng, 3)
+    ours, theirs = both_of("TransformerDecoderLayer", rng, sizes.width, sizes.heads, **options)
+    norms = [None, None]
+    if yes(rng):
+        norms = [tg.nn.LayerNorm(sizes.width, dtype=float), torch.nn.LayerNorm(sizes.width)]
+    pair = (
+        tg.nn.TransformerDecoder(ours, layers, norms[0]),
+        torch.nn.TransformerDecoder(theirs, layers, norms[1]),
+    )
+    names = ("tgt_mask", "tgt_key_padding_mask", "memory_mask", "memory_key_padding_mask")
+    seen = dict(zip(names, sizes.masks(n, n) + sizes.masks(n, m), strict=True))
+    return Case(pair[0], by_formula(pair[1]), (sizes.sequence(n), sizes.sequence(m)), seen, pair)
+
+
+@row("Transformer", f"layers of both, {TRANSFORMER}", cases=6)
+def transformer(rng: np.random.Generator) -> Case:
+    options = transformer_options(rng)
+    sizes, n, m = Sizes(rng, options), some(rng), some(rng)
+    layers = {"num_encoder_layers": some(rng, 3), "num_decoder_layers": some(rng, 3)}
+    pair = both_of("Transformer", rng, sizes.width, sizes.heads, **layers, **options)
+    of_src, of_tgt, of_memory = sizes.masks(m, m), sizes.masks(n, n), sizes.masks(n, m)
+    seen = {
+        "src_mask": of_src[0],
+        "src_key_padding_mask": of_src[1],
+        "tgt_mask": of_tgt[0],
+        "tgt_key_padding_mask": of_tgt[1],
+        "memory_mask": of_memory[0],
+        "memory_key_padding_mask": of_memory[1],
+    }
+    return Case(pair[0], by_formula(pair[1]), (sizes.sequence(m), sizes.sequence(n)), seen, pair)

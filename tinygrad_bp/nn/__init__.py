@@ -29,6 +29,7 @@ from tinygrad_bp.nn.activations_of_axes import (
 from tinygrad_bp.nn.attention import (
     MultiheadAttention,
 )
+from tinygrad_bp.nn.bilinear import Bilinear
 from tinygrad_bp.nn.cells import (
     GRUCell,
     LSTMCell,
@@ -54,6 +55,7 @@ from tinygrad_bp.nn.dropout import (
     GaussianDropout,
     GaussianNoise,
 )
+from tinygrad_bp.nn.embedding import Embedding, EmbeddingBag
 from tinygrad_bp.nn.layers import Flatten, Identity, Lambda, Linear, Unflatten
 from tinygrad_bp.nn.lists import ModuleDict, ModuleList, ParameterDict, ParameterList
 from tinygrad_bp.nn.losses import (
@@ -156,6 +158,15 @@ from tinygrad_bp.nn.resizing import (
     Upsample,
 )
 from tinygrad_bp.nn.spec import NetworkSpec
+from tinygrad_bp.nn.transformer import (
+    Transformer,
+    TransformerDecoder,
+    TransformerEncoder,
+)
+from tinygrad_bp.nn.transformer_layers import (
+    TransformerDecoderLayer,
+    TransformerEncoderLayer,
+)
 from tinygrad_bp.nn.wired import Wired
 
 __all__ = [
@@ -183,6 +194,7 @@ __all__ = [
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
+    "Bilinear",
     "Buffer",
     "CReLU",
     "ClippedReLU",
@@ -202,6 +214,8 @@ __all__ = [
     "Dropout1d",
     "Dropout2d",
     "Dropout3d",
+    "Embedding",
+    "EmbeddingBag",
     "FeatureAlphaDropout",
     "Flatten",
     "FocalLoss",
@@ -284,6 +298,11 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "TripletMarginLoss",
     "TripletMarginWithDistanceLoss",
     "Unflatten",

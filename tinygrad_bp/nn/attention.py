@@ -5,6 +5,8 @@ The function, without projections, is `functional.scaled_dot_product_attention`.
 
 from __future__ import annotations
 
+import functools
+import operator
 from typing import Any
 
 import numpy as np
@@ -49,6 +51,8 @@ class MultiheadAttention(Module):
         Features of keys and values, where not `embed_dim`.
     batch_first : bool, default False
         Whether sequences come and go as (samples, steps, ...). A spec needs it.
+    causal : bool, default False
+        Whether query i looks at the keys up to i alone, as for what follows in a spec.
     rotary : bool, default False
         Whether queries and keys are turned by their positions: see `RotaryPositions`.
     returns : {"all", "output"}
@@ -91,6 +95,7 @@ class MultiheadAttention(Module):
         vdim: int | None = None,
         batch_first: bool = False,
         *,
+        causal: bool = False,
         rotary: bool = False,
         returns: str = "all",
         dtype: npt.DTypeLike = np.float32,
@@ -111,6 +116,7 @@ class MultiheadAttention(Module):
         self.dropout, self.bias, self.batch_first = dropout, bias, batch_first
         self.add_bias_kv, self.add_zero_attn = add_bias_kv, add_zero_attn
         self.returns = choice("returns", returns, ("all", "output"))
+        self.causal = causal
         self.rotary = RotaryPositions(embed_dim // num_heads) if rotary else None
         check_declared(self, input_shape)
         self._make(child_stream(generator), dtype)
@@ -254,9 +260,9 @@ class MultiheadAttention(Module):
         """What the masks add to the scores; None where there are none."""
         samples, heads, queries, _ = shape
         given = keys - self.add_bias_kv - self.add_zero_attn
-        if is_causal and attn_mask is None:
-            attn_mask = ~np.tri(queries, given, dtype=bool)
-        parts = []
+        parts: list[Any] = []
+        if self.causal or (is_causal and attn_mask is None):
+            parts.append(where_open(np.tri(queries, given, dtype=bool), self.out_proj.weight.dtype))
         if attn_mask is not None:
             mask = self._numbers("attn_mask", attn_mask)
             if mask.shape not in ((queries, given), (samples * heads, queries, given)):
@@ -271,7 +277,7 @@ class MultiheadAttention(Module):
             parts.append(mask.reshape((samples, 1, 1, given)))
         if not parts:
             return None
-        bias = parts[0] if len(parts) == 1 else parts[0] + parts[1]
+        bias = functools.reduce(operator.add, parts)
         ends = [(0, 0)] * (bias.ndim - 1) + [(0, keys - given)]
         return np.pad(bias, ends) if keys != given else bias
 
@@ -297,6 +303,7 @@ class MultiheadAttention(Module):
             "kdim": None if self.kdim == self.embed_dim else self.kdim,
             "vdim": None if self.vdim == self.embed_dim else self.vdim,
             "batch_first": self.batch_first,
+            "causal": self.causal,
             "rotary": self.rotary is not None,
             "returns": self.returns,
         }
