@@ -29,6 +29,11 @@ NUMBERS = X @ [1.0, -2.0, 0.5, 0.0] + np.sin(X[:, 1])
 PAIRS = np.stack([NUMBERS, -NUMBERS + X[:, 2]], axis=1)
 LINEAR = {"input_shape": [4], "dtype": "float64", "layers": [{"type": "Linear", "out_features": 3}]}
 
+TWO_INPUTS = {
+    "input_shape": {"u": [2], "v": [2]},
+    "layers": [{"type": "Bilinear", "out_features": 1, "inputs": ["u", "v"]}],
+}
+
 
 def classifier(network=None, **settings) -> NetworkClassifier:
     return NetworkClassifier(network, **{"tol": None, "max_iter": 5, "random_state": 0, **settings})
@@ -206,6 +211,16 @@ def test_a_linear_model_has_no_hidden_layer() -> None:
     ]  # fmt: skip
 
 
+def test_second_order_steps_find_the_least_squares_in_a_few_epochs() -> None:
+    model = regressor(
+        hidden_layer_sizes=(), optimizer="LBFGS", lr=1.0, batch_size=60, max_iter=2,
+        optimizer_options={"line_search_fn": "strong_wolfe"},
+    )  # fmt: skip
+    weight, bias = values(model.fit(X, NUMBERS))
+    best = np.linalg.lstsq(np.column_stack([X, np.ones(60)]), NUMBERS, rcond=None)[0]
+    np.testing.assert_allclose(np.append(weight, bias), best, atol=1e-4)
+
+
 def test_a_network_may_give_its_one_number_without_an_axis() -> None:
     class Sum(nn.Module):
         def __init__(self) -> None:
@@ -381,7 +396,7 @@ def test_before_fit_there_is_nothing_to_predict() -> None:
         ({"network": LINEAR}, ShapeError, "an output of shape (1, 3), and (N, 1) is needed"),
         ({"network": nn.Identity()}, ShapeError, "an output of shape (1, 4), and (N, 1)"),
         ({"network": {**LINEAR, "input_shape": [5]}}, SpecError, "the samples have the shape [4]"),
-        ({"network": {**LINEAR, "input_shape": {"u": [2], "v": [2]}}}, SpecError, "inputs u, v"),
+        ({"network": TWO_INPUTS}, SpecError, "the network has the inputs u, v, and an estimator"),
         ({"network": "nowhere.toml"}, FileNotFoundError, "nowhere.toml"),
     ],
     ids=lambda value: str(value)[:30],

@@ -243,7 +243,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
 
     def _epoch(self, batches: DataLoader) -> float:
         loss = training.loss_function(self.loss or self._loss_name())
-        value = training.epoch(self.network_, self.optimizer_, loss, self._columns, batches)
+        value = training.epoch(self.network_, self.optimizer_, loss, batches)
         self.n_iter_ += 1
         self.loss_curve_.append(value)
         return value
@@ -268,16 +268,12 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         """Rows as the network takes them."""
         return rows.reshape(len(rows), *self._shape).astype(self._dtype, copy=False)
 
-    def _columns(self, outputs: Any) -> Any:
-        """Outputs of the network as (N, outputs), also where it gives (N,)."""
-        return outputs[:, None] if outputs.ndim == 1 else outputs
-
     def _outputs(self, inputs: Array) -> Array:
         """What the network gives for inputs, in eval mode and without recording."""
         self.network_.eval()
         with no_grad():
             parts = [
-                self._columns(self.network_(inputs[start : start + _CHUNK])).data
+                training.columns(self.network_(inputs[start : start + _CHUNK])).data
                 for start in range(0, len(inputs), _CHUNK)
             ]
         return np.concatenate(parts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -93,9 +93,12 @@ def batch_loss(loss: Loss, outputs: Tensor, targets: Array, weights: Array | Non
     return total
 
 
-def epoch(
-    model: Module, optimizer: Any, loss: Loss, columns: Callable[[Tensor], Tensor], batches: Any
-) -> float:
+def columns(outputs: Any) -> Any:
+    """Outputs of a network as (N, outputs), also where it gives (N,)."""
+    return outputs[:, None] if outputs.ndim == 1 else outputs
+
+
+def epoch(model: Module, optimizer: Any, loss: Loss, batches: Iterable[Any]) -> float:
     """One pass over the samples; the mean loss of its batches, as they were met.
 
     Raises
@@ -107,12 +110,8 @@ def epoch(
     model.train()
     with np.errstate(all="ignore"):
         for x, targets, *weights in batches:
-            outputs = columns(model(x))
-            value = batch_loss(loss, outputs, targets, weights[0] if weights else None)
-            optimizer.zero_grad()
-            value.backward()
-            optimizer.step()
-            total, count = total + value.item() * len(x), count + len(x)
+            value = _step(model, optimizer, loss, x, targets, weights[0] if weights else None)
+            total, count = total + value * len(x), count + len(x)
     optimizer.zero_grad()  # what is kept of an epoch has no gradients
     model.eval()
     if not np.isfinite(total):
@@ -122,6 +121,22 @@ def epoch(
             "lr."
         )
     return total / count
+
+
+def _step(
+    model: Module, optimizer: Any, loss: Loss, x: Array, targets: Array, weights: Array | None
+) -> float:
+    def closure() -> Tensor:
+        value = batch_loss(loss, columns(model(x)), targets, weights)
+        optimizer.zero_grad()
+        value.backward()
+        return value
+
+    if isinstance(optimizer, optim.LBFGS):
+        return float(optimizer.step(closure).item())
+    value = closure()
+    optimizer.step()
+    return float(value.item())
 
 
 def batches(
