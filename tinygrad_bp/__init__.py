@@ -2,8 +2,8 @@
 
 The everyday names are here, as in ``import tinygrad_bp as tg``: `Tensor`, `no_grad`, `nn`, `optim`.
 Everything else is NumPy, whose functions work on tensors: ``np.sin(t)``, ``t @ w``. The other
-rooms (``nn``, ``optim``, ``io``, ``data``, ``draw``, ``testing``, ``train``) are imported when
-first used.
+rooms (``nn``, ``optim``, ``io``, ``onnx``, ``data``, ``draw``, ``testing``, ``train``) are
+imported when first used.
 """
 
 from __future__ import annotations
@@ -29,7 +29,19 @@ from tinygrad_bp.core import (
 )
 
 if TYPE_CHECKING:
-    from tinygrad_bp import backprop, data, draw, errors, io, nn, optim, testing, train, transforms
+    from tinygrad_bp import (
+        backprop,
+        data,
+        draw,
+        errors,
+        io,
+        nn,
+        onnx,
+        optim,
+        testing,
+        train,
+        transforms,
+    )
     from tinygrad_bp.draw import explain
     from tinygrad_bp.tables import conventions
     from tinygrad_bp.transforms import (
@@ -75,6 +87,7 @@ __all__ = [
     "jvp",
     "nn",
     "no_grad",
+    "onnx",
     "ops",
     "optim",
     "primitive",
@@ -95,6 +108,7 @@ _ROOMS = (
     "errors",
     "io",
     "nn",
+    "onnx",
     "optim",
     "sklearn",
     "testing",

@@ -2,180 +2,183 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from tinygrad_bp import nn
 
 G = {"generator": 0}
+SIZES = {1: (9,), 2: (7, 6), 3: (5, 4, 5)}
+
+
+def of(name, shape, *args, **options):
+    """An example: the name of a layer, how to make it, and the shape of a sample."""
+    return name, partial(getattr(nn, name), *args, **options), shape
 
 
 def trained(layer):
-    """The layer, with running statistics that it has not begun with."""
+    """The layer, with parameters and running statistics that it has not begun with."""
     rng = np.random.default_rng(1)
     for name, buffer in layer.named_buffers():
         if buffer.dtype.kind == "f":
-            scale = (
-                0.5 + rng.random(buffer.shape) if "var" in name else rng.normal(size=buffer.shape)
-            )
-            buffer.assign(scale.astype(buffer.dtype))
+            wide = 0.5 + rng.random(buffer.shape)
+            buffer.assign(wide if "var" in name else rng.normal(size=buffer.shape))
     for parameter in layer.parameters():
-        noise = rng.normal(0, 0.2, parameter.shape)
-        parameter.assign((parameter.data + noise).astype(parameter.dtype))
+        parameter.assign(parameter.data + rng.normal(0, 0.2, parameter.shape))
     return layer
 
 
 def activations():
     for name in (
-        "Identity",
-        "LogSigmoid",
-        "ReLU",
-        "SiLU",
-        "Sigmoid",
-        "Softplus",
-        "Softsign",
-        "Tanh",
+        *("Hardsigmoid", "Hardswish", "Identity", "LogSigmoid", "Mish", "ReLU", "ReLU6", "SELU"),
+        *("SiLU", "Sigmoid", "Softmin", "Softplus", "Softsign", "Tanh", "Tanhshrink", "CReLU"),
     ):
-        yield name, lambda name=name: getattr(nn, name)(), (3, 4)
+        yield of(name, (4, 6))
     for axis in (-1, 1):
-        yield "Softmax", lambda axis=axis: nn.Softmax(axis), (3, 4)
-        yield "LogSoftmax", lambda axis=axis: nn.LogSoftmax(axis), (3, 4)
-    yield "ELU", lambda: nn.ELU(0.7), (5,)
-    yield "LeakyReLU", lambda: nn.LeakyReLU(0.2), (5,)
-    yield "GELU", lambda: nn.GELU(), (5,)
-    yield "GELU", lambda: nn.GELU("tanh"), (5,)
-    yield "Dropout", lambda: nn.Dropout(0.5, generator=0), (5,)
-    for make in (
-        lambda: nn.CELU(0.6),
-        lambda: nn.CReLU(),
-        lambda: nn.ClippedReLU(0.7),
-        lambda: nn.GLU(),
-        lambda: nn.GLU(1),
-        lambda: nn.Hardshrink(0.3),
-        lambda: nn.Hardsigmoid(),
-        lambda: nn.Hardswish(),
-        lambda: nn.Hardtanh(-0.4, 0.6),
-        lambda: nn.Maxout(2),
-        lambda: nn.Mish(),
-        lambda: nn.PReLU(),
-        lambda: nn.PReLU(4),
-        lambda: nn.RReLU(generator=0),
-        lambda: nn.ReLU6(),
-        lambda: nn.SELU(),
-        lambda: nn.Softmin(),
-        lambda: nn.Softshrink(0.3),
-        lambda: nn.Tanhshrink(),
-        lambda: nn.Threshold(0.2, -1.5),
-    ):
-        yield type(make()).__name__, make, (4, 6)
-    yield "Softmax2d", lambda: nn.Softmax2d(), (3, 4, 5)
+        yield of("Softmax", (3, 4), axis)
+        yield of("LogSoftmax", (3, 4), axis)
+        yield of("GLU", (4, 6), axis)
+    for approximate in ("none", "tanh"):
+        yield of("GELU", (5,), approximate)
+    yield of("Softmax2d", (3, 4, 5))
+    yield of("Softplus", (4, 6), beta=2.0, threshold=1.5)
+    yield of("ELU", (5,), 0.7)
+    yield of("LeakyReLU", (5,), 0.2)
+    yield of("CELU", (4, 6), 0.6)
+    yield of("ClippedReLU", (4, 6), 0.7)
+    yield of("Hardshrink", (4, 6), 0.3)
+    yield of("Softshrink", (4, 6), 0.3)
+    yield of("Hardtanh", (4, 6), -0.4, 0.6)
+    yield of("Maxout", (4, 6), 2)
+    yield of("PReLU", (4, 6))
+    yield of("PReLU", (4, 6), 4)
+    yield of("RReLU", (4, 6), **G)
+    yield of("Threshold", (4, 6), 0.2, -1.5)
+
+
+def dropouts():
+    for name in ("Dropout", "AlphaDropout", "DropPath", "GaussianDropout", "GaussianNoise"):
+        yield of(name, (3, 4), 0.5, **G)
+    yield of("FeatureAlphaDropout", (3, 4, 2), 0.5, **G)
+    for n, size in SIZES.items():
+        yield of(f"Dropout{n}d", (3, *size), 0.5, **G)
 
 
 def containers():
-    yield "Add", lambda: nn.Sequential(nn.Residual(nn.Linear(3, 3, **G))), (3,)
-    yield "Residual", lambda: nn.Residual(nn.Linear(3, 2, **G), shortcut=nn.Linear(3, 2, **G)), (3,)
-    yield "Concat", lambda: nn.Concat(nn.Linear(3, 2, **G), nn.Identity()), (3,)
-    yield "Lambda", lambda: nn.Lambda(np.tanh), (3,)
-    yield "Sequential", lambda: nn.Sequential(nn.Linear(3, 2, **G)), (3,)
-    yield "Flatten", lambda: nn.Flatten(), (2, 3, 4)
-    yield "Flatten", lambda: nn.Flatten(2, 3), (2, 3, 4)
-    yield "Flatten", lambda: nn.Flatten(0, 2), (2, 3, 4)
-    yield "Unflatten", lambda: nn.Unflatten(1, (2, 3)), (6, 2)
-    yield "Linear", lambda: nn.Linear(3, 2, **G), (3,)
-    yield "Linear", lambda: nn.Linear(3, 2, bias=False, **G), (4, 3)
-    yield "Linear", lambda: nn.Linear(3, 2, **G), (2, 4, 3)
+    linear = partial(nn.Linear, **G)
+    yield of("Add", sequences(3, 3))
+    yield of("Concat", (3,), linear(3, 2), nn.Identity())
+    yield of("Residual", (3,), linear(3, 2), shortcut=linear(3, 2))
+    yield of("Lambda", (3,), np.tanh)
+    yield of("Sequential", (3,), linear(3, 4), nn.ReLU(), linear(4, 2))
+    yield of("Flatten", (2, 3, 4))
+    yield of("Flatten", (2, 3, 4), 2, 3)
+    yield of("Flatten", (2, 3, 4), 0, 2)
+    yield of("Unflatten", (6, 2), 1, (2, 3))
+    yield of("Linear", (3,), 3, 2, **G)
+    yield of("Linear", (4, 3), 3, 2, bias=False, **G)
+    yield of("Linear", (2, 4, 3), 3, 2, **G)
 
 
 def normalisation():
-    for n, size in ((1, (4,)), (1, ()), (2, (4, 3)), (3, (2, 3, 2))):
+    for n, size in SIZES.items():
         for affine in (True, False):
             for track in (True, False):
                 options = {"affine": affine, "track_running_stats": track}
-                batch, instance = getattr(nn, f"BatchNorm{n}d"), getattr(nn, f"InstanceNorm{n}d")
-                yield f"BatchNorm{n}d", lambda c=batch, o=options: c(3, **o), (3, *size)
-                if size:
-                    yield f"InstanceNorm{n}d", lambda c=instance, o=options: c(3, **o), (3, *size)
+                yield of(f"BatchNorm{n}d", (3, *size), 3, **options)
+                yield of(f"InstanceNorm{n}d", (3, *size), 3, **options)
+    yield of("BatchNorm1d", (3,), 3)
     for affine in (True, False):
-        yield "GroupNorm", lambda a=affine: nn.GroupNorm(2, 4, affine=a), (4, 3, 2)
-        yield "LayerNorm", lambda a=affine: nn.LayerNorm((3, 2), elementwise_affine=a), (4, 3, 2)
-        yield "RMSNorm", lambda a=affine: nn.RMSNorm(3, elementwise_affine=a), (4, 3)
-    yield "LayerNorm", lambda: nn.LayerNorm(3, bias=False), (4, 3)
-    yield "LocalResponseNorm", lambda: nn.LocalResponseNorm(3), (5, 3, 2)
-
-
-SIZES = {1: (9,), 2: (9, 8), 3: (6, 7, 5)}
+        yield of("GroupNorm", (4, 3, 2), 2, 4, affine=affine)
+        yield of("LayerNorm", (4, 3, 2), (3, 2), elementwise_affine=affine)
+        yield of("RMSNorm", (4, 3), 3, elementwise_affine=affine)
+    yield of("LayerNorm", (4, 3), 3, bias=False)
+    yield of("LocalResponseNorm", (5, 3, 2), 3)
 
 
 def convolution():
     for n, size in SIZES.items():
-        for kind in ("Conv", "ConvTranspose"):
-            cls, name = getattr(nn, f"{kind}{n}d"), f"{kind}{n}d"
-            for options in (
-                {},
-                {"stride": 2, "padding": 1, "groups": 2},
-                {"dilation": 2, "bias": False},
-            ):
-                yield name, lambda c=cls, o=options: c(4, 6, 3, **o, **G), (4, *size)
-        cls = getattr(nn, f"Conv{n}d")
-        for mode in ("zeros", "reflect", "replicate", "circular"):
-            options = {"padding": "same" if mode == "zeros" else 2, "padding_mode": mode}
-            yield f"Conv{n}d", lambda c=cls, o=options: c(4, 2, 3, **o, **G), (4, *size)
-        cls = getattr(nn, f"ConvTranspose{n}d")
+        here = (4, *size)
+        for name in (f"Conv{n}d", f"ConvTranspose{n}d"):
+            yield of(name, here, 4, 6, 3, **G)
+            yield of(name, here, 4, 6, 3, stride=2, padding=1, groups=2, **G)
+            yield of(name, here, 4, 6, 2, dilation=2, bias=False, **G)
+        yield of(f"Conv{n}d", here, 4, 2, 3, padding="same", **G)
+        for mode in ("reflect", "replicate", "circular"):
+            yield of(f"Conv{n}d", here, 4, 2, 3, padding=2, padding_mode=mode, **G)
         options = {"stride": 3, "output_padding": 1, "padding": 1}
-        yield f"ConvTranspose{n}d", lambda c=cls, o=options: c(4, 2, 3, **o, **G), (4, *size)
+        yield of(f"ConvTranspose{n}d", here, 4, 2, 3, **options, **G)
 
 
 def pooling():
     for n, size in SIZES.items():
+        here = (4, *size)
         for kind in ("Max", "Avg"):
-            name = f"{kind}Pool{n}d"
-            for options in (
-                {},
-                {"stride": 2, "padding": 1},
-                {"stride": 2, "padding": 1, "ceil_mode": True},
-            ):
-                yield name, lambda c=getattr(nn, name), o=options: c(3, **o), (4, *size)
-            name = f"Adaptive{kind}Pool{n}d"
+            yield of(f"{kind}Pool{n}d", here, 3)
+            yield of(f"{kind}Pool{n}d", here, 3, stride=2, padding=1)
+            yield of(f"{kind}Pool{n}d", here, 3, stride=2, padding=1, ceil_mode=True)
             for out in (1, 2, 4):
-                yield name, lambda c=getattr(nn, name), o=out: c(o), (4, *size)
-        name = f"MaxPool{n}d"
-        yield name, lambda c=getattr(nn, name): c(2, stride=1, dilation=2), (4, *size)
-        name = f"AvgPool{n}d"
-        options = {"padding": 1, "count_include_pad": False}
-        yield name, lambda c=getattr(nn, name), o=options: c(3, **o), (4, *size)
+                yield of(f"Adaptive{kind}Pool{n}d", here, out)
+        yield of(f"MaxPool{n}d", here, 2, stride=1, dilation=2)
+        yield of(f"AvgPool{n}d", here, 3, padding=1, count_include_pad=False)
 
 
 def resizing():
-    yield "PixelShuffle", lambda: nn.PixelShuffle(2), (8, 3, 2)
-    yield "PixelUnshuffle", lambda: nn.PixelUnshuffle(2), (2, 4, 6)
-    yield "Unfold", lambda: nn.Unfold(2, padding=1, stride=2), (3, 4, 5)
-    yield "Fold", lambda: nn.Fold((4, 5), 2, padding=1, stride=2), (12, 9)
+    yield of("PixelShuffle", (8, 3, 2), 2)
+    yield of("PixelUnshuffle", (2, 4, 6), 2)
+    yield of("Unfold", (3, 4, 5), 2, padding=1, stride=2)
+    yield of("Fold", (12, 9), (4, 5), 2, padding=1, stride=2)
     for mode in ("nearest", "nearest-exact", "bilinear"):
         for factor in (2, 1.5):
-            yield "Upsample", lambda m=mode, f=factor: nn.Upsample(None, f, m), (2, 4, 5)
-    options = {"mode": "bilinear", "align_corners": True}
-    yield "Upsample", lambda: nn.Upsample((7, 3), **options), (2, 4, 5)
-    yield "Upsample", lambda: nn.Upsample(7, mode="area"), (2, 4)
-    yield "Upsample", lambda: nn.Upsample(7, mode="linear"), (2, 4)
-    yield "Upsample", lambda: nn.Upsample(7, mode="trilinear"), (2, 4, 3, 2)
+            yield of("Upsample", (2, 4, 5), None, factor, mode)
+    yield of("Upsample", (2, 4, 5), (7, 3), mode="bilinear", align_corners=True)
+    for mode, size in (("linear", (4,)), ("area", (4,)), ("trilinear", (4, 3, 2))):
+        yield of("Upsample", (2, *size), 7, mode=mode)
 
 
 def recurrent():
-    for kind in ("RNN", "GRU", "LSTM"):
-        cls = getattr(nn, kind)
-        for options in (
-            {"returns": "sequence"},
-            {"returns": "last", "bidirectional": True, "num_layers": 2},
-            {"returns": "all", "bias": False, "bidirectional": True},
-        ):
-            yield kind, lambda c=cls, o=options: c(3, 4, batch_first=True, **o, **G), (5, 3)
-        yield f"{kind}Cell", lambda k=kind: getattr(nn, f"{k}Cell")(3, 4, **G), (3,)
-    yield "RNN", lambda: nn.RNN(3, 4, nonlinearity="relu", batch_first=True, **G), (5, 3)
-    yield "RNNCell", lambda: nn.RNNCell(3, 4, nonlinearity="relu", **G), (3,)
-    yield "LSTM", lambda: nn.LSTM(3, 4, proj_size=2, batch_first=True, **G), (5, 3)
+    for name in ("RNN", "GRU", "LSTM"):
+        yield of(f"{name}Cell", (3,), 3, 4, **G)
+        first = {"batch_first": True, **G}
+        yield of(name, (5, 3), 3, 4, returns="sequence", **first)
+        yield of(name, (5, 3), 3, 4, 2, returns="last", bidirectional=True, **first)
+        yield of(name, (5, 3), 3, 4, bias=False, bidirectional=True, **first)
+    yield of("RNN", (5, 3), 3, 4, nonlinearity="relu", **first)
+    yield of("RNNCell", (3,), 3, 4, nonlinearity="relu", **G)
+    yield of("LSTM", (5, 3), 3, 4, proj_size=2, **first)
 
 
-FAMILIES = (activations, containers, normalisation, convolution, pooling, resizing, recurrent)
-EXAMPLES = [(name, make, shape) for family in FAMILIES for name, make, shape in family()]
+def sequences(*lengths):
+    """Several inputs, each of so many steps of 8 features."""
+
+    def draw(rng, samples):
+        return tuple(rng.normal(size=(samples, n, 8)).astype(np.float32) for n in lengths)
+
+    return draw
+
+
+def attention():
+    name, first = "MultiheadAttention", {"batch_first": True, **G}
+    for options in ({}, {"bias": False}, {"add_bias_kv": True}, {"add_zero_attn": True}):
+        yield of(name, sequences(3, 4, 4), 8, 2, **options, **first)
+    yield of(name, sequences(3, 3, 3), 8, 2, rotary=True, **first)
+    yield of("RotaryPositions", (2, 5, 8), 8)
+    yield of("SinusoidalPositions", (5, 8), 8, batch_first=True)
+
+
+FAMILIES = (
+    activations,
+    dropouts,
+    containers,
+    normalisation,
+    convolution,
+    pooling,
+    resizing,
+    recurrent,
+    attention,
+)
+EXAMPLES = [example for family in FAMILIES for example in family()]
 
 #: The registered layers that cannot be exported, with the words of the error and the reason.
 REFUSED: dict[str, str] = {}

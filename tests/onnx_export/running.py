@@ -24,7 +24,18 @@ def arrays(out):
     return [np.asarray(getattr(x, "data", x)) for x in _flat(out)]
 
 
-def both_agree(module, inputs, *, tolerance=1e-5, reference=True, batch=None, **options):
+def evaluator_lacks(model):
+    """Whether the reference evaluator computes something wrong, or cannot: see `unverified`."""
+    for node in model.graph.node:
+        attributes = {each.name: each for each in node.attribute}
+        if node.op_type == "ConvTranspose" and attributes["group"].i > 1:
+            return True
+        if node.op_type == "RNN" and "activations" in attributes:
+            return True
+    return False
+
+
+def both_agree(module, inputs, *, tolerance=1e-5, batch=None, **options):
     """Export with `inputs`, run on `batch`, and compare; returns the ONNX model."""
     written = to_onnx(module, inputs, **options)
     module.eval()
@@ -34,7 +45,7 @@ def both_agree(module, inputs, *, tolerance=1e-5, reference=True, batch=None, **
     feeds = {each.name: x for each, x in zip(written.graph.input, given, strict=True)}
     run = session(written)
     found = [run.run(None, {i.name: feeds[i.name] for i in run.get_inputs()})]
-    if reference:
+    if not evaluator_lacks(written):
         found.append(ReferenceEvaluator(written).run(None, feeds))
     for outputs in found:
         assert len(outputs) == len(wanted)

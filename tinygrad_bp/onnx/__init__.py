@@ -1,5 +1,6 @@
 """Networks in the ONNX format, for other programs to run: `to_onnx`."""
 
 from tinygrad_bp.onnx.export import to_onnx
+from tinygrad_bp.onnx.table import operations
 
-__all__ = ["to_onnx"]
+__all__ = ["operations", "to_onnx"]

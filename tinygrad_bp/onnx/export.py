@@ -38,7 +38,7 @@ def to_onnx(
     The module is run in eval mode on two batches made of `example_input`, of 2 and of 3 samples.
     What they computed is written, operation by operation; sizes in which they differ grow with
     the batch. Then the model is checked by `onnx.checker`, run by ONNX's reference evaluator, and
-    compared with the module. Parameters and buffers keep their dotted names; inputs have those
+    compared with the module on both. Parameters and buffers keep their dotted names; inputs have those
     of the arguments of `forward`, outputs are ``output``, ``output_1`` and so on.
 
     Parameters
@@ -93,7 +93,9 @@ def to_onnx(
     runs = [trace(model, _batch(examples, axes, n)) for n in (2, 3)]
     writer = _Writer(model, runs, axes, opset)
     written = writer.write()
-    _check(written, runs[1], writer.inputs, verify and not writer.builder.unverified)
+    _check(written)
+    for run in runs if verify and not writer.builder.unverified else []:
+        _compare(written, run, writer.inputs)
     if path is not None:
         write_atomically(path, written.SerializeToString(deterministic=True))
     return written
@@ -124,16 +126,29 @@ def _batch_axes(batch_axis: int | Axes | None, examples: list[Any]) -> list[int 
 
 
 def _batch(examples: list[Any], axes: list[int | None], samples: int) -> list[Any]:
-    """The inputs for so many samples; those for 3 have other values than those for 2."""
+    """The inputs for so many samples: those of the example for 2, and others for 3.
+
+    What decides by values then decides otherwise, and is noticed.
+    """
     made = []
     for x, axis in zip(examples, axes, strict=True):
         if axis is not None:
             x = np.take(x, np.arange(samples) % x.shape[axis], axis)
-        if samples == 3:
-            x = np.roll(x, 1, axis=-1) if x.ndim else x
-            x = (x * 0.875 + 0.03125).astype(x.dtype) if x.dtype.kind == "f" else x
-        made.append(np.array(x, order="C"))
+        made.append(np.array(x if samples == 2 else _varied(x, axis), order="C"))
     return made
+
+
+def _varied(x: Any, axis: int | None) -> Any:
+    """Numbers of the same size and both signs; of whole numbers, the same in other places."""
+    third = np.arange(x.size).reshape(x.shape) % 3 == 0
+    if x.dtype == np.bool_:
+        return x ^ third
+    if x.dtype.kind != "f" or not x.ndim:
+        along = axis if axis is not None and np.ptp(x, axis=axis).any() else -1
+        return np.roll(x, 1, along) if x.ndim else x
+    factor = np.linspace(0.5, 1.0, x.shape[axis or 0]) * 0.875
+    factor = np.roll(factor, 1).reshape([-1 if i == (axis or 0) else 1 for i in range(x.ndim)])
+    return (np.where(third, -1, 1) * np.roll(x, 1, -1) * factor + 0.03125).astype(x.dtype)
 
 
 class _Writer:
@@ -344,18 +359,20 @@ def _info(name: str, value: Value) -> Any:
     return helper.make_tensor_value_info(name, kind, shape)
 
 
-def _check(written: ModelProto, run: Trace, inputs: list[str], verify: bool) -> None:
-    """Whether ONNX takes the model, and computes what the module does."""
+def _check(written: ModelProto) -> None:
+    """Whether ONNX takes the model."""
     import onnx
 
     if written.ByteSize() >= 2**31:
         raise ExportError(
-            f"the model has {written.ByteSize():,} bytes, and a file of ONNX has 2 GB at most.\n"
-            "Fix: model.astype(np.float16), or export it in parts."
+            f"the model has {written.ByteSize():,} bytes, and a file of ONNX has 2 GB at most. "
+            "Nothing was written.\nFix: model.astype(np.float16), or export it in parts."
         )
     onnx.checker.check_model(written, full_check=True)
-    if not verify:
-        return
+
+
+def _compare(written: ModelProto, run: Trace, inputs: list[str]) -> None:
+    """Whether the model computes what the module did."""
     from onnx.reference import ReferenceEvaluator
 
     given = {name: np.asarray(x._data) for name, x in zip(inputs, run.inputs, strict=True)}

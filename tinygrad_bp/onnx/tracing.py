@@ -99,7 +99,7 @@ def trace(model: Module, inputs: Sequence[Any]) -> Trace:
 
     token = WATCHER.set(watch)
     try:
-        with _eval(model), enable_grad():
+        with _eval(model), enable_grad(), np.errstate(all="ignore"):
             found.outputs = list(_flat(model(*tensors)))
     finally:
         WATCHER.reset(token)
