@@ -89,10 +89,9 @@ def _weighed(kernel, stride, padding, dilation, groups):
 
 
 def _case(name, shapes, reference, label, **params):
-    primitive = PRIMITIVES[name]
     return Case(
         name,
-        lambda *inputs: primitive(*inputs, **params),
+        lambda *inputs: PRIMITIVES[name](*inputs, **params),
         tuple(shapes),
         reference=reference,
         complex_step=True,
