@@ -167,6 +167,32 @@ def attention():
     yield of("SinusoidalPositions", (5, 8), 8, batch_first=True)
 
 
+def transformers():
+    encoder = partial(nn.TransformerEncoderLayer, 8, 2, 6, batch_first=True, **G)
+    decoder = partial(nn.TransformerDecoderLayer, 8, 2, 6, batch_first=True, **G)
+    for options in ({}, {"norm_first": True, "activation": "gelu"}, {"causal": True}):
+        for name, lengths in (("Encoder", (3,)), ("Decoder", (3, 4))):
+            make = {"batch_first": True, **options, **G}
+            yield of(f"Transformer{name}Layer", sequences(*lengths), 8, 2, 6, **make)
+    yield of("TransformerEncoderLayer", sequences(3), 8, 2, 6, rotary=True, **make)
+    yield of("TransformerEncoder", sequences(3), encoder(), 2, nn.LayerNorm(8))
+    yield of("TransformerDecoder", sequences(3, 4), decoder(), 2)
+    yield of("Transformer", sequences(3, 4), 8, 2, 1, 1, 6, batch_first=True, **G)
+
+
+def whole(high, *shape):
+    """Whole numbers below a limit."""
+    return lambda rng, samples: rng.integers(high, size=(samples, *shape))
+
+
+def embedding():
+    yield of("Embedding", whole(5, 3), 5, 4, **G)
+    yield of("Embedding", whole(5), 5, 4, padding_idx=2, **G)
+    for mode in ("sum", "mean", "max"):
+        yield of("EmbeddingBag", whole(5, 3), 5, 4, mode=mode, **G)
+    yield of("Bilinear", sequences(2, 2), 8, 8, 3, **G)
+
+
 FAMILIES = (
     activations,
     dropouts,
@@ -177,6 +203,8 @@ FAMILIES = (
     resizing,
     recurrent,
     attention,
+    transformers,
+    embedding,
 )
 EXAMPLES = [example for family in FAMILIES for example in family()]
 

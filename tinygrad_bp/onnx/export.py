@@ -38,8 +38,8 @@ def to_onnx(
     The module is run in eval mode on two batches made of `example_input`, of 2 and of 3 samples.
     What they computed is written, operation by operation; sizes in which they differ grow with
     the batch. Then the model is checked by `onnx.checker`, run by ONNX's reference evaluator, and
-    compared with the module on both. Parameters and buffers keep their dotted names; inputs have those
-    of the arguments of `forward`, outputs are ``output``, ``output_1`` and so on.
+    compared with the module on both. Parameters and buffers keep their dotted names; inputs have
+    those of the arguments of `forward`, outputs are ``output``, ``output_1`` and so on.
 
     Parameters
     ----------

@@ -76,6 +76,11 @@ def _spread(index: Any, rank: int) -> list[Any]:
     return [*parts, *rest]
 
 
+@rule("embedding")
+def _embedding(b: Builder, step: Step) -> str:
+    return b.add("Gather", step.cast(0), b.cast(step.input(1).name, np.int64), axis=0)
+
+
 @rule("sliding_window_view")
 def _windows(b: Builder, step: Step) -> str:
     """Each element of a window is a slice of its own, and these are joined along a last axis."""
