@@ -211,3 +211,33 @@ def test_lbfgs_takes_the_steps_and_evaluations_of_torch(settings):
         assert counts[0] == counts[1]
         for p, q in zip(ours, theirs, strict=True):
             np.testing.assert_allclose(p.data, q.detach().numpy(), rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("use_buffers", [False, True])
+@pytest.mark.parametrize("decay", [None, 0.9])
+def test_averaged_models_and_their_statistics_are_those_of_torch(decay, use_buffers):
+    ours = tg.nn.Sequential(tg.nn.Linear(3, 4, dtype=float), tg.nn.BatchNorm1d(4, dtype=float))
+    theirs = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4))
+    utils = torch.optim.swa_utils
+    one = optim.AveragedModel(ours, decay and optim.get_ema_avg_fn(decay), use_buffers)
+    other = utils.AveragedModel(
+        theirs, avg_fn=decay and utils.get_ema_avg_fn(decay), use_buffers=use_buffers
+    )
+    rng = np.random.default_rng(0)
+    for _ in range(4):
+        state = {
+            name: rng.uniform(0.5, 1, x.shape) if x.dtype.kind == "f" else x
+            for name, x in ours.state_dict().items()
+        }
+        ours.load_state_dict(state)
+        theirs.load_state_dict({name: torch.tensor(x) for name, x in state.items()})
+        one.update_parameters(ours)
+        other.update_parameters(theirs)
+    batches = rng.normal(size=(3, 5, 3))
+    for update in (False, True):
+        if update:
+            optim.update_bn(batches, one)
+            utils.update_bn(torch.tensor(batches), other)
+        found = other.state_dict()
+        for name, x in one.state_dict().items():
+            np.testing.assert_allclose(x, found[name].numpy(), rtol=1e-10, err_msg=name)

@@ -1,11 +1,13 @@
-"""Optimizers on flat buffers, schedules, gradient clipping, and the bridge to SciPy."""
+"""Optimizers on flat buffers, schedules, averages of weights, and what is done to gradients."""
 
 from tinygrad_bp.optim.adadelta import Adadelta
 from tinygrad_bp.optim.adagrad import Adagrad
 from tinygrad_bp.optim.adam import Adam, AdamW
 from tinygrad_bp.optim.adamax import Adamax
 from tinygrad_bp.optim.asgd import ASGD
+from tinygrad_bp.optim.averaging import AveragedModel, get_ema_avg_fn, update_bn
 from tinygrad_bp.optim.clip import clip_grad_norm_, clip_grad_value_
+from tinygrad_bp.optim.gradients import GradientAccumulation, add_grad_noise_, centralize_grad_
 from tinygrad_bp.optim.lamb import LAMB
 from tinygrad_bp.optim.lbfgs import LBFGS
 from tinygrad_bp.optim.lion import Lion
@@ -44,11 +46,13 @@ __all__ = [
     "Adam",
     "AdamW",
     "Adamax",
+    "AveragedModel",
     "ChainedScheduler",
     "ConstantLR",
     "CosineAnnealingLR",
     "CosineAnnealingWarmRestarts",
     "ExponentialLR",
+    "GradientAccumulation",
     "LambdaLR",
     "LinearLR",
     "LinearWarmup",
@@ -64,7 +68,11 @@ __all__ = [
     "Rprop",
     "SequentialLR",
     "StepLR",
+    "add_grad_noise_",
+    "centralize_grad_",
     "clip_grad_norm_",
     "clip_grad_value_",
+    "get_ema_avg_fn",
     "minimize_scipy",
+    "update_bn",
 ]

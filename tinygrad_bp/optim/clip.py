@@ -48,7 +48,7 @@ def clip_grad_norm_(
     >>> p.grad
     Tensor([0.6, 0.8])
     """
-    kept = _with_gradient(params, "clip_grad_norm_")
+    kept = with_gradient(params, "clip_grad_norm_")
     _check_limit("max_norm", max_norm)
     total = _norm([array for _, _, array in kept])
     if not math.isfinite(total):
@@ -82,13 +82,28 @@ def clip_grad_value_(params: Iterable[Tensor], clip_value: float) -> None:
     >>> p.grad
     Tensor([ 2., -1.])
     """
-    kept = _with_gradient(params, "clip_grad_value_")
+    kept = with_gradient(params, "clip_grad_value_")
     _check_limit("clip_value", clip_value)
     for _, p, array in kept:
         p.grad = as_tensor(np.clip(array, -clip_value, clip_value))
 
 
-def _with_gradient(params: Iterable[Tensor], who: str) -> list[tuple[int, Tensor, Array]]:
+def with_gradient(params: Iterable[Tensor], who: str) -> list[tuple[int, Tensor, Array]]:
+    """Position, parameter and gradient of those parameters that have one.
+
+    Raises
+    ------
+    GraphError
+        None of them has.
+
+    Examples
+    --------
+    >>> import tinygrad_bp as tg
+    >>> p = tg.Tensor([1.0, 2.0], requires_grad=True)
+    >>> (3 * p).sum().backward()
+    >>> [(i, gradient) for i, _, gradient in with_gradient([p], "clip_grad_norm_")]
+    [(0, array([3., 3.]))]
+    """
     checked = checked_parameters(params, who)
     kept = [(i, p, p.grad.data) for i, p in enumerate(checked) if p.grad is not None]
     if not kept:
