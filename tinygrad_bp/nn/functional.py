@@ -41,6 +41,7 @@ from tinygrad_bp.nn.functional_dropout import (
     gumbel_softmax,
     zoneout,
 )
+from tinygrad_bp.nn.functional_embedding import embedding, embedding_bag
 from tinygrad_bp.nn.functional_images import (
     conv1d,
     conv2d,
@@ -70,6 +71,7 @@ from tinygrad_bp.nn.functional_pooling import (
     max_unpool2d,
     max_unpool3d,
 )
+from tinygrad_bp.nn.functional_products import bilinear, normalize
 from tinygrad_bp.nn.functional_rectifiers import (
     clipped_relu,
     crelu,
@@ -146,6 +148,7 @@ __all__ = [
     "avg_pool2d",
     "avg_pool3d",
     "batch_norm",
+    "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
@@ -167,6 +170,8 @@ __all__ = [
     "dropout2d",
     "dropout3d",
     "elu",
+    "embedding",
+    "embedding_bag",
     "feature_alpha_dropout",
     "focal_loss",
     "fold",
@@ -210,6 +215,7 @@ __all__ = [
     "multilabel_margin_loss",
     "multilabel_soft_margin_loss",
     "nll_loss",
+    "normalize",
     "pairwise_distance",
     "pixel_shuffle",
     "pixel_unshuffle",
