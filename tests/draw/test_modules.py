@@ -121,4 +121,4 @@ def test_what_a_module_returns_may_hold_several_tensors():
 
 def test_a_module_that_computes_nothing_has_no_graph():
     with pytest.raises(errors.GraphError, match="no graph to draw behind"):
-        draw(nn.ReLU(), np.ones(2))
+        draw(nn.ReLU(), np.ones(2, int))

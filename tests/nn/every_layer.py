@@ -12,11 +12,15 @@ from tinygrad_bp.nn.registry import LAYERS
 
 _ROWS, _IMAGE, _VOLUME, _STEPS = (4, 6), (4, 8, 8), (4, 6, 6, 6), (5, 6)
 _RECURRENT = {"hidden_size": 3, "batch_first": True, "returns": "sequence"}
+_BLOCK = {"nhead": 2, "dim_feedforward": 8, "batch_first": True}
+_TWO = {"x": _STEPS, "memory": (7, 6)}
 _LINEAR = {"type": "Linear", "out_features": 6}
 
-#: Of each layer, the shape of a sample, and the arguments that it must have. What is not here is
-#: declared without arguments, for samples (4, 6).
-DECLARED: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
+#: Of each layer, the shape of a sample, of several inputs by name, and the arguments that it must
+#: have. What is not here is declared without arguments, for samples (4, 6).
+DECLARED: dict[str, tuple[Any, dict[str, Any]]] = {
+    "Bilinear": ({"x": (6,), "y": (5,)}, {"out_features": 3}),
+    "Add": ({"x": _ROWS, "y": _ROWS}, {}),
     "Linear": (_ROWS, {"out_features": 3}),
     "Sequential": (_ROWS, {"layers": [_LINEAR, {"type": "Tanh"}]}),
     "Residual": (_ROWS, {"layers": [_LINEAR], "shortcut": _LINEAR}),
@@ -41,9 +45,22 @@ DECLARED: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
     "Fold": ((36, 36), {"output_size": [8, 8], "kernel_size": 3}),
     "Embedding": ((5,), {"num_embeddings": 10, "embedding_dim": 3}),
     "EmbeddingBag": ((5,), {"num_embeddings": 10, "embedding_dim": 3}),
-    "MultiheadAttention": (_STEPS, {"num_heads": 2, "batch_first": True, "returns": "sequence"}),
-    "TransformerEncoderLayer": (_STEPS, {"nhead": 2, "batch_first": True}),
-    "TransformerDecoderLayer": (_STEPS, {"nhead": 2, "batch_first": True}),
+    "MultiheadAttention": (
+        _STEPS,
+        {"num_heads": 2, "batch_first": True, "returns": "output"},
+    ),
+    "TransformerEncoderLayer": (_STEPS, _BLOCK),
+    "TransformerDecoderLayer": (_TWO, _BLOCK),
+    "TransformerEncoder": (
+        _STEPS,
+        {"encoder_layer": {"type": "TransformerEncoderLayer", **_BLOCK}, "num_layers": 2},
+    ),
+    "TransformerDecoder": (
+        _TWO,
+        {"decoder_layer": {"type": "TransformerDecoderLayer", **_BLOCK}, "num_layers": 2},
+    ),
+    "Transformer": (_TWO, {**_BLOCK, "num_encoder_layers": 1, "num_decoder_layers": 1}),
+    "SinusoidalPositions": (_STEPS, {"batch_first": True}),
 }
 for _i, _shape in ((1, _ROWS), (2, _IMAGE), (3, _VOLUME)):
     DECLARED[f"Conv{_i}d"] = (_shape, {"out_channels": 3, "kernel_size": 3})
@@ -65,15 +82,23 @@ def names() -> list[str]:
 def spec_of(name: str, dtype: str = "float32") -> NetworkSpec:
     """A network of this layer alone."""
     shape, arguments = DECLARED.get(name, (_ROWS, {}))
-    return NetworkSpec(shape, [{"type": name, **arguments}], dtype)
+    wires = {"inputs": [*shape]} if isinstance(shape, dict) else {}
+    return NetworkSpec(shape, [{"type": name, **arguments, **wires}], dtype)
 
 
-def every_layer(dtype: str = "float32") -> Iterator[tuple[str, Module, Any]]:
-    """The name of each layer, the layer in eval mode, and an input of two samples."""
+def one(name: str, dtype: str = "float32") -> tuple[Module, tuple[Any, ...]]:
+    """A layer in eval mode, and inputs of two samples."""
+    spec = spec_of(name, dtype)
+    layer = spec.build(0)[0].eval()
+    rng = np.random.default_rng(0)
+    shapes = spec.input_shape.values() if isinstance(spec.input_shape, dict) else [spec.input_shape]
+    first, *others = [rng.normal(size=(2, *shape)).astype(dtype) for shape in shapes]
+    if layer.takes_indices:
+        first = rng.integers(0, 5, first.shape)
+    return layer, (first, *others)
+
+
+def every_layer(dtype: str = "float32") -> Iterator[tuple[str, Module, tuple[Any, ...]]]:
+    """The name of each layer, the layer in eval mode, and inputs of two samples."""
     for name in names():
-        spec = spec_of(name, dtype)
-        layer = spec.build(0)[0].eval()
-        rng = np.random.default_rng(0)
-        shape = (2, *spec.input_shape)
-        x = rng.integers(0, 5, shape) if layer.takes_indices else rng.normal(size=shape)
-        yield name, layer, x if layer.takes_indices else x.astype(dtype)
+        yield name, *one(name, dtype)

@@ -182,9 +182,10 @@ def test_multiply_adds_are_those_counted_by_hand(name, frozen):
 
 def test_every_layer_with_a_matrix_of_weights_multiplies():
     exempt = {"Embedding", "EmbeddingBag", "LayerNorm", "RMSNorm"}
-    for kind, layer, x in every_layer():
+    for kind, layer, inputs in every_layer():
         if kind not in exempt and any(p.ndim > 1 for p in layer.parameters()):
-            assert layer.summary(x.shape[1:], dtype=x.dtype).multiply_adds > 0, kind
+            shapes = [x.shape[1:] for x in inputs]
+            assert layer.summary(shapes).multiply_adds > 0, kind
 
 
 @pytest.mark.parametrize(

@@ -144,6 +144,8 @@ def _outputs(what: tuple[Any, ...]) -> tuple[Any, ...]:
         t = as_tensor(x) if isinstance(x, (np.ndarray, list, tuple, float, int)) else x
         if isinstance(t, Tensor) and t is not x:
             t.name = names[k] if k < len(names) else "input"
+            # What a layer makes of it before the first weight is then in the picture too.
+            t.requires_grad = t.dtype.kind == "f"
         tensors.append(t)
     with enable_grad():
         return tuple(_tensors(module(*tensors)))

@@ -104,6 +104,7 @@ class _Reader:
         self.keys = self._keys()
         self.at = {id(node): g for node, g in zip(plan.nodes, plan.place, strict=True)}
         self.owner = self._owners()
+        self.fed = self._fed()
         self.leaves: dict[Any, str] = {}  # the keys of their boxes, by id or by use
         self.slots: dict[tuple[int, int], str] = {}  # the same, by place and position of use
         self.rows: dict[str, dict[int, Any]] = {}  # what stands at the place of a leaf in a row
@@ -153,6 +154,26 @@ class _Reader:
                     if isinstance(x, (Tensor, np.ndarray)) and owner.setdefault(id(x), g) != g:
                         owner[id(x)] = -1
         return owner
+
+    def _fed(self) -> set[int]:
+        """The places of the groups into which something goes that is no array of their own."""
+        fed: set[int] = set()
+        if self.owner:
+            for node, g in zip(self.plan.nodes, self.plan.place, strict=True):
+                for x in node.sources:
+                    ours = self.at[id(x)] == g if isinstance(x, Node) else self._is_within(x, g)
+                    if not ours:
+                        fed.add(g)
+        return fed
+
+    def _is_within(self, x: Any, g: int) -> bool:
+        """Whether a leaf is a parameter, or a constant that no other group uses."""
+        if not isinstance(x, (Tensor, np.ndarray)) or not x.ndim:
+            return True
+        if id(x) in self.names.parameters or id(x) in self.names.buffers:
+            return True
+        given = isinstance(x, Tensor) and (x.requires_grad or x.name)
+        return not given and self.owner[id(x)] == g
 
     def _add(self, i: int, node: Node) -> None:
         """Add what an operation brings: its box, where it is the first in there, and arrows."""
@@ -208,7 +229,11 @@ class _Reader:
             return True
         if group.run:
             return self.owner[id(x)] == g
-        return id(x) in self.names.parameters or id(x) in self.names.buffers or not x.ndim
+        if id(x) in self.names.parameters or id(x) in self.names.buffers or not x.ndim:
+            return True
+        # What a layer makes for itself, as the first state of a recurrence; but an array that is
+        # all that goes in is its input.
+        return g in self.fed and self._is_within(x, g)
 
     def _leaf(self, x: Any, i: int, position: int, g: int) -> str:
         """The key of the box of what no operation made, which is new perhaps."""
