@@ -6,6 +6,7 @@ from tinygrad_bp.core.cotangents import Sparse
 from tinygrad_bp.core.custom import primitive
 from tinygrad_bp.core.graph import Node
 from tinygrad_bp.core.hooks import HookHandle
+from tinygrad_bp.core.memory import keep_freed_memory
 from tinygrad_bp.core.mode import detect_anomaly, enable_grad, is_grad_enabled, no_grad
 from tinygrad_bp.core.primitive import Primitive, implements
 from tinygrad_bp.core.registry import FUNCTIONS, PRIMITIVES
@@ -31,3 +32,5 @@ __all__ = [
     "record_grads",
     "without_derivative",
 ]
+
+keep_freed_memory()
