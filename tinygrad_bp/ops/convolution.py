@@ -118,7 +118,8 @@ def _transposed(
         parts = parts.reshape(channels, *kernel, rows, *out[1:], n)
         there = x[:, i * stride[0] :]
         for k, index in steps:
-            there[index] += parts[(slice(None), *k)]
+            part = there[index]  # by itself, for `there[index] += ...` writes it once more
+            part += parts[(slice(None), *k)]
     return batch_first(x[inside(size, padding)])
 
 

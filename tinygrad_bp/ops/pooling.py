@@ -65,7 +65,8 @@ def _put(y: Any, *, which: Any, size: Sizes, kernel: Sizes, padding: Pads, **ste
     which, y = batch_last(which), batch_last(y)
     x = _zeros_around(y, size, padding)
     for i, (_, index) in enumerate(places(kernel, y.shape[1:-1], **steps)):
-        x[index] += y * (which == i)
+        part = x[index]
+        part += y * (which == i)
     return batch_first(x[inside(size, padding)])
 
 
@@ -157,7 +158,8 @@ def _spread(
     y = _each(batch_last(y), divisor)
     x = _zeros_around(y, size, padding)
     for _, index in places(kernel, y.shape[1:-1], stride, dilation):
-        x[index] += y
+        part = x[index]
+        part += y
     return batch_first(x[inside(size, padding)])
 
 
