@@ -210,9 +210,20 @@ class Transformer(Module):
             layer = TransformerDecoderLayer(*given, norm_first, bias, **options)
             decoder = TransformerDecoder(layer, num_decoder_layers, norm())
         self.encoder, self.decoder = encoder, decoder
+        self._custom = custom_encoder is not None, custom_decoder is not None
         for p in self.parameters():
             if p.ndim > 1:
                 p.assign(glorot_uniform(p.shape, rng, p.dtype))
+
+    @property
+    def custom_encoder(self) -> Module | None:
+        """The encoder, if it was given."""
+        return self.encoder if self._custom[0] else None
+
+    @property
+    def custom_decoder(self) -> Module | None:
+        """The decoder, if it was given."""
+        return self.decoder if self._custom[1] else None
 
     def forward(
         self,
