@@ -7,7 +7,18 @@ import pytest
 
 import tinygrad_bp as tg
 from tinygrad_bp.errors import ArgumentError, ShapeError
-from tinygrad_bp.nn import Dropout, Flatten, Identity, Linear, Module, ReLU, Sequential
+from tinygrad_bp.nn import (
+    Dropout,
+    Flatten,
+    Identity,
+    Lambda,
+    Linear,
+    Module,
+    ReLU,
+    Sequential,
+    Unflatten,
+)
+from tinygrad_bp.testing import check_gradients
 
 RNG = np.random.default_rng(5)
 
@@ -157,6 +168,77 @@ def test_flatten_keeps_the_batch_axis_and_the_gradient():
 )
 def test_flatten_from_an_axis(start, shape, expected):
     assert Flatten(start)(np.zeros(shape)).shape == expected
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [(1, 2, (2, 12, 5)), (0, -2, (24, 5)), (-2, -1, (2, 3, 20)), (2, 2, (2, 3, 4, 5))],
+)
+def test_flatten_up_to_an_axis(start, end, expected):
+    x = np.arange(120.0).reshape(2, 3, 4, 5)
+    np.testing.assert_array_equal(Flatten(start, end)(x), x.reshape(expected))
+    assert repr(Flatten(start, end)).startswith(f"Flatten(start_axis={start}") or end == -1
+
+
+@pytest.mark.parametrize(("start", "end"), [(2, 0), (1, 4), (0, -6)])
+def test_flatten_to_an_axis_that_is_not_there_or_before_says_so(start, end):
+    with pytest.raises(ShapeError, match=f"no axes {start} to {end} can be joined"):
+        Flatten(start, end)(np.zeros((2, 3, 4, 5)))
+
+
+@pytest.mark.parametrize(
+    ("axis", "sizes", "expected"),
+    [
+        (1, (3, 4), (2, 3, 4, 5)),
+        (1, (2, -1, 2), (2, 2, 3, 2, 5)),
+        (-2, [12], (2, 12, 5)),
+        (0, (-1, 1), (2, 1, 12, 5)),
+    ],
+)
+def test_unflatten_splits_an_axis_as_flatten_joined_it(axis, sizes, expected):
+    x = np.arange(120.0).reshape(2, 12, 5)
+    y = Unflatten(axis, sizes)(x)
+    np.testing.assert_array_equal(y, x.reshape(expected))
+    at = axis % 3
+    np.testing.assert_array_equal(Flatten(at, at + len(sizes) - 1)(y), x)
+    check_gradients(Unflatten(axis, sizes), x)
+
+
+@pytest.mark.parametrize(
+    ("axis", "sizes"), [(1, (3, 5)), (1, (5, -1)), (1, (-1, -1)), (3, (1, 1)), (1, (0, -1))]
+)
+def test_an_axis_that_cannot_be_split_so_is_told(axis, sizes):
+    with pytest.raises(ShapeError, match=f"axis {axis} of an input of shape .* cannot be split"):
+        Unflatten(axis, sizes)(np.zeros((2, 12, 5)))
+
+
+def test_lambda_calls_a_function_or_one_of_a_name():
+    x = np.arange(-3.0, 3.0).reshape(2, 3)
+    np.testing.assert_array_equal(Lambda(lambda a: a**2)(x), x**2)
+    np.testing.assert_array_equal(Lambda("F.relu")(x).data, np.maximum(x, 0))
+    both = Lambda("np.mean", {"axis": [0, 1], "keepdims": True})
+    assert both(tg.Tensor(x)).shape == (1, 1)
+    assert Lambda("np.add")(x, x).shape == (2, 3)
+    check_gradients(Lambda("np.exp"), x, order=2)
+
+
+@pytest.mark.parametrize(
+    ("function", "text"),
+    [
+        ("np.maen", "no function 'np.maen' of tensors: did you mean 'mean'"),
+        ("np.load", "no function 'np.load' of tensors"),
+        ("F.rleu", "did you mean 'relu'"),
+        ("os.system", "is no name of a function for a Lambda"),
+        ("relu", "is no name of a function"),
+        ("np.__class__", "no function"),
+        (3, "the function of a Lambda is 3"),
+        (ReLU(), "a module is a layer without Lambda"),
+        (ReLU, "the function of a Lambda is"),
+    ],
+)
+def test_what_is_no_function_for_a_lambda(function, text):
+    with pytest.raises(ArgumentError, match=text):
+        Lambda(function)
 
 
 def test_flatten_without_the_axis_says_so():

@@ -256,7 +256,10 @@ class Lambda(Module):
 
     def forward(self, *inputs: Any) -> Any:
         """Call the function."""
-        return self._call(*inputs, **(self.arguments or {}))
+        keywords = (self.arguments or {}).items()  # data has lists where NumPy wants tuples
+        return self._call(
+            *inputs, **{k: tuple(v) if isinstance(v, list) else v for k, v in keywords}
+        )
 
     def config(self) -> dict[str, Any]:
         """What a spec says of this layer."""
