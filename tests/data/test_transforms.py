@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from tinygrad_bp.data.transforms import (
     RandomRotation,
     RandomShift,
 )
-from tinygrad_bp.errors import ArgumentError, ShapeError
+from tinygrad_bp.errors import ArgumentError, MissingExtraError, ShapeError
 
 RANDOM = [
     RandomShift(2),
@@ -194,3 +195,9 @@ def test_settings_that_make_no_sense_are_refused(make, says: str) -> None:
         make()
     assert says in str(caught.value)
     assert "\nFix: " in str(caught.value)
+
+
+def test_without_scipy_the_error_names_the_extra(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    with pytest.raises(MissingExtraError, match=r"RandomShift needs scipy.*\nFix: pip install"):
+        RandomShift(1)(np.zeros((3, 3)), rng())

@@ -204,12 +204,19 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
 
     def _set_aside(self, arrays: list[Array]) -> tuple[list[Array], list[Array]]:
         """Arrays for training, and arrays that tell when to stop."""
-        train, held = train_test_split(
-            np.arange(len(arrays[0])),
-            test_size=self.validation_fraction,
-            stratify=arrays[1] if self._stratified else None,
-            random_state=int(self._generator.integers(2**32)),
-        )
+        try:
+            train, held = train_test_split(
+                np.arange(len(arrays[0])),
+                test_size=self.validation_fraction,
+                stratify=arrays[1] if self._stratified else None,
+                random_state=int(self._generator.integers(2**32)),
+            )
+        except ValueError as error:
+            raise ArgumentError(
+                f"early_stopping cannot set {self.validation_fraction} of {len(arrays[0])} samples "
+                f"aside: {error}\nFix: another validation_fraction, more samples of each class, or "
+                "early_stopping=False."
+            ) from error
         return [array[train] for array in arrays], [array[held] for array in arrays]
 
     def _run(self, arrays: list[Array], held: list[Array]) -> None:
@@ -279,7 +286,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         return np.concatenate(parts)
 
     def _predicted(self, X: Any) -> Array:  # noqa: N803
-        """The outputs for samples that a user gives."""
+        """The outputs for samples that a user gives, in their dtype."""
         check_is_fitted(self, "network_")
         rows = validate_data(self, self._rows(X)[0], reset=False, dtype=DTYPES)
-        return self._outputs(self._inputs(rows))
+        return self._outputs(self._inputs(rows)).astype(rows.dtype, copy=False)
