@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ from tinygrad_bp.nn.module import Module
 from tinygrad_bp.onnx.builder import IR_VERSIONS, Builder, Value
 from tinygrad_bp.onnx.table import GROWING, Step, load
 from tinygrad_bp.onnx.tracing import Seen, Trace, name_of, place, same, trace
+from tinygrad_bp.onnx.wholes import batch_normalization, whole_calls
+from tinygrad_bp.onnx.writing import check, compare, model_of
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -93,9 +96,9 @@ def to_onnx(
     runs = [trace(model, _batch(examples, axes, n)) for n in (2, 3)]
     writer = _Writer(model, runs, axes, opset)
     written = writer.write()
-    _check(written)
+    check(written)
     for run in runs if verify and not writer.builder.unverified else []:
-        _compare(written, run, writer.inputs)
+        compare(written, run, writer.inputs)
     if path is not None:
         write_atomically(path, written.SerializeToString(deterministic=True))
     return written
@@ -139,7 +142,10 @@ def _batch(examples: list[Any], axes: list[int | None], samples: int) -> list[An
 
 
 def _varied(x: Any, axis: int | None) -> Any:
-    """Numbers of the same size and both signs; of whole numbers, the same in other places."""
+    """Numbers of the same size, of both signs if the example has any or is all 0.
+
+    Whole numbers are the same in other places.
+    """
     third = np.arange(x.size).reshape(x.shape) % 3 == 0
     if x.dtype == np.bool_:
         return x ^ third
@@ -148,7 +154,8 @@ def _varied(x: Any, axis: int | None) -> Any:
         return np.roll(x, 1, along) if x.ndim else x
     factor = np.linspace(0.5, 1.0, x.shape[axis or 0]) * 0.875
     factor = np.roll(factor, 1).reshape([-1 if i == (axis or 0) else 1 for i in range(x.ndim)])
-    return (np.where(third, -1, 1) * np.roll(x, 1, -1) * factor + 0.03125).astype(x.dtype)
+    sign = np.where(third, -1, 1) if x.min() < 0 or not x.any() else 1
+    return (sign * (np.roll(x, 1, -1) * factor + 0.03125)).astype(x.dtype)
 
 
 class _Writer:
@@ -162,20 +169,18 @@ class _Writer:
         self.entries = dict(state.entries(model))
         self.paths = {id(module): name for name, module in model.named_modules()}
         self.builder = Builder(opset, self.entries)
-        self.inputs = [self.builder.fresh(name) for name in _names(model, len(runs[0].inputs))]
-        self.axes = axes
         self.names: dict[Any, Value] = {}
+        self.inputs: list[Value] = []
         self.makers: dict[str, Step] = {}
-        for name, (x, y) in zip(self.inputs, self._inputs(), strict=True):
-            self.names[place(x)] = Value(name, x.dtype, x.shape, y.shape)
-        for name, axis in zip(self.inputs, axes, strict=True):
-            if axis is not None:
-                self.builder.batch_is(name, axis)
-                break
         self.parameters = {place(tensor): name for name, tensor in self.entries.items()}
-
-    def _inputs(self) -> list[tuple[Any, Any]]:
-        return list(zip(*(run.inputs for run in self.runs), strict=True))
+        names = _names(model, len(axes))
+        pairs = zip(*(run.inputs for run in runs), strict=True)
+        for name, axis, (x, y) in zip(names, axes, pairs, strict=True):
+            value = Value(self.builder.fresh(name), x.dtype, x.shape, y.shape)
+            self.inputs.append(value)
+            self.names[place(x)] = value
+            if axis is not None:
+                self.builder.batch_is(value.name, axis)
 
     def write(self) -> ModelProto:
         """The model, from what both runs did."""
@@ -186,40 +191,52 @@ class _Writer:
                 "values. Nothing was written.\nFix: leave out what decides by values or by the "
                 "number of samples."
             )
+        wholes = whole_calls(self.runs[0])
+        within = {node for _, _, own in wholes.values() for node in own}
         for mine, theirs in zip(*nodes, strict=True):
-            self._step(mine, theirs)
+            if mine in wholes:
+                self._whole(mine, theirs, *wholes[mine][:2])
+            elif mine not in within:
+                self._step(mine, theirs)
         outputs = [self._output(i) for i in range(len(self.runs[0].outputs))]
-        return _model(self, outputs)
+        return model_of(self.builder, self.inputs, outputs, self.entries)
 
-    def _step(self, mine: Node, theirs: Node) -> None:
-        name, out, other = name_of(mine), np.asarray(mine.out), np.asarray(theirs.out)
-        known, live = self.rules.get(name), mine in self.runs[0].live
-        if known is None and not live:
-            return  # of parameters alone: a constant
-        b = self.builder
+    def _begun(self, mine: Node, theirs: Node) -> Step:
+        """A step without inputs, and new names that begin with the path of its module."""
         path = self.paths.get(id(mine.mode.call.module), "") if mine.mode.call else ""
-        b.label = f"{path}." if path else ""
-        value = Value("", out.dtype, out.shape, other.shape)
-        step = Step(
-            b,
-            name,
+        self.builder.label = f"{path}." if path else ""
+        out, other = np.asarray(mine.out), np.asarray(theirs.out)
+        return Step(
+            self.builder,
+            name_of(mine),
             [],
             mine.params,
             theirs.params,
-            value,
+            Value("", out.dtype, out.shape, other.shape),
             mine.where(),
             lambda x: self._named(x, self.runs[0]),
             self.makers,
         )
+
+    def _whole(self, mine: Node, theirs: Node, module: Any, given: Any) -> None:
+        step = self._begun(mine, theirs)
+        step.inputs.append(self._source(step, mine, given, given))
+        made = batch_normalization(self.builder, step, module)
+        self.names[id(mine)] = replace(step.out, name=made)
+
+    def _step(self, mine: Node, theirs: Node) -> None:
+        known = self.rules.get(name_of(mine))
+        if known is None and mine not in self.runs[0].live:
+            return  # of parameters alone: a constant
+        step = self._begun(mine, theirs)
         if known is None:
             raise step.failed("ONNX has no such operation, or the table here lacks it")
-        if name not in GROWING and not same(mine.params, theirs.params):
+        if step.name not in GROWING and not same(mine.params, theirs.params):
             raise step.failed("its parameters depend on the values or the number of samples")
         for x, y in zip(mine.sources, theirs.sources, strict=True):
             step.inputs.append(self._source(step, mine, x, y))
-        made = known(b, step)
-        done = Value(made, out.dtype, out.shape, other.shape)
-        self.names[id(mine)] = done
+        made = known(self.builder, step)
+        self.names[id(mine)] = replace(step.out, name=made)
         self.makers[made] = step
 
     def _named(self, x: Any, run: Trace) -> str | None:
@@ -287,104 +304,3 @@ def _names(model: Module, count: int) -> list[str]:
     arguments = inspect.signature(model.forward).parameters.values()
     names = [p.name for p in arguments if p.kind in kinds]
     return [names[i] if i < len(names) else "input" for i in range(count)]
-
-
-def _model(writer: _Writer, outputs: list[tuple[str, Value]]) -> ModelProto:
-    """The parts in one model, without what no output needs."""
-    from onnx import helper, numpy_helper
-
-    import tinygrad_bp
-
-    b = writer.builder
-    nodes = _joined(_needed(b.nodes, {name for name, _ in outputs}), writer.inputs, b.initializers)
-    used = {name for node in nodes for name in node.input}
-    order = [*writer.entries, *b.initializers]  # parameters first
-    arrays = [name for name in dict.fromkeys(order) if name in b.initializers and name in used]
-    graph = helper.make_graph(
-        nodes,
-        "tinygrad_bp",
-        [
-            _info(name, Value(name, x.dtype, x.shape, y.shape))
-            for name, (x, y) in zip(writer.inputs, writer._inputs(), strict=True)
-        ],
-        [_info(name, value) for name, value in outputs],
-        [numpy_helper.from_array(b.initializers[name], name) for name in arrays],
-    )
-    return helper.make_model(
-        graph,
-        producer_name="tinygrad_bp",
-        producer_version=tinygrad_bp.__version__,
-        opset_imports=[helper.make_opsetid("", b.opset)],
-        ir_version=IR_VERSIONS[b.opset],
-    )
-
-
-def _needed(nodes: list[Any], wanted: set[str]) -> list[Any]:
-    """The nodes that lead to what is wanted."""
-    kept = []
-    for node in reversed(nodes):
-        if wanted.intersection(node.output):
-            wanted.update(node.input)
-            kept.append(node)
-    return kept[::-1]
-
-
-def _joined(nodes: list[Any], inputs: list[str], arrays: Mapping[str, Any]) -> list[Any]:
-    """The nodes, those before an output named as it, in place of an Identity behind them."""
-    makers = {name: node for node in nodes for name in node.output}
-    uses: dict[str, int] = {}
-    for node in nodes:
-        for name in node.input:
-            uses[name] = uses.get(name, 0) + 1
-    kept = []
-    for node in nodes:
-        source = node.input[0] if node.input else ""
-        last = node.op_type == "Identity" and node.name == f"{node.output[0]}."
-        if last and source in makers and uses[source] == 1:
-            outputs = makers[source].output
-            outputs[list(outputs).index(source)] = node.output[0]
-        else:
-            kept.append(node)
-    return kept
-
-
-def _info(name: str, value: Value) -> Any:
-    """Name, dtype and shape of an input or output; the axis of the samples has a name."""
-    from onnx import helper
-
-    kind = helper.np_dtype_to_tensor_dtype(np.dtype(value.dtype))
-    shape: list[Any] = []
-    for n, m in zip(value.shape, value.other, strict=True):
-        shape.append(n if n == m else "batch" if (n, m) == (2, 3) else None)
-    return helper.make_tensor_value_info(name, kind, shape)
-
-
-def _check(written: ModelProto) -> None:
-    """Whether ONNX takes the model."""
-    import onnx
-
-    if written.ByteSize() >= 2**31:
-        raise ExportError(
-            f"the model has {written.ByteSize():,} bytes, and a file of ONNX has 2 GB at most. "
-            "Nothing was written.\nFix: model.astype(np.float16), or export it in parts."
-        )
-    onnx.checker.check_model(written, full_check=True)
-
-
-def _compare(written: ModelProto, run: Trace, inputs: list[str]) -> None:
-    """Whether the model computes what the module did."""
-    from onnx.reference import ReferenceEvaluator
-
-    given = {name: np.asarray(x._data) for name, x in zip(inputs, run.inputs, strict=True)}
-    taken = {each.name for each in written.graph.input}
-    found = ReferenceEvaluator(written).run(None, {n: x for n, x in given.items() if n in taken})
-    for i, (a, t) in enumerate(zip(found, run.outputs, strict=True)):
-        b = np.asarray(t._data if isinstance(t, Variable) else t)
-        exact = 1e-4 if b.dtype != np.float16 else 1e-2
-        finite = np.abs(b[np.isfinite(b)]).max(initial=1.0) if b.dtype.kind == "f" else 1.0
-        if a.shape != b.shape or not np.allclose(a, b, rtol=0, atol=exact * finite, equal_nan=True):
-            raise ExportError(
-                f"output {i} of the ONNX model is not what the module gives. Nothing was written.\n"
-                "Fix: look for what depends on the values of the input past the graph, as by "
-                "t.data; where it is ONNX's reference evaluator that is wrong, verify=False."
-            )

@@ -159,7 +159,7 @@ def _positions(b: Builder, step: Step, index: list[Any], other: list[Any]) -> li
         else:
             name = b.repeated(mine, theirs)
         if name is None:
-            raise step.failed("its positions depend on the input in a way that was not recorded")
+            raise step.failed("its positions depend on values in a way that was not recorded")
         if np.shape(mine) != shape or np.shape(theirs) != wide:
             name = b.add("Expand", name, b.sizes(shape, wide))
         names.append(name)
