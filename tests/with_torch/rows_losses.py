@@ -324,6 +324,37 @@ def triplet_margin_with_distance(rng: np.random.Generator) -> Case:
     return both("TripletMarginWithDistanceLoss", triplet(rng), **options, **reduction(rng))
 
 
+@row(
+    "CTCLoss",
+    "blank, zero_infinity, reduction, targets as rows or as one, lengths, axes; of "
+    "log_softmax (no second derivative in PyTorch)",
+    cases=40,
+    second=False,
+)
+def ctc(rng: np.random.Generator) -> Case:
+    import torch
+
+    steps, classes, one = int(rng.integers(4, 9)), int(rng.integers(2, 5)), not rng.integers(5)
+    samples = 1 if one else int(rng.integers(1, 4))
+    blank = int(rng.integers(classes))
+    lengths = rng.integers(1, 4, size=samples)
+    read = rng.integers(2, steps + 1, size=samples)  # sometimes too few, for an infinite loss
+    labels = (blank + rng.integers(1, classes, size=(samples, 4))) % classes
+    if not one and rng.integers(2):
+        labels = np.concatenate([row_[:n] for row_, n in zip(labels, lengths, strict=True)])
+    if one:
+        labels, lengths, read = labels[0, : lengths[0]], lengths[0], read[0]
+    options = {"blank": blank, "zero_infinity": True, **reduction(rng)}
+    ours, theirs = tg.nn.CTCLoss(**options), torch.nn.CTCLoss(**options)
+    x = rng.normal(size=(steps, classes) if one else (steps, samples, classes))
+    rest = [torch.tensor(a) for a in (labels, read, lengths)]
+    return Case(
+        lambda x: ours(tg.nn.functional.log_softmax(x, -1), labels, read, lengths),
+        lambda x: theirs(torch.log_softmax(x, -1), *rest),
+        (x,),
+    )
+
+
 @row("MarginRankingLoss", "margin, reduction")
 def margin_ranking(rng: np.random.Generator) -> Case:
     shape, margin = shape_of(rng), float(rng.uniform(0, 1))

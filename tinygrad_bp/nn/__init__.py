@@ -93,6 +93,7 @@ from tinygrad_bp.nn.losses_margins import (
     MultiMarginLoss,
     SoftMarginLoss,
 )
+from tinygrad_bp.nn.losses_sequences import CTCLoss
 from tinygrad_bp.nn.module import Module
 from tinygrad_bp.nn.normalisation import (
     BatchNorm1d,
@@ -197,6 +198,7 @@ __all__ = [
     "Bilinear",
     "Buffer",
     "CReLU",
+    "CTCLoss",
     "ClippedReLU",
     "Concat",
     "ContrastiveLoss",

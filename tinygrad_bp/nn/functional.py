@@ -134,6 +134,7 @@ from tinygrad_bp.nn.loss_margins import (
     multilabel_soft_margin_loss,
     soft_margin_loss,
 )
+from tinygrad_bp.nn.loss_sequences import ctc_loss
 from tinygrad_bp.ops.linear_algebra import linear
 
 __all__ = [
@@ -164,6 +165,7 @@ __all__ = [
     "cosine_similarity",
     "crelu",
     "cross_entropy",
+    "ctc_loss",
     "drop_path",
     "dropout",
     "dropout1d",
