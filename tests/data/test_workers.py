@@ -133,6 +133,16 @@ def test_samples_that_make_no_batch_are_named(workers: int, kind) -> None:
     )
 
 
+@each_kind
+def test_numbers_of_samples_that_are_not_there_are_named(workers: int, kind) -> None:
+    for source in (np.arange(8), list(range(8))):
+        loader = DataLoader(
+            source, batch_sampler=[[0, 99]], num_workers=workers, worker_kind=kind
+        )  # fmt: skip
+        with pytest.raises(DataError, match=r"samples? (0, )?99 (make no batch|of list cannot be)"):
+            list(loader)
+
+
 def test_a_transform_that_fails_is_named_with_the_sample() -> None:
     loader = DataLoader(
         Squares(3), batch_size=2, transform=lambda x, generator: x.reshape(3), num_workers=1

@@ -40,22 +40,23 @@ class Fetch:
 
     def __call__(self, part: Part, number: int, entropy: list[int] | None) -> Any:
         """The batch of these samples, which is that of this number in its epoch."""
-        if self.collate_fn is None and self.transform is None:
-            rows = gather(self.dataset, part)
-            if rows is not None:
-                return rows
-        if isinstance(part, slice):
-            part = range(*part.indices(len(self.dataset)))
-        indices = [int(index) for index in part]
+        try:
+            rows = None
+            if self.collate_fn is None and self.transform is None:
+                rows = gather(self.dataset, part)
+            return self._batch(part, number, entropy) if rows is None else rows
+        except IndexError as error:
+            raise _no_batch(_numbers(part, self.dataset), error) from error
+
+    def _batch(self, part: Part, number: int, entropy: list[int] | None) -> Any:
+        indices = _numbers(part, self.dataset)
         samples = [
             self._sample(index, number, place, entropy) for place, index in enumerate(indices)
         ]
         try:
             return (self.collate_fn or collate)(samples)
         except Exception as error:
-            raise DataError(
-                f"DataLoader: the samples {_few(indices)} make no batch: {_told(error)}"
-            ) from error
+            raise _no_batch(indices, error) from error
 
     def _sample(self, index: int, number: int, place: int, entropy: list[int] | None) -> Any:
         try:
@@ -81,6 +82,16 @@ def _told(error: Exception) -> str:
     if isinstance(error, TgError):
         return str(error)
     return f"{type(error).__name__}: {error}\nFix: what raised it; the traceback is above."
+
+
+def _numbers(part: Part, dataset: Dataset[Any]) -> list[int]:
+    if isinstance(part, slice):
+        part = range(*part.indices(len(dataset)))
+    return [int(index) for index in part]
+
+
+def _no_batch(indices: list[int], error: Exception) -> DataError:
+    return DataError(f"DataLoader: the samples {_few(indices)} make no batch: {_told(error)}")
 
 
 def _few(indices: list[int]) -> str:
