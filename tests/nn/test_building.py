@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tinygrad_bp.errors import SpecError
 from tinygrad_bp.nn import (
     Dropout,
     Identity,
@@ -156,3 +157,33 @@ def test_a_layer_that_takes_indices_is_given_integers_in_the_dry_run(own_layers)
         7,
         3,
     )
+
+
+def test_a_decoder_goes_on_from_the_state_in_which_the_encoder_ended():
+    lstm = {"type": "LSTM", "hidden_size": 5, "batch_first": True}
+    spec = NetworkSpec(
+        {"source": (7, 4), "target": (6, 3)},
+        [
+            {**lstm, "name": "encoder", "inputs": ["source"]},
+            {**lstm, "name": "decoder", "inputs": ["target", "encoder.1"]},
+            {**linear(3), "inputs": ["decoder.0"]},
+        ],
+    )
+    model = spec.build(0)
+    rng = np.random.default_rng(0)
+    a, b = (rng.normal(size=(2, *shape)).astype("f") for shape in ((7, 4), (6, 3)))
+    out, _ = model["decoder"](b, model["encoder"](a)[1])
+    np.testing.assert_array_equal(model(a, b).data, model["2"](out).data)
+    assert NetworkSpec.from_module(model) == spec
+
+
+def test_a_layer_that_is_given_several_arrays_says_how_to_take_one():
+    lstm = {"type": "LSTM", "hidden_size": 5, "batch_first": True}
+    with pytest.raises(SpecError) as caught:
+        NetworkSpec((7, 4), [lstm, linear(2)])
+    assert str(caught.value) == (
+        "layer 1 (Linear) is given ((7, 5), ((1, 5), (1, 5))), which is several arrays.\n"
+        'Fix: name the one that is meant, "inputs": ["name.0"], or have the layer before it return '
+        "one."
+    )
+    assert NetworkSpec((7, 4), [lstm, {**linear(2), "inputs": ["0.0"]}]).shapes()[1].shape == (7, 2)

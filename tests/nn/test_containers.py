@@ -3,13 +3,14 @@ from __future__ import annotations
 import copy
 import operator
 import pickle
+import re
 
 import numpy as np
 import pytest
 
 import tinygrad_bp as tg
 from tinygrad_bp.errors import ArgumentError, ShapeError
-from tinygrad_bp.nn import Add, Concat, Identity, Linear, Residual, Sequential
+from tinygrad_bp.nn import Add, Concat, Identity, Linear, Residual, Sequential, Wired
 from tinygrad_bp.testing import check_gradients
 
 RNG = np.random.default_rng(7)
@@ -169,3 +170,31 @@ def test_containers_take_indices_where_what_reads_the_input_does():
     assert not Sequential().takes_indices
     assert Residual(Sequential(Lookup())).takes_indices
     assert Concat(np.sin, Lookup()).takes_indices
+
+
+@pytest.mark.parametrize(
+    ("wrap", "before"),
+    [
+        (lambda a, b: Sequential(a, b), "Sequential.0"),
+        (lambda a, b: Residual(a, b), "Residual.0"),
+        (lambda a, b: Sequential(a, Concat(b, b)), "Sequential.0"),
+        (lambda a, b: Sequential(a, Residual(b)), "Sequential.0"),
+        (lambda a, b: Wired({"a": a, "c": Identity(), "b": b}, {"b": ["a"]}), "Wired.a"),
+        (lambda a, b: Sequential(Wired({"a": a, "b": b}, {"b": ["a"]})), "Sequential.0.a"),
+    ],
+)
+def test_a_wrong_input_names_the_layer_that_gave_it(wrap, before):
+    text = rf"The previous layer {re.escape(before)} \(Linear 4→3\) gave 3: is a Linear\(3, 4\)"
+    with pytest.raises(ShapeError, match=text):
+        wrap(linear(4, 3), linear(4, 4))(X)
+
+
+def test_a_wrong_input_that_no_layer_gave_names_none():
+    for model in (
+        Concat(Identity(), linear(3, 3)),
+        Residual(linear(3, 3)),
+        Wired({"a": Identity(), "b": linear(3, 3)}, {"b": ["input"]}),
+        Residual(Identity(), shortcut=linear(3, 3)),
+    ):
+        with pytest.raises(ShapeError, match=r"expected \(…, 3\)\.\nFix: make it Linear\(4, 3\)"):
+            model(X)

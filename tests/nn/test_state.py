@@ -124,3 +124,28 @@ def test_state_survives_npz(tmp_path):
         other.load_state_dict(values)
     x = tg.Tensor(np.ones((1, 3), np.float32))
     np.testing.assert_array_equal(net(x).data, other(x).data)
+
+
+def tied():
+    both = Linear(2, 2, generator=0)
+    return Sequential(both, Sequential(np.tanh, both))
+
+
+def test_other_names_of_what_is_shared_are_taken_as_pytorch_writes_them():
+    model = tied()
+    state = {"0.weight": np.ones((2, 2)), "0.bias": np.full(2, np.nan)}
+    twice = {**state, "1.1.weight": np.ones((2, 2)), "1.1.bias": np.full(2, np.nan)}
+    assert not model.load_state_dict(twice)
+    np.testing.assert_array_equal(model[1][1].weight.data, 1)
+    once = {"0.weight": np.full((2, 2), 2.0), "1.1.bias": np.zeros(2)}
+    assert not model.load_state_dict(once)
+    np.testing.assert_array_equal(model[0].bias.data, 0)
+
+
+def test_other_names_with_other_values_fit_nothing():
+    model = tied()
+    before = model.state_dict()
+    state = {**before, "1.1.weight": np.ones((2, 2), np.float32)}
+    with pytest.raises(StateDictError, match=r"unexpected: '1.1.weight'"):
+        model.load_state_dict(state)
+    assert all(np.array_equal(model.state_dict()[name], a) for name, a in before.items())

@@ -139,6 +139,12 @@ class Building:
             raise SpecError(f"{where} {error}") from error
         except (TgError, TypeError, ValueError, IndexError, AttributeError) as error:
             shapes = " and ".join(_described(x) for x in inputs)
+            if any(isinstance(x, (tuple, list)) for x in inputs):
+                raise SpecError(
+                    f"{where} is given {shapes}, which is several arrays.\n"
+                    'Fix: name the one that is meant, "inputs": ["name.0"], or have the layer '
+                    "before it return one."
+                ) from error
             raise SpecError(f"{where} after an input of shape {shapes}: {error}") from error
         shape = _shape(out)
         if shape[:1] != (1,):

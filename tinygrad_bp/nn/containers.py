@@ -61,6 +61,12 @@ class Layers(Module):
         """Names and layers, in order."""
         return self._layers.items()
 
+    def before(self, name: str) -> str | None:
+        """The name of the layer whose output the one with this name gets, if it is of one."""
+        names = list(self._layers)
+        place = names.index(name) if name in names else 0
+        return names[place - 1] if place else None
+
     def append(self: Self, layer: Layer) -> Self:
         """Put a layer behind the others; returns the container.
 
@@ -305,6 +311,10 @@ class Concat(Layers):
     def extra_repr(self) -> str:
         """The axis."""
         return f"axis={self.axis}"
+
+    def before(self, name: str) -> str | None:
+        """None: each branch gets the input."""
+        return None
 
     @property
     def takes_indices(self) -> bool:  # type: ignore[override]

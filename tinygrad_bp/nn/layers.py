@@ -14,7 +14,7 @@ from tinygrad_bp.core.registry import FUNCTIONS
 from tinygrad_bp.core.tensor import Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError, ShapeError, SpecError, nearest
 from tinygrad_bp.nn import functional
-from tinygrad_bp.nn.containers import Sequential
+from tinygrad_bp.nn.containers import Layers
 from tinygrad_bp.nn.init import Declaration, Seed, child_stream, initialize
 from tinygrad_bp.nn.module import Module
 from tinygrad_bp.nn.parameter import Parameter
@@ -320,17 +320,14 @@ def _where(layer: Module) -> str:
 
 
 def _previous() -> tuple[str, Any] | None:
-    """The layer before the one at work, with its path, where Sequentials tell."""
+    """The layer before the one at work, with its path, where containers tell."""
     modules = MODE.get().modules()
     names = {id(m): n for n, m in modules[0].named_modules()} if modules else {}
     for parent, layer in zip(modules[-2::-1], modules[:0:-1], strict=True):
-        if not isinstance(parent, Sequential):
+        if not isinstance(parent, Layers):
             return None
-        before: str | None = None
-        for name, each in parent.items():
-            if each is layer:
-                break
-            before = name
+        name = next((name for name, each in parent.items() if each is layer), "")
+        before = parent.before(name)
         if before is not None:
             parts = (type(modules[0]).__name__, names.get(id(parent), ""), before)
             return ".".join(part for part in parts if part), parent[before]

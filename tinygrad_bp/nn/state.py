@@ -65,6 +65,7 @@ def load(
         name: np.asarray(value.data if isinstance(value, Tensor) else value)
         for name, value in values.items()
     }
+    _name_once(module, own, arrays)
     report = _compare(own, arrays, same_dtype)
     if strict and report:
         fix = (
@@ -82,6 +83,36 @@ def load(
         if name not in left_out:
             tensor.assign(arrays[name])
     return report
+
+
+def _name_once(module: Module, own: dict[str, Tensor], arrays: dict[str, Any]) -> None:
+    """Leave out of the arrays the other names of what the module has twice, as PyTorch has them.
+
+    An array that differs from that of the first name stays, and fits nothing.
+    """
+    first = {id(tensor): name for name, tensor in own.items()}
+    for other in [name for name in arrays if name not in own]:
+        name = first.get(id(_part(module, other)))
+        if name is not None and name not in arrays:
+            arrays[name] = arrays.pop(other)
+        elif name is not None and _identical(arrays[name], arrays[other]):
+            del arrays[other]
+
+
+def _part(module: Module, name: str) -> Any:
+    """What a module has under a dotted name, which may be one of several."""
+    from tinygrad_bp.nn.module import Module, members
+
+    for key, part in members(module):
+        if name == key:
+            return part
+        if isinstance(part, Module) and name.startswith(f"{key}."):
+            return _part(part, name[len(key) + 1 :])
+    return None
+
+
+def _identical(a: Any, b: Any) -> bool:
+    return bool(a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes())
 
 
 def _compare(own: dict[str, Tensor], arrays: dict[str, Any], same_dtype: bool) -> LoadReport:

@@ -85,6 +85,11 @@ class Wired(Sequential):
             out = values[name] = layer(*[value_of(wire, values) for wire in self.inputs[name]])
         return out
 
+    def before(self, name: str) -> str | None:
+        """The name of the layer whose output the one with this name gets, if it is of one."""
+        wires = self.inputs.get(name, [])
+        return wires[0] if len(wires) == 1 and wires[0] in self._layers else None
+
     def _arrange(self, items: list[tuple[str, Layer]]) -> Any:
         raise ArgumentError(
             "the layers of a Wired know each other by name, so none is put in or taken out.\n"
