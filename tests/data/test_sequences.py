@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tinygrad_bp import nn
 from tinygrad_bp.data import DataLoader, LengthBatches, PadCollate, pad_sequences
 from tinygrad_bp.errors import ArgumentError, DataError, ShapeError
 
@@ -121,6 +122,19 @@ def test_a_loader_gives_padded_batches_with_their_lengths(workers: int) -> None:
         ((3, 2, 2), [3, 2], (4, 2), [4, 3], [3, 2]),
         ((1, 1, 2), [1], (2, 1), [2], [1]),
     ]
+
+
+def test_packed_batches_give_a_recurrent_layer_each_sequence_to_its_end() -> None:
+    rng = np.random.default_rng(0)
+    sequences = [rng.random((n, 3)) for n in (5, 2, 7, 3, 7)]
+    layer = nn.LSTM(3, 4, dtype=np.float64, generator=0)
+    order = LengthBatches([len(s) for s in sequences], 2)
+    loader = DataLoader(sequences, batch_sampler=order, collate_fn=PadCollate())
+    for batch, (x, lengths) in zip(order, loader, strict=True):
+        _, (hidden, _) = layer(nn.pack_padded_sequence(x, lengths, batch_first=True))
+        for i, index in enumerate(batch):
+            _, (alone, _) = layer(sequences[index][:, None])
+            np.testing.assert_allclose(hidden.data[0, i], alone.data[0, 0], atol=1e-12)
 
 
 def test_sequences_of_different_lengths_name_what_pads_them() -> None:
