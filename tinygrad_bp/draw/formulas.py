@@ -33,8 +33,10 @@ _SPACES = {r"\,", r"\;", r"\!", r"\quad"}
 _ENDING = re.compile(r"[\w)\]}!]|\\(?:alpha|delta|mu|pi|sigma|Phi|top|bar|infty)")  # ends a factor
 _LETTERS = {"linear": ("X", "W", "b"), "polyval": ("x", "y")}
 _LETTERS |= dict.fromkeys(("var", "std"), ("x", r"\mu"))
-_LETTERS |= {"lstm": ("x", "W", "s", "q"), "gru": ("x", "W", "s", "b")}
+_LETTERS |= {"lstm": ("x", "W", "s", "q"), "gru": ("x", "W", "b", "s")}
 _LETTERS |= dict.fromkeys(("rnn_tanh", "rnn_relu"), ("x", "W", "s"))
+_LETTERS |= dict.fromkeys(("batch_norm", "layer_norm"), ("x", r"\gamma", r"\beta"))
+_LETTERS |= {"embedding": ("W", "I")}
 _LETTERS |= {f"special.{name}": ("v", "x") for name in ("chdtr", "chdtrc")}
 _LETTERS |= {f"special.{name}": ("a", "b", "x") for name in ("gdtr", "gdtrc")}
 _LETTERS |= {f"special.{name}": ("k", "x") for name in ("pdtr", "pdtrc")}
@@ -45,8 +47,11 @@ _LETTERS |= {
 }
 _LETTERS |= {"special.eval_jacobi": ("n", r"\alpha", r"\beta", "x")}
 _SETTINGS = {"scale": "s", "alpha": r"\alpha", "slope": r"\alpha", "delta": r"\delta", "p": "p"}
+_SETTINGS |= {"low": "a", "high": "b", "limit": r"\lambda", "other": r"\eta"}
 _SETTINGS |= {"ddof": "d", "offset": "k", "k": "k"}
 _COUNTED = {"mean", "var", "std"}
+_WITH_BIAS = ("linear", "convolution", "transposed_convolution")
+_FROM_ZERO = {"lstm": 2, "gru": 3, "rnn_tanh": 2, "rnn_relu": 2}
 
 
 class Symbol(NamedTuple):
@@ -226,8 +231,11 @@ def forward_formula(node: Node, inputs: Sequence[Symbol], out: Symbol) -> str:
         return f"{out.latex()} = ({others})_{{{inputs[0].latex()}}}"
     if name in ("checkpoint", "custom_vjp"):
         return f"{out.latex()} = f({', '.join(x.latex() for x in inputs)})"
-    if name == "linear" and len(inputs) == 2:
-        formula = formula.removesuffix(" + b")
+    if name in _WITH_BIAS and len(inputs) == 2:
+        formula = formula.rpartition(" + b")[0]
+    formula = _without_affine(name, formula, len(inputs))
+    if name in _FROM_ZERO and len(inputs) == _FROM_ZERO[name]:  # the first states are zeros
+        formula = formula.rpartition(r", \;")[0]
     if _is_turned(node):
         formula = formula.replace("i, i + k", "i + k, i")
     if name == "diff" and node.params["n"] != 1:
@@ -275,6 +283,7 @@ def vjp_formula(node: Node, i: int, inputs: Sequence[Symbol], out: Symbol, bar: 
     if name == "einsum":
         return _einsum(node, i, inputs, bar)
     formula = formulas[min(i, len(formulas) - 1)] if formulas else ""
+    formula = _without_affine(name, formula, len(inputs))
     if name == "concatenate":
         part = inputs[i].latex() if inputs.count(inputs[i]) == 1 else str(i + 1)
         return bar.latex(f"[{part}]")
@@ -315,6 +324,14 @@ def parameters(node: Node) -> dict[str, float]:
     if node.primitive.name in _COUNTED and node.params.get("where") is None and np.size(node.out):
         found["n"] = np.size(node.values[0]) // np.size(node.out)
     return found
+
+
+def _without_affine(name: str, formula: str, count: int) -> str:
+    """What a normalisation does without a bias, or a weight either."""
+    if name in ("batch_norm", "layer_norm"):
+        formula = formula if count > 2 else formula.replace(r" + \beta", "")
+        formula = formula if count > 1 else formula.replace(r"\gamma \, ", "")
+    return formula
 
 
 def _is_turned(node: Node) -> bool:

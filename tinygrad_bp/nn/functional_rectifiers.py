@@ -1,8 +1,7 @@
 r"""Rectifiers and other activations made of pieces; `nn.functional` offers them.
 
-They are composed of NumPy's functions. At a kink the gradient is that of PyTorch: of pieces that
-meet there, `numpy.where` takes one. What decides is computed of tensors, not of their arrays, so
-that those who read the graph, as `onnx` does, see where it comes from.
+At a kink the gradient is that of PyTorch: the slope of the piece on which the value lies, where a
+limit belongs to what lies beyond it, and 0 to what lies below.
 """
 
 from __future__ import annotations
@@ -13,9 +12,9 @@ import numpy as np
 
 from tinygrad_bp.core import Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError, ShapeError
-from tinygrad_bp.nn.functional_activations import as_real, divided, where
+from tinygrad_bp.nn.functional_activations import as_real, divided
 from tinygrad_bp.nn.targets import at_user
-from tinygrad_bp.ops import activations
+from tinygrad_bp.ops import activations, rectifiers
 
 
 def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
@@ -36,9 +35,7 @@ def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
             f"{at_user('hardtanh')}: the limits are {min_val} and {max_val}.\n"
             "Fix: min_val < max_val."
         )
-    x = as_real(x)
-    below = where(~(x >= max_val), x, max_val)  # NaN is neither, and stays
-    return where(~(x <= min_val), below, min_val)
+    return rectifiers.hardtanh.apply(as_real(x), low=min_val, high=max_val)
 
 
 def relu6(x: Any) -> Tensor:
@@ -95,8 +92,7 @@ def hardshrink(x: Any, lambd: float = 0.5) -> Tensor:
     >>> hardshrink(np.array([-1.0, 0.5]))
     Tensor([-1.,  0.])
     """
-    x = as_real(x)
-    return where((x > lambd) | (x < -lambd), x, 0)
+    return rectifiers.hardshrink.apply(as_real(x), limit=lambd)
 
 
 def softshrink(x: Any, lambd: float = 0.5) -> Tensor:
@@ -107,8 +103,7 @@ def softshrink(x: Any, lambd: float = 0.5) -> Tensor:
     >>> softshrink(np.array([-1.0, 0.5, 2.0]))
     Tensor([-0.5,  0. ,  1.5])
     """
-    x = as_real(x)
-    return where(x > lambd, x - lambd, where(x < -lambd, x + lambd, 0))
+    return rectifiers.softshrink.apply(as_real(x), limit=lambd)
 
 
 def threshold(x: Any, threshold: float, value: float) -> Tensor:
@@ -119,8 +114,7 @@ def threshold(x: Any, threshold: float, value: float) -> Tensor:
     >>> threshold(np.array([0.0, 1.0, 2.0]), 1.0, -5.0)
     Tensor([-5., -5.,  2.])
     """
-    x = as_real(x)
-    return where(x > threshold, x, value)
+    return rectifiers.threshold.apply(as_real(x), limit=threshold, other=value)
 
 
 def prelu(x: Any, weight: Any) -> Tensor:
@@ -153,9 +147,9 @@ def prelu(x: Any, weight: Any) -> Tensor:
                 "Fix: one slope, or one for each channel in axis 1."
             )
         weight = np.reshape(weight, (-1,) + (1,) * (x.ndim - 2))
-    elif weight.ndim:
-        weight = weight[0]
-    return where(x > 0, x, x * weight)
+    elif weight.ndim > x.ndim:
+        weight = np.reshape(weight, ())
+    return rectifiers.prelu.apply(x, weight)
 
 
 def rrelu(
@@ -195,7 +189,6 @@ def rrelu(
         raise ArgumentError(
             f"{at_user('rrelu')}: the slopes lie in [{lower}, {upper}].\nFix: lower <= upper."
         )
-    slopes: Any = (lower + upper) / 2
     if training:
         if generator is None:
             raise ArgumentError(
@@ -203,7 +196,8 @@ def rrelu(
                 "Fix: generator=numpy.random.default_rng(seed)."
             )
         slopes = generator.uniform(lower, upper, x.shape).astype(x.dtype)
-    return where(x > 0, x, x * slopes)
+        return rectifiers.prelu.apply(x, slopes)
+    return activations.leaky_relu.apply(x, slope=(lower + upper) / 2)
 
 
 def crelu(x: Any, axis: int = 1) -> Tensor:

@@ -144,6 +144,28 @@ def _elu(b: Builder, step: Step) -> str:
     return b.add("Elu", step.cast(), alpha=float(step.params["alpha"]))
 
 
+@rule("prelu")
+def _prelu(b: Builder, step: Step) -> str:
+    return b.add("PRelu", step.cast(0), step.cast(1))
+
+
+@rule("hardtanh")
+def _hardtanh(b: Builder, step: Step) -> str:
+    return b.add("Clip", step.cast(), *(step.number(step.params[k]) for k in ("low", "high")))
+
+
+@rule("hardshrink", "softshrink")
+def _shrink(b: Builder, step: Step) -> str:
+    limit = float(step.params["limit"])
+    return b.add("Shrink", step.cast(), lambd=limit, bias=limit if "soft" in step.name else 0.0)
+
+
+@rule("threshold")
+def _threshold(b: Builder, step: Step) -> str:
+    x, limit, other = step.cast(), *(step.number(step.params[k]) for k in ("limit", "other"))
+    return b.add("Where", b.add("Greater", x, limit), x, other)
+
+
 @rule("softmax", "log_softmax")
 def _softmax(b: Builder, step: Step) -> str:
     op = {"softmax": "Softmax", "log_softmax": "LogSoftmax"}[step.name]

@@ -32,6 +32,6 @@ embedding = Primitive(
     "embedding",
     lambda weight, indices, *, padding_idx, by_frequency: weight[indices],
     [_embedding_rule, None],
-    formula=r"w_I",
-    vjp_formulas=[r"\textstyle\sum_{i, \, I_i \ne p} \bar{z}_i \, e_{I_i}", "0"],
+    formula=r"W_{I, :}",
+    vjp_formulas=[r"\textstyle\sum_{i : I_i \ne p} e_{I_i} \, \bar{z}_{i, :}", "0"],
 )

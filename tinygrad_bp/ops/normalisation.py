@@ -205,14 +205,23 @@ def _rule_on_tensors(
     return parts
 
 
-_HAT = r"\hat{x} = \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}}"
-_FORMULA = rf"\gamma \, \hat{{x}} + \beta, \; {_HAT}"
-_VJP_FORMULAS = [
-    r"\frac{1}{\sqrt{\sigma^2 + \epsilon}} \left( u - \operatorname{mean} u - \hat{x} \, "
-    r"\operatorname{mean}(u \, \hat{x}) \right), \; u = \gamma \, \bar{z}",
-    r"\textstyle\sum \hat{x} \, \bar{z}",
-    r"\textstyle\sum \bar{z}",
-]
+_SCALE = r"\sqrt{\sigma^2 + \epsilon}"
+
+
+def _formulas(of_each: str, over: str) -> dict[str, Any]:
+    """The formulas of a normalisation: of what is a mean, and over what a weight has its sum."""
+    return {
+        "formula": rf"\gamma \, \frac{{x - \mu}}{{{_SCALE}}} + \beta, "
+        rf"\; \mu, \sigma \text{{ of each {of_each}}}",
+        "vjp_formulas": [
+            rf"\frac{{1}}{{{_SCALE}}} \left( u - \operatorname{{mean}} u - h \, "
+            rf"\operatorname{{mean}}(u \, h) \right), \; u = \gamma \, \bar{{z}}, "
+            rf"\; h = \frac{{x - \mu}}{{{_SCALE}}}",
+            rf"\textstyle\sum_{{\text{{{over}}}}} \frac{{x - \mu}}{{{_SCALE}}} \, \bar{{z}}",
+            rf"\textstyle\sum_{{\text{{{over}}}}} \bar{{z}}",
+        ],
+    }
+
 
 batch_norm = Primitive(
     "batch_norm",
@@ -220,9 +229,8 @@ batch_norm = Primitive(
     _batch_norm_rule,
     joint=True,
     saves=True,
-    formula=_FORMULA,
-    vjp_formulas=_VJP_FORMULAS,
     analytic=False,
+    **_formulas("channel", "channel"),
 )
 
 layer_norm = Primitive(
@@ -231,7 +239,6 @@ layer_norm = Primitive(
     _layer_norm_rule,
     joint=True,
     saves=True,
-    formula=_FORMULA,
-    vjp_formulas=_VJP_FORMULAS,
     analytic=False,
+    **_formulas("sample", "broadcast"),
 )

@@ -44,6 +44,7 @@ _INF = float("inf")
 _ALIKE = "both arguments count alike, so each has half"
 _EVENLY = "elements that tie count alike, and the gradient is shared evenly"
 _FIRST = "the first of a window has it all, as in other libraries of networks"
+_BELOW = "the limit belongs to what lies below it, where the unit rests"
 _ENDS = "a unit at either end rests, as beyond it"
 _MIDDLE = "the middle of the slopes -1 and 1 on either side"
 _STEEP = "it is the limit, not a convention: the graph is vertical there"
@@ -61,14 +62,14 @@ def _written() -> list[Convention]:
         c("np.where(x > 0, x, 0.0)", "where", (0.0,), (0.0,), _OUTSIDE),
         c("F.leaky_relu(x, 0.1)", "leaky_relu", (0.0,), (0.1,), "the slope of the left side"),
         c("F.elu(x, 2.0)", "elu", (0.0,), (2.0,), "the slope of the left side"),
-        c("F.prelu(x, y)", "where", (0.0, 0.25), (0.25, 0.0), "the slope of the left side"),
-        c("F.hardtanh(x)", "where", (1.0,), (0.0,), _ENDS),
-        c("F.relu6(x)", "where", (6.0,), (0.0,), _ENDS),
-        c("F.hardsigmoid(x)", "where", (3.0,), (0.0,), _ENDS),
-        c("F.hardswish(x)", "where", (3.0,), (1.0,), "x, whose slope is 1, times 1, which rests"),
-        c("F.hardshrink(x, 0.5)", "where", (0.5,), (0.0,), "up to the limit it is 0"),
-        c("F.softshrink(x, 0.5)", "where", (0.5,), (0.0,), "up to the limit it is 0"),
-        c("F.threshold(x, 1.0, 0.0)", "where", (1.0,), (0.0,), "up to the limit it is the value"),
+        c("F.prelu(x, y)", "prelu", (0.0, 0.25), (0.25, 0.0), "the slope of the left side"),
+        c("F.hardtanh(x)", "hardtanh", (1.0,), (0.0,), _ENDS),
+        c("F.relu6(x)", "hardtanh", (6.0,), (0.0,), _ENDS),
+        c("F.hardsigmoid(x)", "hardtanh", (3.0,), (0.0,), _ENDS),
+        c("F.hardswish(x)", "hardtanh", (3.0,), (1.0,), "the slope of the right side"),
+        c("F.hardshrink(x, 0.5)", "hardshrink", (0.5,), (0.0,), _BELOW),
+        c("F.softshrink(x, 0.5)", "softshrink", (0.5,), (0.0,), _BELOW),
+        c("F.threshold(x, 1.0, 0.0)", "threshold", (1.0,), (0.0,), _BELOW),
         c("np.maximum(x, y)", "maximum", (1.0, 1.0), (0.5, 0.5), _ALIKE),
         c("np.minimum(x, y)", "minimum", (1.0, 1.0), (0.5, 0.5), _ALIKE),
         c("np.fmax(x, y)", "fmax", (1.0, 1.0), (0.5, 0.5), _ALIKE),
