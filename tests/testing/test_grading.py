@@ -151,6 +151,12 @@ def test_two_mistakes_are_both_found():
 def test_a_linear_layer_used_twice_has_no_formula_of_its_own():
     shared = nn.Linear(3, 3)
     assert Feedforward.of(nn.Sequential(shared, nn.Tanh(), shared)) is None
+    tied = nn.Linear(3, 3)
+    tied.weight = shared.weight
+    assert Feedforward.of(nn.Sequential(shared, tied)) is None
+    computed = nn.utils.parametrizations.weight_norm(nn.Linear(3, 3))
+    assert Feedforward.of(nn.Sequential(computed)) is None
+    assert Feedforward.of(nn.Sequential(nn.Residual(nn.Linear(3, 3)))) is None
 
 
 def test_names_are_understood_as_they_are_written():

@@ -111,6 +111,10 @@ def test_loss_and_gradients_are_those_of_autograd(name, outputs):
         ([nn.Linear(2, 3), nn.Sequential(nn.Flatten())], "layer '1.0' is Flatten"),
         ([nn.Flatten()], "it has no Linear layer"),
         ([nn.Linear(2, 3), np.tanh], "layer '1' is <ufunc 'tanh'>"),
+        ([nn.Residual(nn.Linear(2, 2))], "layer '0' is Residual"),
+        ([nn.Linear(2, 2)] * 2, "layers share parameters"),
+        ([nn.utils.parametrizations.weight_norm(nn.Linear(2, 2))], "layer '0' is Linear"),
+        ([nn.Wired({"a": nn.Linear(2, 2), "b": nn.Add()}, {"b": ["a", "input"]})], "'0' is Wired"),
     ],
 )
 def test_a_network_that_the_equations_do_not_describe_is_refused(layers, words):
@@ -118,3 +122,9 @@ def test_a_network_that_the_equations_do_not_describe_is_refused(layers, words):
     with pytest.raises(ArgumentError, match=words) as caught:
         ByHand(model, Objective(Loss(name="mse"), model, 1))
     assert "--gradients autograd" in str(caught.value)
+
+
+def test_layers_that_are_wired_are_none_one_after_another():
+    model = nn.Wired({"a": nn.Linear(2, 2), "b": nn.Add()}, {"b": ["a", "input"]})
+    with pytest.raises(ArgumentError, match="describe this network: it is Wired"):
+        ByHand(model, Objective(Loss(name="mse"), model, 1))

@@ -283,6 +283,20 @@ def remove_parametrizations(
     return module
 
 
+def is_parametrized(module: Module, name: str | None = None) -> bool:
+    """Whether a module computes a parameter, or any, from others.
+
+    Examples
+    --------
+    >>> import tinygrad_bp as tg
+    >>> layer = weight_norm(tg.nn.Linear(3, 2))
+    >>> is_parametrized(layer), is_parametrized(layer, "bias")
+    (True, False)
+    """
+    computed = _computed(module)
+    return bool(computed) if name is None else name in computed
+
+
 def _computed(module: Module) -> dict[str, Any]:
     return dict(vars(module).get("parametrizations", {}))
 

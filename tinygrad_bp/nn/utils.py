@@ -10,9 +10,10 @@ import numpy as np
 from tinygrad_bp.core.tensor import Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError, ShapeError, user_line
 from tinygrad_bp.nn import parametrizations
-from tinygrad_bp.nn.parametrizations import remove_parametrizations
+from tinygrad_bp.nn.parametrizations import is_parametrized, remove_parametrizations
 
 __all__ = [
+    "is_parametrized",
     "parameters_to_vector",
     "parametrizations",
     "remove_parametrizations",

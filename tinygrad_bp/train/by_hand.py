@@ -63,7 +63,7 @@ class ByHand:
         self.linears: list[nn.Linear] = []
         self.activations: list[str] = []
         for path, layer in _layers(model, ""):
-            if isinstance(layer, nn.Linear):
+            if isinstance(layer, nn.Linear) and not nn.utils.is_parametrized(layer):
                 self.linears.append(layer)
                 self.activations.append("identity")
             elif type(layer) is nn.Flatten and not self.linears:
@@ -72,12 +72,16 @@ class ByHand:
                 self._activate(path, layer)
         if not self.linears:
             raise ArgumentError(_refusal("it has no Linear layer"))
+        parameters = [p for layer in self.linears for p in layer.parameters()]
+        if len({id(p) for p in parameters}) < len(parameters):
+            raise ArgumentError(_refusal("layers share parameters"))
 
     def _activate(self, path: str, layer: Any) -> None:
         """Put an activation after the last linear layer."""
         name = _ACTIVATIONS.get(type(layer))
         if name is None or (name == "softmax" and layer.axis not in (-1, 1)):
-            raise ArgumentError(_refusal(f"layer {path!r} is {layer!r}"))
+            what = f"layer {path!r}" if path else "it"
+            raise ArgumentError(_refusal(f"{what} is {layer!r}"))
         if name == "identity":
             return
         if not self.linears or self.activations[-1] != "identity":

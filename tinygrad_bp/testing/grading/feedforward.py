@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tinygrad_bp.core import Tensor, as_tensor
 from tinygrad_bp.nn import Identity, Linear, Module, Sequential
+from tinygrad_bp.nn.utils import is_parametrized
 
 Array = NDArray[np.float64]
 
@@ -84,9 +85,12 @@ class Feedforward:
                 layers[-1] = layers[-1]._replace(after=(*layers[-1].after, module))
             else:
                 before.append(module)
-        # A layer that is used twice has one gradient, a sum that no single formula gives.
-        shared = len({id(layer.linear) for layer in layers}) < len(layers)
-        return None if shared or not layers else cls(before, layers)
+        # What is used twice has one gradient, a sum that no single formula gives; and a weight that
+        # is computed from others has none that is kept.
+        each = [p for layer in layers for p in layer.linear.parameters()]
+        shared = len({id(p) for p in each}) < len(each)
+        computed = any(is_parametrized(layer.linear) for layer in layers)
+        return None if shared or computed or not layers else cls(before, layers)
 
     def forward(self, x: Any) -> Tensor:
         """The output, with every z kept for its gradient."""
