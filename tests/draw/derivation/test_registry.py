@@ -32,7 +32,7 @@ UNREADABLE = {
         "make_diagonal": "forward 0", "recurrence": "forward 0 1",
     },
     HIDDEN: {
-        "batch_norm": "forward 0 1 2", "layer_norm": "forward 0 1",
+        "batch_norm": "forward 0 1 2", "ctc": "forward 0", "layer_norm": "forward 0 1",
         "frexp": "forward 0", "geomspace": "forward 0 1", "linspace": "forward 0 1",
         "nan_to_num": "forward", "partition": "forward 0", "quantile_place": "forward 0",
         "unwrap": "forward 1",
