@@ -74,6 +74,33 @@ def test_a_softmax_where_the_loss_has_one_is_refused(layer: str) -> None:
         model.predict(X)
 
 
+def test_what_is_refused_leaves_the_estimator_as_it_was() -> None:
+    model = classifier(LINEAR).fit(X, LABELS)
+    before, predicted = dict(vars(model)), model.predict(X)
+    for samples, labels, weights in (
+        (X, np.arange(60) % 4, None),  # another number of classes than the network has outputs
+        (X[:, :3], LABELS, None),
+        (X, LABELS, np.zeros(60)),
+        (X, LABELS, -np.ones(60)),
+    ):
+        with pytest.raises(ValueError):
+            model.fit(samples, labels, weights)
+        assert vars(model) == before
+    assert model.predict(X).tolist() == predicted.tolist()
+    for settings in ({"loss": "none"}, {"batch_size": 0}, {"early_stopping": True}):
+        again = classifier(**settings)
+        with pytest.raises(ArgumentError):
+            again.fit(X[:8], LABELS[:8])
+        with pytest.raises(NotFittedError):
+            again.predict(X)
+    with pytest.raises(ValueError):
+        classifier().partial_fit(X, LABELS, ["a", "b", "c"]).partial_fit(X, LABELS, ["a", "b"])
+    first = classifier()
+    with pytest.raises(ArgumentError, match="has the class 'c'"):
+        first.partial_fit(X, LABELS, ["a", "b"])
+    assert not hasattr(first, "classes_")
+
+
 def test_too_few_samples_to_set_some_aside_are_told() -> None:
     for settings in ({}, {"validation_fraction": 2.0}):
         model = classifier(early_stopping=True, **settings)

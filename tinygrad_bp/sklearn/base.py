@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -43,6 +44,18 @@ class Read(NamedTuple):
     targets: Array
     outputs: tuple[int, ...]
     weights: Array | None
+
+
+@contextmanager
+def _as_before_on_error(estimator: Any) -> Iterator[None]:
+    """Give an estimator back all attributes that it had, where samples or settings are refused."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except Exception:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
 
 
 class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -95,6 +108,9 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         """Check the samples, and what is to be predicted for them."""
         raise NotImplementedError
 
+    def _announced(self, classes: Any) -> None:
+        """Hear of all classes, before there are samples of each."""
+
     def _check(self, model: Module) -> None:
         """Refuse a network that does not go with the loss."""
 
@@ -140,15 +156,20 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         fresh = not (self.warm_start and hasattr(self, "network_"))
         if self.max_iter < 1:
             raise ArgumentError(f"max_iter is {self.max_iter!r}.\nFix: 1 or more.")
-        arrays = self._prepare(X, y, sample_weight, fresh=fresh)
-        self._run(*self._set_aside(arrays)) if self.early_stopping else self._run(arrays, [])
+        with _as_before_on_error(self):
+            arrays = self._prepare(X, y, sample_weight, fresh=fresh)
+            arrays, held = self._set_aside(arrays) if self.early_stopping else (arrays, [])
+            batches = self._batches(arrays)
+        self._run(batches, held)
         return self
 
-    def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> Self:  # noqa: N803
+    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:  # noqa: N803
         """One epoch more, whatever the settings say of ends and beginnings."""
         fresh = not hasattr(self, "network_")
-        arrays = self._prepare(X, y, sample_weight, fresh=fresh, partial=True)
-        self._epoch(self._batches(arrays))
+        with _as_before_on_error(self):
+            self._announced(classes)
+            batches = self._batches(self._prepare(X, y, sample_weight, fresh=fresh, partial=True))
+        self._epoch(batches)
         self._told()
         return self
 
@@ -170,6 +191,11 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
                 sample_weight, read.rows, dtype=np.float64, ensure_non_negative=True
             )
             weights = own if weights is None else weights * own
+        if weights is not None and not weights.any():
+            raise ArgumentError(
+                "the weights of all samples are 0, so there is nothing to learn from.\n"
+                "Fix: a positive weight for those that count."
+            )
         if fresh:
             self._make(read.rows, given or read.rows.shape[1:], read.outputs)
         arrays = [self._inputs(read.rows), self._goals(read.targets)]
@@ -198,6 +224,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         optimizer = training.make_optimizer(self.optimizer, model, self.lr, self.optimizer_options)
         self.network_, self.optimizer_, self.n_outputs_ = model, optimizer, count
         self._generator, self._shape, self._dtype = generator, shape, dtype
+        self._loss()  # refused now, where there is no such loss
         self.n_iter_ = 0
         self.loss_curve_: list[float] = []
         self.validation_scores_: list[float] = []
@@ -219,10 +246,10 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
             ) from error
         return [array[train] for array in arrays], [array[held] for array in arrays]
 
-    def _run(self, arrays: list[Array], held: list[Array]) -> None:
+    def _run(self, batches: DataLoader, held: list[Array]) -> None:
         """Epochs until one of the ends; with the best weights where samples are set aside."""
         progress = training.Progress(self.tol, self.n_iter_no_change)
-        batches, best = self._batches(arrays), None
+        best = None
         for _ in range(self.max_iter):
             value = self._epoch(batches)
             if held:
@@ -245,12 +272,14 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         if best is not None:
             self.network_.load_state_dict(best)
 
+    def _loss(self) -> training.Loss:
+        return training.loss_function(self.loss or self._loss_name())
+
     def _batches(self, arrays: list[Array]) -> DataLoader:
         return training.batches(arrays, self.batch_size, self.shuffle, self._generator)
 
     def _epoch(self, batches: DataLoader) -> float:
-        loss = training.loss_function(self.loss or self._loss_name())
-        value = training.epoch(self.network_, self.optimizer_, loss, batches)
+        value = training.epoch(self.network_, self.optimizer_, self._loss(), batches)
         self.n_iter_ += 1
         self.loss_curve_.append(value)
         return value

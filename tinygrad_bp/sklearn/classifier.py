@@ -103,6 +103,9 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
 
     _stratified = True
 
+    def _announced(self, classes: Any) -> None:
+        _check_partial_fit_first_call(self, classes)
+
     def _read(self, rows: Any, y: Any, *, fresh: bool, partial: bool) -> Read:
         rows, y = validate_data(self, rows, y, reset=fresh, dtype=DTYPES)
         check_classification_targets(y)
@@ -176,8 +179,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
         -------
         self
         """
-        _check_partial_fit_first_call(self, classes)
-        return self._partial_fit(X, y, sample_weight)
+        return self._partial_fit(X, y, sample_weight, classes)
 
     def predict(self, X: Any) -> Array:  # noqa: N803
         """The label of the most probable class for each sample."""
