@@ -92,7 +92,7 @@ def test_shared_frozen_and_uncalled_parts():
 
     summary = Net().summary(2)
     assert [(r.path, r.output_shape, r.parameters) for r in summary.rows] == [
-        ("", "tuple", 2),
+        ("", "(1, 2), …", 2),
         ("first", (1, 2), 6),
         ("tied", (1, 2), 0),
         ("spare", None, 30),
@@ -210,6 +210,22 @@ def test_the_memory_that_is_kept_is_what_python_measures(make):
     tracemalloc.stop()
     assert y is not None
     assert told == pytest.approx(measured, rel=0.03)
+
+
+def test_what_a_layer_gives_that_is_no_array_is_told_by_its_type():
+    class Named(Module):
+        def forward(self, x):
+            return {"x": x, "none": ()}
+
+    class Nothing(Module):
+        def forward(self, x):
+            return ()
+
+    assert Named().summary(2).rows[0].output_shape == "dict"
+    assert Nothing().summary(2).rows[0].output_shape == "tuple"
+    lstm = nn.LSTM(4, 5, batch_first=True).summary((7, 4))
+    assert lstm.rows[0].output_shape == "(1, 7, 5), …"
+    assert lstm.kept > 0
 
 
 def test_what_is_frozen_before_the_first_that_is_trained_keeps_nothing():

@@ -28,8 +28,8 @@ class Row:
     type : str
         The name of its class.
     output_shape : tuple of int, str or None
-        With the batch axis; the name of a type where it gave no array; None where it was not
-        called.
+        With the batch axis; of several arrays, that of the first in words, ``"(1, 5, 8), …"``; the
+        name of a type where it gave no array; None where it was not called.
     parameters : int
         Elements in its own parameters, without those of the modules below, and without those that
         belong to an earlier row.
@@ -160,7 +160,7 @@ def _dry_run(
     shapes: dict[int, tuple[int, ...] | str] = {}
 
     def note(each: Module, inputs: Any, output: Any) -> None:
-        shapes.setdefault(id(each), getattr(output, "shape", type(output).__name__))
+        shapes.setdefault(id(each), _shape(output))
 
     xs = _zeros(module, input_shape, batch_size, dtype)
     modules = list(module.modules())
@@ -180,6 +180,17 @@ def _dry_run(
             each.training = mode
         for handle in handles:
             handle.remove()
+
+
+def _shape(output: Any) -> tuple[int, ...] | str:
+    """The shape of what a module gave, or words for it."""
+    first = output
+    while isinstance(first, (tuple, list)) and first:
+        first = first[0]
+    shape = getattr(first, "shape", None)
+    if shape is None:
+        return type(output).__name__
+    return tuple(shape) if first is output else f"{tuple(shape)}, …"
 
 
 def _tensors(output: Any) -> list[Tensor]:
