@@ -216,14 +216,13 @@ def _conv_transpose(
     each = zip(whole, cut, more, strict=True)
     padding = tuple((min(q, n), max(q - m, 0)) for n, q, m in each)
     size = tuple(n - sum(pair) for n, pair in zip(whole, padding, strict=True))
-    z: Any = transposed_convolution.apply(
-        x, weight, size=size, stride=strides, padding=padding, dilation=dilations, groups=groups
-    )
+    geometry = {"stride": strides, "padding": padding, "dilation": dilations}
+    inputs = (x, weight) if bias is None or size != out else (x, weight, bias)
+    z: Any = transposed_convolution.apply(*inputs, size=size, groups=groups, **geometry)
     if size != out:
         beyond = [(0, n - m) for n, m in zip(out, size, strict=True)]
         z = np.pad(z, ((0, 0), (0, 0), *beyond))
-    if bias is not None:
-        z = z + as_tensor(bias).reshape(-1, *(1,) * axes)
+        z = z if bias is None else z + as_tensor(bias).reshape(-1, *(1,) * axes)
     return z if has_batch else z[0]  # type: ignore[no-any-return] # NumPy's protocol
 
 

@@ -24,11 +24,14 @@ Lengths = int | tuple[int | None, ...] | list[int | None] | None
 
 def _along(x: Tensor, matrices: list[Any]) -> Tensor:
     """The last axes of x, each multiplied by a matrix."""
-    z: Any = x
-    first = x.ndim - len(matrices)
-    for axis, matrix in enumerate(matrices, first):
-        z = np.moveaxis(np.moveaxis(z, axis, -1) @ matrix.T.astype(_real(x)), -1, axis)
-    return z  # type: ignore[no-any-return] # NumPy's protocol
+    *others, last = (m.astype(_real(x)) for m in matrices)
+    z: Any = x @ last.T
+    for axis, matrix in enumerate(others, -len(matrices)):
+        if axis == -2:
+            z = matrix @ z
+        else:
+            z = np.moveaxis(np.moveaxis(z, axis, -1) @ matrix.T, -1, axis)
+    return as_tensor(z)
 
 
 def _real(x: Tensor) -> Any:

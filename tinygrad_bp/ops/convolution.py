@@ -79,23 +79,36 @@ def _block(y: Any, rows: slice) -> Any:
     return y[:, :, rows].reshape(*y.shape[:2], -1)
 
 
+def _result(*arrays: Any) -> Any:
+    """The dtype of the result."""
+    return np.result_type(*(a for a in arrays if a is not None))
+
+
+def _with_bias(z: Any, b: Any) -> Any:
+    """An array (C, *size, N) with a number added to each channel, in place."""
+    if b is not None:
+        z += b.reshape(-1, *(1,) * (z.ndim - 1))
+    return z
+
+
+def _bias_vjp(g: Any, out: Any, x: Any, w: Any, b: Any, **params: Any) -> Any:
+    return g.sum(axis=(0, *range(2, g.ndim)))
+
+
 def _convolution(x: Any, w: Any, b: Any = None, *, groups: int, **geometry: Any) -> Any:
     kernel, n = w.shape[2:], len(x)
     out = out_size(x.shape[2:], kernel, **geometry)
-    dtype = np.result_type(*(a for a in (x, w, b) if a is not None))
-    z = np.empty((groups, len(w) // groups, out[0], math.prod(out[1:]) * n), dtype)
+    z = np.empty((groups, len(w) // groups, out[0], math.prod(out[1:]) * n), _result(x, w, b))
     weights = _matrix(w, groups)
     for rows, columns in _columns(x, kernel, groups, **geometry):
         np.matmul(weights, columns, out=_block(z, rows))
-    z = z.reshape(len(w), *out, n)
-    if b is not None:
-        z += b.reshape(-1, *(1 for _ in out), 1)
-    return batch_first(z)
+    return batch_first(_with_bias(z.reshape(len(w), *out, n), b))
 
 
 def _transposed(
     y: Any,
     w: Any,
+    b: Any = None,
     *,
     size: Sizes,
     groups: int,
@@ -107,7 +120,7 @@ def _transposed(
     channels = w.shape[1] * groups
     y, weights = _by_rows(y, groups), _matrix(w, groups).swapaxes(1, 2)
     padded = (m + before + after for m, (before, after) in zip(size, padding, strict=True))
-    x = np.zeros((channels, *padded, n), np.result_type(y, w))
+    x = np.zeros((channels, *padded, n), _result(y, w, b))
     each = min(_rows_at_once(kernel, channels, out, n), out[0])
     steps = list(places(kernel, (each, *out[1:]), stride, dilation))
     for i in range(0, out[0], each):
@@ -120,7 +133,7 @@ def _transposed(
         for k, index in steps:
             part = there[index]  # by itself, for `there[index] += ...` writes it once more
             part += parts[(slice(None), *k)]
-    return batch_first(x[inside(size, padding)])
+    return batch_first(_with_bias(x[inside(size, padding)], b))
 
 
 def _weights(x: Any, y: Any, *, kernel: Sizes, groups: int, **geometry: Any) -> Any:
@@ -144,7 +157,7 @@ convolution: Primitive = Primitive(
             transposed_convolution, g, w, size=x.shape[2:], **p
         ),
         lambda g, out, x, w, b=None, **p: apply(convolution_weights, x, g, kernel=w.shape[2:], **p),
-        lambda g, out, x, w, b, **p: g.sum(axis=(0, *range(2, g.ndim))),
+        _bias_vjp,
     ],
     formula=_FORWARD % ("w", "x") + " + b_o",
     vjp_formulas=[
@@ -158,13 +171,18 @@ transposed_convolution: Primitive = Primitive(
     "transposed_convolution",
     _transposed,
     [
-        lambda g, out, y, w, *, size, **p: apply(convolution, g, w, **p),
-        lambda g, out, y, w, *, size, **p: apply(
+        lambda g, out, y, w, b=None, *, size, **p: apply(convolution, g, w, **p),
+        lambda g, out, y, w, b=None, *, size, **p: apply(
             convolution_weights, g, y, kernel=w.shape[2:], **p
         ),
+        _bias_vjp,
     ],
-    formula=_TO_INPUT % ("w", "y"),
-    vjp_formulas=[_FORWARD % ("w", r"\bar{z}"), _TO_WEIGHTS % (r"\bar{z}", "y")],
+    formula=_TO_INPUT % ("w", "y") + " + b_c",
+    vjp_formulas=[
+        _FORWARD % ("w", r"\bar{z}"),
+        _TO_WEIGHTS % (r"\bar{z}", "y"),
+        r"\textstyle\sum_{n,i} \bar{z}_{nci}",
+    ],
 )
 
 convolution_weights: Primitive = Primitive(

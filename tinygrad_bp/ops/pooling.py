@@ -98,7 +98,7 @@ max_pool = Primitive(
     _largest,
     [_max_pool_vjp],
     formula=r"\max_k x_{n,c,sp+dk-q}",
-    vjp_formulas=[r"\textstyle\sum_{p,k} [sp+dk-q = i] \, [k = k^*_{ncp}] \, \bar{z}_{ncp}"],
+    vjp_formulas=[r"\textstyle\sum_{p,k} [sp+dk-q = i] \, [k = \kappa_{ncp}] \, \bar{z}_{ncp}"],
     saves=True,
     analytic=False,
     kinks="of elements that tie for the largest of a window, the first has the whole gradient",
@@ -108,8 +108,8 @@ max_pool_spread: Primitive = Primitive(
     "max_pool_spread",
     _put,
     [lambda g, out, y, *, which, size, **p: apply(max_pool_pick, g, which=which, **p)],
-    formula=r"\textstyle\sum_{p,k} [sp+dk-q = i] \, [k = k^*_{ncp}] \, y_{ncp}",
-    vjp_formulas=[r"\bar{z}_{n,c,sp+dk^*-q}"],
+    formula=r"\textstyle\sum_{p,k} [sp+dk-q = i] \, [k = \kappa_{ncp}] \, y_{ncp}",
+    vjp_formulas=[r"\bar{z}_{n,c,sp+d\kappa-q}"],
 )
 
 max_pool_pick: Primitive = Primitive(
@@ -120,8 +120,8 @@ max_pool_pick: Primitive = Primitive(
             max_pool_spread, g, which=which, size=x.shape[2:], **p
         ),
     ],
-    formula=r"x_{n,c,sp+dk^*-q}",
-    vjp_formulas=[r"\textstyle\sum_{p,k} [sp+dk-q = i] \, [k = k^*_{ncp}] \, \bar{z}_{ncp}"],
+    formula=r"x_{n,c,sp+d\kappa-q}",
+    vjp_formulas=[r"\textstyle\sum_{p,k} [sp+dk-q = i] \, [k = \kappa_{ncp}] \, \bar{z}_{ncp}"],
 )
 
 

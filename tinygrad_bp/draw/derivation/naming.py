@@ -1,8 +1,9 @@
 r"""What every value of a graph is called in a derivation.
 
 A tensor keeps its own name where that is a letter or a word. The weights and biases of linear maps
-are :math:`W^1, b^1, W^2, \dots` in the order of their use, the result is :math:`\mathcal{L}`, and
-what has no name is numbered. Letters that the formulas use for themselves are nobody's name.
+and convolutions are :math:`W^1, b^1, W^2, \dots` in the order of their use, the result is
+:math:`\mathcal{L}`, and what has no name is numbered. Letters that the formulas use for themselves
+are nobody's name.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ LETTERED = {"cholesky", "eig", "eigh", "eigvals", "eigvalsh", "lyapunov", "nucle
 LETTERED |= {"qr", "svd", "svdvals"}
 _LETTER = re.compile(r"([A-Za-z]|\\[a-z]+)(?:_?(\d+))?")
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.]*")
+_LINEAR = ("linear", "convolution", "transposed_convolution")
 _FUSED: tuple[str, ...] = ("squared_error", "absolute_error", "huber", "binary_cross_entropy")
 _FUSED += ("cross_entropy", "cross_entropy_labels")
 
@@ -88,7 +90,7 @@ class Naming:
         for node in self.nodes:
             if node.primitive.name in _FUSED:
                 self._call(node.sources[1], "y")
-            elif node.primitive.name == "linear":
+            elif node.primitive.name in _LINEAR:
                 self._call(node.sources[0], "x")
         unnamed = [x for k, x in self.leaves.items() if k not in self.symbols]
         self._number([x for x in unnamed if needs_gradient(x)], "x", alone="x")
@@ -98,7 +100,7 @@ class Naming:
     def _linear_maps(self) -> None:
         seen: list[Any] = []
         for node in self.nodes:
-            if node.primitive.name == "linear" and isinstance(node.sources[1], Tensor):
+            if node.primitive.name in _LINEAR and isinstance(node.sources[1], Tensor):
                 w, *b = node.sources[1:]
                 if any(w is x for x in seen) or not self._unnamed(w):
                     continue

@@ -64,14 +64,16 @@ def _convolved(stride, padding, dilation, groups):
 
 
 def _carried_back(size, stride, padding, dilation, groups):
-    def reference(y, w):
-        x = np.zeros((len(y), w.shape[1] * groups, *size), np.result_type(y, w))
+    def reference(y, w, b=None):
+        types = [a.dtype for a in (y, w, b) if a is not None]
+        x = np.zeros((len(y), w.shape[1] * groups, *size), np.result_type(*types))
         wide = padded(x, padding)
         for p, o, index in _scattered(w.shape[2:], stride, padding, dilation, groups)(x, w):
             for n in range(len(y)):
                 wide[n][index[1:]] += y[(n, o, *p)] * w[o]
         inner = (slice(a, a + n) for (a, _), n in zip(padding, size, strict=True))
-        return wide[(..., *inner)]
+        bias = 0 if b is None else b.reshape(-1, *(1,) * len(size))
+        return wide[(..., *inner)] + bias
 
     return reference
 
@@ -102,11 +104,21 @@ def _case(name, shapes, reference, label, **params):
 def _three(label, geometry, x, w, out, *, bias):
     """A case of each of the three maps, with the same shapes."""
     y = (x[0], w[0], *out)
-    ways = (((x, w), (x, w, w[:1])) if bias else ((x, w),), {**geometry})
+    across = (w[1] * geometry["groups"],)
+
+    def with_bias(shapes, b):
+        return (shapes, (*shapes, b)) if bias else (shapes,)
+
     back, weigh = {**geometry, "size": x[2:]}, {**geometry, "kernel": w[2:]}
     return [
-        _case("convolution", ways[0], _convolved(**geometry), label, **geometry),
-        _case("transposed_convolution", [(y, w)], _carried_back(**back), label, **back),
+        _case("convolution", with_bias((x, w), w[:1]), _convolved(**geometry), label, **geometry),
+        _case(
+            "transposed_convolution",
+            with_bias((y, w), across),
+            _carried_back(**back),
+            label,
+            **back,
+        ),
         _case("convolution_weights", [(x, y)], _weighed(**weigh), label, **weigh),
     ]
 
