@@ -143,6 +143,16 @@ def test_a_query_that_may_look_at_nothing_gets_zeros_and_gives_no_gradient():
     np.testing.assert_array_equal(q.grad.data, 0)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_masks_of_another_precision_do_not_change_that_of_the_layer(dtype):
+    x = RNG.normal(size=(2, 3, 4)).astype(np.float32)
+    mask = np.where(np.tri(3, dtype=bool), 0, np.finfo(dtype).min).astype(dtype)
+    layer = layer_of(4, 2, dtype=np.float32)
+    y = layer(x, attn_mask=mask)[0]
+    assert y.dtype == np.float32
+    np.testing.assert_array_equal(y.data, layer(x, is_causal=True)[0].data)
+
+
 def test_the_function_is_the_formula_for_all_leading_axes():
     q, k = RNG.normal(size=(2, 1, 3, 4)), RNG.normal(size=(2, 3, 5, 4))
     v, mask = RNG.normal(size=(2, 3, 5, 2)), RNG.random((3, 5)) < 0.7

@@ -9,7 +9,8 @@ import pytest
 
 from tinygrad_bp.errors import ArgumentError, ShapeError
 from tinygrad_bp.nn import NetworkSpec, RotaryPositions, SinusoidalPositions
-from tinygrad_bp.nn.functional import rotary, sinusoidal_positions
+from tinygrad_bp.nn.functional import rotary
+from tinygrad_bp.nn.positions import sinusoidal_positions
 from tinygrad_bp.testing import check_gradients
 
 RNG = np.random.default_rng(9)

@@ -26,7 +26,6 @@ from tinygrad_bp.nn.functional_activations import (
 from tinygrad_bp.nn.functional_attention import (
     rotary,
     scaled_dot_product_attention,
-    sinusoidal_positions,
 )
 from tinygrad_bp.nn.functional_dropout import (
     alpha_dropout,
@@ -233,7 +232,6 @@ __all__ = [
     "sigmoid",
     "sigmoid_focal_loss",
     "silu",
-    "sinusoidal_positions",
     "smooth_l1_loss",
     "soft_margin_loss",
     "softmax",

@@ -1,12 +1,10 @@
-"""Attention and positions as functions of tensors; `nn.functional` offers them."""
+"""Attention and rotary positions as functions of tensors; `nn.functional` offers them."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from tinygrad_bp.core.tensor import Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError, ShapeError, user_line
@@ -100,17 +98,24 @@ def len_(x: Any) -> int:
 
 
 def where_open(looks: Any, dtype: Any) -> Any:
-    """A mask of truth values as numbers that are added: 0, and minus infinity where it is false.
+    """A mask of truth values as numbers that are added: 0, and half of the least one where false.
+
+    It leaves nothing to see, as minus infinity does, but two of them add up to a number, and a
+    graph without infinities shows those that are mistakes.
 
     Examples
     --------
-    >>> where_open(np.array([True, False]), np.float32)
-    array([  0., -inf], dtype=float32)
+    >>> where_open(np.array([True, False]), np.float16)
+    array([ 0.000e+00, -3.275e+04], dtype=float16)
     """
     looks = looks.data if isinstance(looks, Tensor) else np.asarray(looks)
     bias = np.zeros(looks.shape, dtype)
-    bias[~looks] = -np.inf
+    bias[~looks] = _least(bias.dtype)
     return bias
+
+
+def _least(dtype: Any) -> Any:
+    return np.finfo(dtype).min / 2
 
 
 def attend(
@@ -126,50 +131,18 @@ def attend(
     scores = (q * (q.shape[-1] ** -0.5 if scale is None else scale)) @ np.swapaxes(k, -1, -2)
     closed: Any = False
     if bias is not None:
+        least = _least(scores.dtype)
+        bias = np.maximum(bias, least)
+        bias = bias if bias.dtype == scores.dtype else bias.astype(scores.dtype)
         values = bias.data if isinstance(bias, Tensor) else bias
-        closed = np.max(values, axis=-1, keepdims=True, initial=-np.inf) == -np.inf
-        scores = scores + (np.where(closed, values.dtype.type(0), bias) if closed.any() else bias)
+        closed = np.max(values, axis=-1, keepdims=True, initial=least) <= least
+        scores = scores + bias
     weights = softmax(scores)
     if np.any(closed):
         weights = weights * ~closed
     if dropout_p:
         weights = dropout(weights, dropout_p, True, generator)
     return weights @ v, weights
-
-
-def sinusoidal_positions(
-    length: int, features: int, base: float = 10000.0, dtype: npt.DTypeLike = np.float32
-) -> npt.NDArray[Any]:
-    r"""Sines and cosines of positions, each pair of features slower than the one before.
-
-    :math:`p_{t, 2i} = \sin(t / b^{2i/n})` and :math:`p_{t, 2i+1} = \cos(t / b^{2i/n})` for `n`
-    features; A. Vaswani et al., "Attention is all you need", NeurIPS 2017.
-
-    Parameters
-    ----------
-    length : int
-        How many positions.
-    features : int
-        How many numbers for each of them.
-    base : float, default 10000
-        The base `b`, which the longest period is 2π times.
-    dtype : dtype, default float32
-        Of the result; it is computed in float64.
-
-    Returns
-    -------
-    ndarray
-        (length, features).
-
-    Examples
-    --------
-    >>> sinusoidal_positions(2, 4).round(2)
-    array([[0.  , 1.  , 0.  , 1.  ],
-           [0.84, 0.54, 0.01, 1.  ]], dtype=float32)
-    """
-    angles = _angles(np.arange(length), math.ceil(features / 2), features, base)
-    table = np.stack([np.sin(angles), np.cos(angles)], axis=-1)
-    return table.reshape(length, -1)[:, :features].astype(dtype)
 
 
 def rotary(x: Any, start: int = 0, base: float = 10000.0) -> Tensor:
@@ -206,7 +179,7 @@ def rotary(x: Any, start: int = 0, base: float = 10000.0) -> Tensor:
             "features are turned in pairs.\nFix: an even number of features."
         )
     length, features = x.shape[-2:]
-    angles = _angles(np.arange(start, start + length), features // 2, features, base)
+    angles = angles_of(np.arange(start, start + length), features // 2, features, base)
     dtype = x.dtype if x.dtype.kind == "f" else np.dtype(float)
     cos, sin = np.cos(angles).astype(dtype), np.sin(angles).astype(dtype)
     a, b = x[..., 0::2], x[..., 1::2]
@@ -215,5 +188,6 @@ def rotary(x: Any, start: int = 0, base: float = 10000.0) -> Tensor:
     return turned
 
 
-def _angles(positions: Any, pairs: int, features: int, base: float) -> Any:
+def angles_of(positions: Any, pairs: int, features: int, base: float) -> Any:
+    """By how much pairs of features are turned at positions, (positions, pairs)."""
     return positions[:, None] * base ** (-2 * np.arange(pairs) / features)

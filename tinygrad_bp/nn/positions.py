@@ -2,21 +2,60 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from tinygrad_bp.core.tensor import Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError
 from tinygrad_bp.nn.arguments import positive, shown
 from tinygrad_bp.nn.cells import misfit
-from tinygrad_bp.nn.functional_attention import rotary, sinusoidal_positions
+from tinygrad_bp.nn.functional_attention import angles_of, rotary
 from tinygrad_bp.nn.module import Module
 from tinygrad_bp.nn.registry import register_layer
 from tinygrad_bp.nn.sequences import Shape, check_declared
 
 
+def sinusoidal_positions(
+    length: int, features: int, base: float = 10000.0, dtype: npt.DTypeLike = np.float32
+) -> npt.NDArray[Any]:
+    r"""Sines and cosines of positions, each pair of features slower than the one before.
+
+    :math:`p_{t, 2i} = \sin(t / b^{2i/n})` and :math:`p_{t, 2i+1} = \cos(t / b^{2i/n})` for `n`
+    features; A. Vaswani et al., "Attention is all you need", NeurIPS 2017.
+
+    Parameters
+    ----------
+    length : int
+        How many positions.
+    features : int
+        How many numbers for each of them.
+    base : float, default 10000
+        The base `b`, which the longest period is 2π times.
+    dtype : dtype, default float32
+        Of the result; it is computed in float64.
+
+    Returns
+    -------
+    ndarray
+        (length, features).
+
+    Examples
+    --------
+    >>> sinusoidal_positions(2, 4).round(2)
+    array([[0.  , 1.  , 0.  , 1.  ],
+           [0.84, 0.54, 0.01, 1.  ]], dtype=float32)
+    """
+    angles = angles_of(np.arange(length), math.ceil(features / 2), features, base)
+    table = np.stack([np.sin(angles), np.cos(angles)], axis=-1)
+    return table.reshape(length, -1)[:, :features].astype(dtype)
+
+
 @register_layer(sizes={"embed_dim": -1})
 class SinusoidalPositions(Module):
-    """The input plus the sines and cosines of positions: see `functional.sinusoidal_positions`.
+    """The input plus the sines and cosines of positions: see `positions.sinusoidal_positions`.
 
     Parameters
     ----------

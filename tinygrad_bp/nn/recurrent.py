@@ -100,10 +100,10 @@ class RNN(Recurrent):
 
         z, w = self.given(x, suffix), self.part("weight_hh", suffix)
         if self.nonlinearity == "tanh":
-            return [rnn_tanh(z, w, start[0])]
+            return [rnn_tanh(z, w, *start)]
         if order.ends is not None:  # so that the states behind an end are 0, and do not grow
             z = np.where(order.present, z, -np.inf)
-        return [rnn_relu(z, w, start[0])]
+        return [rnn_relu(z, w, *start)]
 
 
 @register_layer(sizes={"input_size": -1})
@@ -170,7 +170,7 @@ class GRU(Recurrent):
 
         z = linear(x, self.part("weight_ih", suffix), self.part("bias_ih", suffix))
         w, b = self.part("weight_hh", suffix), self.part("bias_hh", suffix)
-        return [gru(z, w, start[0], np.zeros(len(w), w.dtype) if b is None else b)]
+        return [gru(z, w, np.zeros(len(w), w.dtype) if b is None else b, *start)]
 
 
 @register_layer(sizes={"input_size": -1})
@@ -251,7 +251,8 @@ class LSTM(Recurrent):
         if not self.proj_size:
             both = lstm(z, w, *start)
             return [both[0], both[1]]
-        (h, c), found = start, []
+        zeros = [np.zeros((z.shape[1], n), w.dtype) for n in (self.proj_size, self.hidden_size)]
+        (h, c), found = start or zeros, []
         for t in range(len(z)):
             i, f, g, o = np.split(z[t] + linear(h, w), 4, axis=-1)
             c = sigmoid(f) * c + sigmoid(i) * tanh(g)

@@ -125,7 +125,10 @@ class Recurrent(Module):
         return shapes
 
     def over_steps(self, x: Any, start: list[Any], suffix: str, order: Order) -> list[Any]:
-        """All states, (steps, samples, units), of a layer in one direction; its outputs first."""
+        """All states, (steps, samples, units), of a layer in one direction; its outputs first.
+
+        `start` are the states before, (samples, units) each; none stands for zeros.
+        """
         raise NotImplementedError
 
     def part(self, name: str, suffix: str) -> Any:
@@ -163,7 +166,7 @@ class Recurrent(Module):
         start = self._start(hx, steps.shape[1], single)
         y, after = self._layers(steps, start, Order(len(steps), None))
         if single:
-            y, after = y[:, 0], [each[:, 0] for each in after]
+            y, after = y[:, 0], [[state[0] for state in each] for each in after]
         return self._result(np.swapaxes(y, 0, 1) if turn else y, after)
 
     def _of_packed(self, packed: PackedSequence, hx: Any) -> Any:
@@ -176,20 +179,21 @@ class Recurrent(Module):
             start = [each[:, packed.sorted_indices] for each in start]
         y, after = self._layers(padded, start, order)
         if packed.unsorted_indices is not None:
-            after = [each[:, packed.unsorted_indices] for each in after]
+            after = [[state[packed.unsorted_indices] for state in each] for each in after]
         return self._result(packed._replace(data=y[np.nonzero(order.present[..., 0])]), after)
 
-    def _result(self, y: Any, after: list[Any]) -> Any:
+    def _result(self, y: Any, after: list[list[Any]]) -> Any:
         """What was asked for, of the outputs and the states after all steps."""
         if self.returns == "sequence":
             return y
         if self.returns == "last":
             ends = after[0]
             return np.concatenate([ends[-2], ends[-1]], axis=-1) if self.bidirectional else ends[-1]
-        return y, (after[0] if self.states == 1 else tuple(after))
+        stacked = tuple(np.stack(each) for each in after)
+        return y, (stacked[0] if self.states == 1 else stacked)
 
-    def _layers(self, x: Any, start: list[Any], order: Order) -> tuple[Any, list[Any]]:
-        """The outputs of the last layer, and the last states of all."""
+    def _layers(self, x: Any, start: list[Any], order: Order) -> tuple[Any, list[list[Any]]]:
+        """The outputs of the last layer; of states and cells, the last ones of all layers."""
         ends: list[list[Any]] = [[] for _ in range(self.states)]
         for k, suffixes in enumerate(self._suffixes()):
             if k and self.dropout:
@@ -203,15 +207,14 @@ class Recurrent(Module):
                     place.append(order.last(state))
                 outputs.append(order.reverse(found[0]) if way else found[0])
             x = np.concatenate(outputs, axis=-1) if self.bidirectional else outputs[0]
-        return x, [np.stack(each) for each in ends]
+        return x, ends
 
     def _start(self, hx: Any, samples: int, single: bool) -> list[Any]:
-        """The states before, (layers · directions, samples, units) each."""
+        """The states before, (layers · directions, samples, units) each, if any are given."""
+        if hx is None:
+            return []
         units = [self.proj_size or self.hidden_size, self.hidden_size][: self.states]
         rows = self.num_layers * (2 if self.bidirectional else 1)
-        if hx is None:
-            dtype = self.part("weight_hh", "_l0").dtype
-            return [np.zeros((rows, samples, n), dtype) for n in units]
         found = [as_tensor(each) for each in (hx if self.states == 2 else [hx])]
         found = [each[:, None] if single and each.ndim == 2 else each for each in found]
         for each, n in zip(found, units, strict=True):

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_bp.nn.arguments import positive
-from tinygrad_bp.nn.functional_attention import where_open
 from tinygrad_bp.nn.init import Seed, child_stream, glorot_uniform
 from tinygrad_bp.nn.lists import ModuleList
 from tinygrad_bp.nn.module import Module
@@ -264,5 +263,4 @@ class Transformer(Module):
         array([[  0., -inf],
                [  0.,   0.]], dtype=float32)
         """
-        mask: npt.NDArray[Any] = where_open(np.tri(sz, dtype=bool), dtype)
-        return mask
+        return np.where(np.tri(sz, dtype=bool), 0, -np.inf).astype(dtype)

@@ -16,7 +16,15 @@ import numpy as np
 from tinygrad_bp.core import Primitive
 from tinygrad_bp.ops.activations import sigmoid
 from tinygrad_bp.ops.helpers import apply
-from tinygrad_bp.ops.recurrent import before, samples_last, to_sigmoid, weight_gradient
+from tinygrad_bp.ops.recurrent import (
+    before,
+    common_dtype,
+    first,
+    on_arrays,
+    samples_last,
+    to_sigmoid,
+    weight_gradient,
+)
 
 # The gates are i, f, g, o in x and W, and o, i, f, g inside: so the sigmoids lie side by side, and
 # so do those of which the cotangent comes from the cell. Of the sigmoids half, for tanh(x/2).
@@ -24,9 +32,9 @@ _ORDER = (3, 0, 1, 2)
 _SCALE = (0.5, 0.5, 0.5, 1.0)
 
 
-def _lstm(x: Any, w: Any, h0: Any, c0: Any) -> Any:
+def _lstm(x: Any, w: Any, h0: Any = None, c0: Any = None) -> Any:
     steps, samples, units = x.shape[0], x.shape[1], w.shape[1]
-    dtype = np.result_type(x, w, h0, c0)
+    dtype = common_dtype(x, w, h0, c0)
     scale = np.array(_SCALE, dtype)[:, None, None]
     w = (w.reshape((4, units, units))[_ORDER, :] * scale).reshape((4 * units, units))
     w = w.astype(dtype, copy=False)
@@ -37,7 +45,7 @@ def _lstm(x: Any, w: Any, h0: Any, c0: Any) -> Any:
     states = np.empty((2, steps, units, samples), dtype)
     product = np.empty((4, units, samples), dtype)
     flat, update = product.reshape((4 * units, samples)), np.empty((units, samples), dtype)
-    h, c = np.asarray(h0.T, dtype), np.asarray(c0.T, dtype)
+    h, c = (first(start, (units, samples), dtype) for start in (h0, c0))
     for gate, h_next, c_next in zip(gates, *states, strict=True):
         np.dot(w, h, out=flat)
         o, i, f, g, t = gate
@@ -65,7 +73,7 @@ def _slopes(gates: Any, c: Any, c0: Any) -> tuple[Any, Any]:
     d[:, 0] *= t
     d[:, 1] *= g
     d[1:, 2] *= c[:-1].swapaxes(1, 2)
-    d[0, 2] *= c0.T
+    d[0, 2] *= 0 if c0 is None else c0.T
     of_g = np.multiply(g, g, out=d[:, 3])
     np.subtract(1, of_g, out=of_g)
     of_g *= i
@@ -119,13 +127,16 @@ def _recorded(back: Any, out: Any, h: Any, c: Any, x: Any, w: Any) -> Any:
     return np.stack(dx[::-1]), dh, dc
 
 
-def _lstm_vjp(back: Any, out: Any, x: Any, w: Any, h0: Any, c0: Any, *, saved: Any) -> Any:
+def _lstm_vjp(
+    back: Any, out: Any, x: Any, w: Any, h0: Any = None, c0: Any = None, *, saved: Any
+) -> Any:
     h = before(h0, out[0])
-    if all(isinstance(a, np.ndarray) for a in (back, out, x, w, h0, c0)):
+    if on_arrays(back, out, x, w, h0, c0):
         dx, dh, dc = _on_arrays(back, out[1], w, c0, saved)
     else:
         dx, dh, dc = _recorded(back, out, h, before(c0, out[1]), x, w)
-    return [dx, weight_gradient(dx, h), dh, dc]
+    found = [dx, weight_gradient(dx, h), dh, dc]
+    return found if h0 is not None else found[:2]
 
 
 lstm = Primitive(
