@@ -14,7 +14,9 @@ from tinygrad_bp.nn import (
     Flatten,
     Linear,
     NetworkSpec,
+    Parameter,
     Sequential,
+    functional,
     registry,
 )
 
@@ -305,11 +307,28 @@ def test_wrong_shapes_name_the_layer():
     )
 
 
+def test_functions_with_a_name_are_told_as_layers_that_call_them():
+    model = Sequential(Linear(3, 2), np.tanh, functional.softplus)
+    spec = NetworkSpec.from_module(model)
+    assert spec.to_dict()["layers"][1:] == [
+        {"type": "Lambda", "function": "np.tanh"},
+        {"type": "Lambda", "function": "F.softplus"},
+    ]
+    built = spec.build()
+    built.load_state_dict(model.state_dict())
+    x = np.ones((2, 3), np.float32)
+    np.testing.assert_array_equal(built(x).data, model(x).data)
+    assert NetworkSpec.from_module(built) == spec
+
+
 def test_models_that_no_spec_can_declare():
     shared = Linear(3, 3)
+    scaled = Sequential(Linear(3, 3))
+    scaled.temperature = Parameter([1.0])
     cases = {
         "a spec declares a Sequential, not a Linear": shared,
-        r"(?s)layer 0.0 \(ufunc\): .*@register_layer": Sequential(Sequential(np.tanh)),
+        r"(?s)layer 0.0 \(function\): .*@register_layer": Sequential(Sequential(lambda x: x)),
+        r"the network has 'temperature' beside its layers": scaled,
         "the first layer does not tell the shape": Sequential(Flatten(), shared),
         "has one dtype, and the parameters have float32 and float64": Sequential(
             shared, Linear(3, 3, dtype=np.float64)

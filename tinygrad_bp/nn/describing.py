@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from tinygrad_bp.core.tensor import Tensor
 from tinygrad_bp.errors import SpecError
 from tinygrad_bp.nn.containers import Layers, Sequential
 from tinygrad_bp.nn.declarations import INPUT, Layer
-from tinygrad_bp.nn.module import Module
+from tinygrad_bp.nn.layers import name_of
+from tinygrad_bp.nn.module import Module, members
 from tinygrad_bp.nn.parametrizations import declared
 from tinygrad_bp.nn.registry import LAYERS, SHARED, LayerKind
 from tinygrad_bp.nn.wired import Wired, default_input
@@ -27,8 +29,16 @@ class Description:
         Raises
         ------
         SpecError
-            A layer is not registered, or does not keep its arguments.
+            A layer is not registered, or does not keep its arguments; or a container has parameters
+            beside its layers.
         """
+        own = [name for name, part in members(model) if isinstance(part, Tensor)]
+        if own:
+            where = f"layer {path} (Sequential)" if path else "the network"
+            raise SpecError(
+                f"{where} has {own[0]!r} beside its layers, which no spec can declare.\n"
+                "Fix: put it into a layer of its own, and decorate its class with @register_layer."
+            )
         given = model.given if isinstance(model, Wired) else (INPUT,)
         entries = self._entries(model.items(), path)
         before = default_input(given)
@@ -50,6 +60,8 @@ class Description:
 
     def _layer(self, layer: Any, path: str) -> Layer:
         where = f"layer {path} ({type(layer).__name__})"
+        if not isinstance(layer, Module) and name_of(layer):
+            return {"type": "Lambda", "function": name_of(layer)}
         if id(layer) in self._modules:
             return {"type": SHARED, "of": self._modules[id(layer)]}
         cls = Sequential if type(layer) is Wired else type(layer)

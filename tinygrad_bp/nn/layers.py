@@ -301,6 +301,20 @@ def _named_function(name: str) -> Any:
     return known[own]
 
 
+def name_of(function: Any) -> str | None:
+    """The name by which `Lambda` finds a function, if it does.
+
+    Examples
+    --------
+    >>> name_of(np.tanh), name_of(functional.relu), name_of(lambda x: x)
+    ('np.tanh', 'F.relu', None)
+    """
+    own = getattr(function, "__name__", "")
+    if own in functional.__all__ and getattr(functional, own) is function:
+        return f"F.{own}"
+    return f"np.{own}" if getattr(np, own, None) is function and _has_rule(function) else None
+
+
 def _has_rule(function: Any) -> bool:
     return isinstance(function, Hashable) and function in FUNCTIONS
 
