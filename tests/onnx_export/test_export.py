@@ -170,8 +170,14 @@ def test_whole_numbers_as_input_pick_rows_of_a_parameter():
         (lambda self, x: x * x.detach().sum().item(), "depends on the values or the number"),
         (lambda self, x: x / len(x), "depends on the values or the number of samples"),
         (lambda self, x: x[: len(x) - 1] * 1.0, "reads a part that depends on values or the"),
-        (lambda self, x: x if x.data[0, 0] > 0.1 else -x, "computes something else for 3 samples"),
-        (lambda self, x: x * 2 if len(x) == 2 else x + x, "computes something else for 3 samples"),
+        (
+            lambda self, x: x if x.data[0, 0] > 0.1 else -x,
+            "something else for other values or another number of samples",
+        ),
+        (
+            lambda self, x: x * 2 if len(x) == 2 else x + x,
+            "something else for other values or another number of samples",
+        ),
         (lambda self, x: x[x.data[:, 0].argsort()], "positions depend on values in a way that"),
     ],
 )

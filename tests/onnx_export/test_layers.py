@@ -24,9 +24,9 @@ def inputs(make, shape, samples):
 )
 def test_a_layer_computes_the_same_in_onnx(name, make, shape):
     layer = trained(make())
-    example, batch = inputs(make, shape, 1), inputs(make, shape, 5)
-    for opset in (17, 21):
-        both_agree(layer, example, batch=batch, opset=opset)
+    example, batch = inputs(make, shape, 1), inputs(make, shape, 4)
+    for opset in (17, 21):  # `verify` would do once more what is done here on other numbers
+        both_agree(layer, example, batch=batch, opset=opset, verify=False)
 
 
 def test_every_registered_layer_has_an_example_or_a_reason():

@@ -41,6 +41,7 @@ REFUSED = {
     "einsum[...ij,...jk->...ik]": "of length 1 is broadcast",
     "gather[truth value]": "a single truth value is no position",
     "pad[own values]": "its ends have values of their own",
+    "lstm[from zeros]": "of the cells of an LSTM, ONNX has the last ones alone",
     "lstm": "of the cells of an LSTM, ONNX has the last ones alone",
     # What they compute depends on the values in a way that is not in the graph.
     "concatenate[polydiv, rest]": "values",

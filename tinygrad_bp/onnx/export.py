@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -185,12 +186,9 @@ class _Writer:
     def write(self) -> ModelProto:
         """The model, from what both runs did."""
         nodes = [run.nodes for run in self.runs]
-        if [name_of(n) for n in nodes[0]] != [name_of(n) for n in nodes[1]]:
-            raise ExportError(
-                "the module computes something else for 3 samples than for 2, or for other "
-                "values. Nothing was written.\nFix: leave out what decides by values or by the "
-                "number of samples."
-            )
+        for mine, theirs in zip_longest(*nodes):
+            if mine is None or theirs is None or name_of(mine) != name_of(theirs):
+                raise _parted(mine or theirs)
         wholes = whole_calls(self.runs[0])
         within = {node for _, _, own in wholes.values() for node in own}
         for mine, theirs in zip(*nodes, strict=True):
@@ -296,6 +294,15 @@ class _Writer:
 
         b.nodes.append(helper.make_node("Identity", [found.name], [name], f"{name}."))
         return name, found
+
+
+def _parted(node: Node) -> ExportError:
+    """The error for two runs that did different things, with the first of these."""
+    return ExportError(
+        f"the module computes something else for other values or another number of samples, from "
+        f"{name_of(node)!r}{node.where()} on. Nothing was written.\n"
+        "Fix: leave out what decides by values or by the number of samples."
+    )
 
 
 def _names(model: Module, count: int) -> list[str]:

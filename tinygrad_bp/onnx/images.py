@@ -47,11 +47,15 @@ def _transposed(b: Builder, step: Step) -> str:
     if params["groups"] > 1:
         b.unverified = True  # the reference evaluator divides the weights by the wrong axis
     # What is more than a stride would be refused as output_padding, and is appended.
+    # The bias is of all, and so comes last where something is.
     inside = [min(m, s - 1) for m, s in zip(more, windows["strides"], strict=True)]
+    bias = [step.cast(2)] if len(step.inputs) > 2 and step.inputs[2] is not None else []
+    rest = [m - i for m, i in zip(more, inside, strict=True)]
     out = b.add(
         "ConvTranspose",
         step.cast(0),
         step.cast(1),
+        *([] if any(rest) else bias),
         group=int(params["groups"]),
         kernel_shape=kernel,
         strides=windows["strides"],
@@ -59,8 +63,10 @@ def _transposed(b: Builder, step: Step) -> str:
         pads=pads,
         output_padding=inside,
     )
-    rest = [m - i for m, i in zip(more, inside, strict=True)]
-    return b.add("Pad", out, b.whole(*([0] * (n + 4)), *rest)) if any(rest) else out
+    if not any(rest):
+        return out
+    out = b.add("Pad", out, b.whole(*([0] * (n + 4)), *rest))
+    return b.add("Add", out, b.add("Unsqueeze", *bias, b.whole(*range(1, n + 1)))) if bias else out
 
 
 def _padded(b: Builder, name: str, pads: list[int], value: str) -> str:

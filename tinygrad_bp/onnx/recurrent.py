@@ -29,16 +29,18 @@ def _recurrence(b: Builder, step: Step) -> str:
 
     x, weight, bias = _given(b, step, len(rows))
     zeros = b.constant(np.zeros(len(rows), step.out.dtype))
-    of_state = step.cast(3) if step.name == "gru" else zeros
+    of_state = step.cast(2) if step.name == "gru" else zeros
     biases = b.add("Concat", turned(bias or zeros), turned(of_state), axis=1)
-    starts = [step.cast(2)] + ([step.cast(3)] if step.name == "lstm" else [])
+    given = range(3 if step.name == "gru" else 2, len(step.inputs))
+    starts = [step.cast(i) for i in given if step.inputs[i] is not None]  # else zeros
     attributes: dict[str, Any] = {"linear_before_reset": 1} if step.name == "gru" else {}
     if step.name == "rnn_relu":
         attributes = {"activations": ["Relu"]}
         b.unverified = True  # the reference evaluator knows tanh alone
     inputs = [x, turned(weight), turned(step.cast(1)), biases, ""]
     inputs += [b.add("Unsqueeze", name, first) for name in starts]
-    found = b.add_several(_OPS[step.name], inputs, 1 + len(starts), hidden_size=units, **attributes)
+    count = 3 if step.name == "lstm" else 1
+    found = b.add_several(_OPS[step.name], inputs, count, hidden_size=units, **attributes)
     states = b.add("Squeeze", found[0], b.whole(1))
     if step.name != "lstm":
         return states
