@@ -136,15 +136,14 @@ class Optimizer:
                     self._flats[i] = self._flatten(self.param_groups[i]["params"], flats)
                     break
         where = user_place(self._step_name)
-        found = False
+        g: Any = None
         for i, group in enumerate(self.param_groups):
             names = self._state_names(group)
             uphill = group["maximize"]
             for flat in self._flats[i]:
                 for t, g, part in flat.updates(where, names):
                     self._update(group, t, -g if uphill else g, *part)
-                    found = True
-        if not found:
+        if g is None:
             count = sum(len(group["params"]) for group in self.param_groups)
             raise no_gradients(self._step_name, count)
         return loss
