@@ -55,6 +55,11 @@ optimizers = st.one_of(
     ),
     st.builds(lambda lr, alpha: {"name": "RMSprop", "lr": lr, "alpha": alpha}, rates, fractions),
     st.builds(lambda lr: {"name": "Adagrad", "lr": lr}, rates),
+    st.builds(
+        lambda name, lr: {"name": name, "lr": lr},
+        st.sampled_from(["ASGD", "Adadelta", "Adamax", "LAMB", "Lion", "NAdam", "RAdam", "Rprop"]),
+        rates,
+    ),
 )
 schedules = st.one_of(
     st.none(),
@@ -64,6 +69,21 @@ schedules = st.one_of(
     st.builds(lambda n: {"name": "CosineAnnealingLR", "T_max": n}, st.integers(1, 9)),
     st.builds(lambda n: {"name": "LinearWarmup", "warmup_steps": n}, st.integers(1, 9)),
     st.builds(lambda n: {"name": "ReduceLROnPlateau", "patience": n}, st.integers(0, 9)),
+    st.builds(lambda g: {"name": "ExponentialLR", "gamma": g}, rates),
+    st.builds(
+        lambda steps: {"name": "MultiStepLR", "milestones": steps},
+        st.lists(st.integers(1, 9), min_size=1),
+    ),
+    st.builds(
+        lambda name, n: {"name": name, "total_iters": n},
+        st.sampled_from(["ConstantLR", "LinearLR", "PolynomialLR"]),
+        st.integers(1, 9),
+    ),
+    st.builds(
+        lambda n, m: {"name": "CosineAnnealingWarmRestarts", "T_0": n, "T_mult": m},
+        st.integers(1, 9),
+        st.integers(1, 3),
+    ),
 )
 trainings = st.builds(
     lambda length, n, size, sampling: {length: n, "batch_size": size, "sampling": sampling},
@@ -151,11 +171,14 @@ def test_recipes_are_frozen_and_have_the_dtype_of_their_network():
         (TABLES | {"optimiser": {}}, ["unknown key 'optimiser': did you mean 'optimizer'?"]),
         (
             with_table("optimizer", name="adam"),
-            ["[optimizer] name = 'adam' is not known: did you mean 'Adam'?", "RMSprop, SGD, scipy"],
+            ["[optimizer] name = 'adam' is not known: did you mean 'Adam'?", "Rprop, SGD, scipy"],
         ),
         (
             TABLES | {"optimizer": {"lr": 0.1}},
-            ["[optimizer] the key 'name' is missing", "Adagrad, Adam, AdamW, RMSprop, SGD, scipy"],
+            [
+                "[optimizer] the key 'name' is missing",
+                "ASGD, Adadelta, Adagrad, Adam, AdamW, Adamax",
+            ],
         ),
         (with_table("optimizer", lr=-1.0), ["[optimizer] lr = -1.0: input should be greater"]),
         (

@@ -22,21 +22,8 @@ except ImportError as error:
     raise missing_extra(str(error.name), "train", "tinygrad_bp.train") from error
 
 from tinygrad_bp.train.recipe_errors import explain
-from tinygrad_bp.train.tables import (
-    SGD,
-    Adagrad,
-    Adam,
-    Cosine,
-    Data,
-    Loss,
-    Plateau,
-    RMSprop,
-    Scipy,
-    Step,
-    Table,
-    Training,
-    Warmup,
-)
+from tinygrad_bp.train.tables import Data, Loss, Scipy, Table, Training
+from tinygrad_bp.train.tables_optim import AnyOptimizer, AnySchedule
 
 _INSIDE = {
     "cross_entropy": ("Softmax", "LogSoftmax"),
@@ -92,8 +79,8 @@ class Recipe(Table):
         PlainSerializer(lambda spec: spec.to_dict(), return_type=dict[str, Any]),
     ]
     loss: Loss
-    optimizer: Annotated[SGD | Adam | RMSprop | Adagrad | Scipy, Field(discriminator="name")]
-    schedule: Annotated[Step | Cosine | Warmup | Plateau, Field(discriminator="name")] | None = None
+    optimizer: AnyOptimizer
+    schedule: AnySchedule | None = None
     training: Training = Training()
 
     @model_validator(mode="after")

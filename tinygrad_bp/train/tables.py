@@ -131,6 +131,7 @@ class Adam(Table):
     betas: tuple[Fraction, Fraction] = Field((0.9, 0.999), strict=False)
     eps: PositiveFloat = 1e-8
     weight_decay: NonNegative | None = None
+    amsgrad: bool = False
 
 
 class RMSprop(Table):
