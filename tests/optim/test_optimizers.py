@@ -7,7 +7,7 @@ import pytest
 from optim.references import CASES, STEPS
 
 import tinygrad_bp as tg
-from tinygrad_bp.errors import ArgumentError
+from tinygrad_bp.errors import ArgumentError, StateDictError
 from tinygrad_bp.optim import (
     ASGD,
     SGD,
@@ -203,3 +203,16 @@ def test_a_closure_is_called_first_and_its_loss_returned():
     optimizer.zero_grad()
     p.grad = tg.Tensor([1.0])
     assert optimizer.step() is None
+
+
+def test_a_state_from_before_there_was_a_flag_is_that_of_the_flag_off():
+    params = [tg.Tensor(p, requires_grad=True) for p in start()]
+    state = Adam(params).state_dict()
+    (group,) = state["param_groups"]
+    del group["maximize"], group["amsgrad"]
+    optimizer = Adam(params, lr=0.5)
+    optimizer.load_state_dict(state)
+    assert optimizer.param_groups[0]["lr"] == 1e-3
+    assert optimizer.param_groups[0]["amsgrad"] is False
+    with pytest.raises(StateDictError, match="missing 'amsgrad'"):
+        Adam(params, amsgrad=True).load_state_dict(state)

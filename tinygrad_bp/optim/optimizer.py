@@ -223,7 +223,8 @@ class Optimizer:
                 wrong.append(
                     f"group {i} has {len(saved['params'])} parameters, not {len(group['params'])}"
                 )
-            for key in sorted(set(saved) ^ set(group)):
+            off = {key for key, value in group.items() if value is False}  # flags of later versions
+            for key in sorted((set(saved) ^ set(group)) - (off - set(saved))):
                 wrong.append(f"group {i}: {'unexpected' if key in saved else 'missing'} {key!r}")
         if wrong or len(states) != len(params):
             return wrong or [f"it has the state of {len(states)} parameters, not {len(params)}"]
