@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import tinygrad_bp as tg
+from tinygrad_bp import nn
 from tinygrad_bp.errors import InplaceError, StateDictError
 from tinygrad_bp.nn import Buffer, Linear, Module, Parameter, Sequential
 
@@ -149,3 +150,37 @@ def test_other_names_with_other_values_fit_nothing():
     with pytest.raises(StateDictError, match=r"unexpected: '1.1.weight'"):
         model.load_state_dict(state)
     assert all(np.array_equal(model.state_dict()[name], a) for name, a in before.items())
+
+
+class Tied(nn.Module):
+    """A parameter under two names, and a module under two."""
+
+    def __init__(self, seed):
+        self.first = nn.Linear(2, 2, generator=seed)
+        self.body = nn.Sequential(self.first, nn.Tanh())
+        self.table = nn.Linear(2, 3, bias=False, generator=seed)
+        self.out = nn.Linear(2, 3, generator=seed)
+        self.out.weight = self.table.weight
+
+
+@pytest.mark.parametrize("names", ["first", "second", "both"])
+def test_a_shared_part_loads_under_any_of_its_names(names):
+    state, other = Tied(0).state_dict(), Tied(1)
+    assert set(state) == {"first.weight", "first.bias", "table.weight", "out.bias"}
+    second = {f"body.0.{key}": state[f"first.{key}"] for key in ("weight", "bias")}
+    second["out.weight"] = state["table.weight"]
+    if names == "first":
+        given = state
+    elif names == "both":
+        given = state | second
+    else:
+        given = second | {"out.bias": state["out.bias"]}
+    assert not other.load_state_dict(given)
+    assert all(np.array_equal(value, state[key]) for key, value in other.state_dict().items())
+
+
+def test_a_shared_part_with_two_values_is_told_of():
+    state, other = Tied(0).state_dict(), Tied(1)
+    state["out.weight"] = state["table.weight"] + 1
+    with pytest.raises(StateDictError, match=r"unexpected: 'out.weight' \(3, 2\)"):
+        other.load_state_dict(state)

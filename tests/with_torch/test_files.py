@@ -9,7 +9,7 @@ import tinygrad_bp as tg
 from tinygrad_bp.errors import DataError
 
 torch = pytest.importorskip("torch")
-from safetensors.torch import load_file, save_file  # noqa: E402
+from safetensors.torch import load_file, load_model, save_file, save_model  # noqa: E402
 
 
 class Pair:
@@ -152,6 +152,32 @@ def _tensors(out):
     if isinstance(out, (tuple, list)):
         return [tensor for each in out for tensor in _tensors(each)]
     return [out]
+
+
+def test_weights_that_two_layers_share_come_under_either_name(tmp_path):
+    """PyTorch keeps one of the names, or both: as of words whose table is the output too."""
+
+    def tied(nn):
+        parts = {"words": nn.Embedding(7, 4), "out": nn.Linear(4, 7)}
+        parts["out"].weight = parts["words"].weight
+        return parts
+
+    pair = Pair("tied", (2, 3), tied, lambda self, x: self.out(self.words(x)))
+    theirs, ours = pair.make(torch.nn), pair.make(tg.nn)
+    x = np.array([[0, 3, 6]])
+    expected = theirs(torch.tensor(x)).detach().numpy()
+    save_model(theirs, tmp_path / "one.safetensors")
+    both = {name: value.clone() for name, value in theirs.state_dict().items()}
+    save_file(both, tmp_path / "both.safetensors")
+    for name in ("one", "both"):
+        ours = pair.make(tg.nn)
+        assert not tg.io.load(tmp_path / f"{name}.safetensors", ours)
+        assert ours.out.weight is ours.words.weight
+        np.testing.assert_allclose(ours(x).data, expected, rtol=1e-5, atol=1e-6)
+    tg.io.save(ours, tmp_path / "ours.safetensors")
+    again = pair.make(torch.nn)
+    load_model(again, tmp_path / "ours.safetensors")
+    assert np.array_equal(again(torch.tensor(x)).detach().numpy(), expected)
 
 
 def test_half_precision_of_torch_loads_where_casting_is_asked_for(tmp_path):
