@@ -32,9 +32,35 @@ def _convolution(b: Builder, step: Step) -> str:
 
 @rule("transposed_convolution")
 def _transposed(b: Builder, step: Step) -> str:
+    bias = step.cast(2) if len(step.inputs) > 2 and step.inputs[2] is not None else ""
+    kernel, groups = [int(n) for n in step.input(1).shape[2:]], int(step.params["groups"])
+    return _carried_back(b, step, step.cast(), step.cast(1), kernel, groups, bias)
+
+
+@rule("avg_pool_spread")
+def _avg_pool_spread(b: Builder, step: Step) -> str:
+    """Blocks of equal elements, as nearest neighbours are; or with kernels of ones."""
+    params, windows, n = step.params, _windows(step), len(step.params["size"])
+    name, kernel = step.cast(), [int(k) for k in params["kernel"]]
+    factor = 1 / np.asarray(params["divisor"], float)
+    if np.any(factor != 1):
+        name = b.add("Mul", name, step.number(factor))
+    sizes = zip(step.input().shape[2:], kernel, params["size"], strict=True)
+    blocks = windows == {"strides": kernel, "dilations": [1] * n, "pads": [0] * 2 * n}
+    if blocks and all(m * k == size for m, k, size in sizes):
+        scales = b.constant(np.array([1, 1, *kernel], np.float32))
+        how = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+        return b.add("Resize", name, "", scales, mode="nearest", **how)
+    channels = step.input().shape[1]
+    weight = step.number(np.ones((channels, 1, *kernel)))
+    return _carried_back(b, step, name, weight, kernel, channels)
+
+
+def _carried_back(
+    b: Builder, step: Step, name: str, weight: str, kernel: list[int], groups: int, bias: str = ""
+) -> str:
     """What is left of the size after the padding and the windows is padding of the output."""
     windows, params = _windows(step), step.params
-    kernel = [int(n) for n in step.input(1).shape[2:]]
     more = []
     for i, size in enumerate(params["size"]):
         span = windows["dilations"][i] * (kernel[i] - 1) + 1
@@ -44,19 +70,18 @@ def _transposed(b: Builder, step: Step) -> str:
     pads: list[int] = list(windows["pads"])
     for i in range(n):  # windows that reach beyond the size are cut there
         pads[n + i], more[i] = pads[n + i] - min(more[i], 0), max(more[i], 0)
-    if params["groups"] > 1:
+    if groups > 1:
         b.unverified = True  # the reference evaluator divides the weights by the wrong axis
     # What is more than a stride would be refused as output_padding, and is appended.
     # The bias is of all, and so comes last where something is.
     inside = [min(m, s - 1) for m, s in zip(more, windows["strides"], strict=True)]
-    bias = [step.cast(2)] if len(step.inputs) > 2 and step.inputs[2] is not None else []
     rest = [m - i for m, i in zip(more, inside, strict=True)]
     out = b.add(
         "ConvTranspose",
-        step.cast(0),
-        step.cast(1),
-        *([] if any(rest) else bias),
-        group=int(params["groups"]),
+        name,
+        weight,
+        *([bias] if bias and not any(rest) else []),
+        group=groups,
         kernel_shape=kernel,
         strides=windows["strides"],
         dilations=windows["dilations"],
@@ -66,7 +91,7 @@ def _transposed(b: Builder, step: Step) -> str:
     if not any(rest):
         return out
     out = b.add("Pad", out, b.whole(*([0] * (n + 4)), *rest))
-    return b.add("Add", out, b.add("Unsqueeze", *bias, b.whole(*range(1, n + 1)))) if bias else out
+    return b.add("Add", out, b.add("Unsqueeze", bias, b.whole(*range(1, n + 1)))) if bias else out
 
 
 def _padded(b: Builder, name: str, pads: list[int], value: str) -> str:
