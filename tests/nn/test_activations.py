@@ -37,7 +37,7 @@ MODULES = [
     (nn.Softmax(), functional.softmax, "Softmax(axis=-1)"),
     (nn.Softmax(0), lambda x: functional.softmax(x, 0), "Softmax(axis=0)"),
     (nn.LogSoftmax(1), functional.log_softmax, "LogSoftmax(axis=1)"),
-    (nn.Softmin(), functional.softmin, "Softmin()"),
+    (nn.Softmin(), functional.softmin, "Softmin(axis=-1)"),
     (nn.Softmin(0), lambda x: functional.softmin(x, 0), "Softmin(axis=0)"),
     (nn.Softplus(2.0), lambda x: functional.softplus(x, 2.0), "Softplus(beta=2.0)"),
     (nn.ReLU6(), functional.relu6, "ReLU6()"),
@@ -57,7 +57,7 @@ MODULES = [
     (nn.CELU(2.0), lambda x: functional.celu(x, 2.0), "CELU(alpha=2.0)"),
     (nn.SELU(), functional.selu, "SELU()"),
     (nn.Mish(), functional.mish, "Mish()"),
-    (nn.GLU(), functional.glu, "GLU()"),
+    (nn.GLU(), functional.glu, "GLU(axis=-1)"),
     (nn.GLU(1), lambda x: functional.glu(x, 1), "GLU(axis=1)"),
     (nn.CReLU(), functional.crelu, "CReLU()"),
     (nn.Maxout(3), lambda x: functional.maxout(x, 3), "Maxout(3)"),
@@ -207,6 +207,20 @@ def test_softmax_2d_is_over_the_channels_of_a_batch_or_of_one_image():
 def test_arguments_that_make_no_sense_are_refused(make, text):
     with pytest.raises((ArgumentError, ShapeError), match=text):
         make()
+
+
+@pytest.mark.parametrize("name", ["Softmax", "LogSoftmax", "Softmin", "GLU"])
+def test_an_axis_may_be_called_as_in_pytorch(name):
+    module = getattr(nn, name)(dim=0)
+    assert repr(module) == f"{name}(axis=0)"
+    spec = nn.NetworkSpec((4,), [{"type": name, "dim": 1}])
+    told = nn.NetworkSpec.from_module(spec.build(), (4,)).layers[0]
+    assert told == {"type": name, "axis": 1}
+    function = {"GLU": "glu", "LogSoftmax": "log_softmax"}.get(name, name.lower())
+    x = RNG.normal(size=(2, 4))
+    by_name = getattr(functional, function)(x, dim=0)
+    np.testing.assert_array_equal(by_name.data, getattr(functional, function)(x, 0).data)
+    np.testing.assert_array_equal(by_name.data, module(x).data)
 
 
 def test_gelu_refuses_an_approximation_that_there_is_not():

@@ -69,6 +69,7 @@ def test_normalized_vectors_have_length_1(p, axis):
     x = RNG.normal(size=(3, 4, 2))
     found = functional.normalize(x, p, axis)
     np.testing.assert_allclose(np.linalg.norm(found.data, p, axis), 1, rtol=1e-13)
+    np.testing.assert_array_equal(functional.normalize(x, p, dim=axis).data, found.data)
     check_gradients(lambda x: functional.normalize(x, p, axis), x, order=2)
 
 

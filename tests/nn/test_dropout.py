@@ -135,7 +135,7 @@ def test_gumbel_softmax_draws_classes_as_often_as_their_probability():
     hard = functional.gumbel_softmax(many, hard=True, generator=rng).data
     assert set(np.unique(hard)) == {0.0, 1.0}
     np.testing.assert_allclose(hard.mean(axis=0), [0.5, 0.3, 0.2], atol=0.02)
-    soft = functional.gumbel_softmax(many.T, 0.5, axis=0, generator=rng).data
+    soft = functional.gumbel_softmax(many.T, 0.5, dim=0, generator=rng).data
     np.testing.assert_allclose(soft.sum(axis=0), 1)
     assert soft.max(axis=0).mean() > functional.softmax(many / 5).data.max(axis=1).mean()
 

@@ -16,14 +16,31 @@ from tinygrad_bp.nn.registry import register_layer
 from tinygrad_bp.nn.targets import at_user
 
 
+class _OverAxis(Module):
+    """What works along one axis, which PyTorch calls `dim`."""
+
+    def __init__(self, axis: int = -1, *, dim: int | None = None) -> None:
+        self.axis = axis if dim is None else dim
+
+    def config(self) -> dict[str, Any]:
+        """What a spec says of this layer."""
+        return {"axis": self.axis}
+
+    def extra_repr(self) -> str:
+        """The axis."""
+        return f"axis={self.axis}"
+
+
 @register_layer
-class Softmax(Module):
+class Softmax(_OverAxis):
     """Exponentials along an axis, divided by their sum. `CrossEntropyLoss` has it inside.
 
     Parameters
     ----------
     axis : int, default -1
         Along which the result sums to 1.
+    dim : int, optional
+        The same, by PyTorch's name for it.
 
     Examples
     --------
@@ -31,26 +48,21 @@ class Softmax(Module):
     Tensor([[0.5, 0.5]])
     """
 
-    def __init__(self, axis: int = -1) -> None:
-        self.axis = axis
-
     def forward(self, x: Any) -> Tensor:
         """Map the slices along the axis."""
         return functional.softmax(x, axis=self.axis)
 
-    def extra_repr(self) -> str:
-        """The axis."""
-        return f"axis={self.axis}"
-
 
 @register_layer
-class LogSoftmax(Module):
+class LogSoftmax(_OverAxis):
     """Logarithm of the softmax along an axis.
 
     Parameters
     ----------
     axis : int, default -1
         Along which the exponentials of the result sum to 1.
+    dim : int, optional
+        The same, by PyTorch's name for it.
 
     Examples
     --------
@@ -58,26 +70,21 @@ class LogSoftmax(Module):
     Tensor([-10000.,      0.])
     """
 
-    def __init__(self, axis: int = -1) -> None:
-        self.axis = axis
-
     def forward(self, x: Any) -> Tensor:
         """Map the slices along the axis."""
         return functional.log_softmax(x, axis=self.axis)
 
-    def extra_repr(self) -> str:
-        """The axis."""
-        return f"axis={self.axis}"
-
 
 @register_layer
-class Softmin(Module):
+class Softmin(_OverAxis):
     """The softmax of the negative.
 
     Parameters
     ----------
     axis : int, default -1
         Along which the result sums to 1.
+    dim : int, optional
+        The same, by PyTorch's name for it.
 
     Examples
     --------
@@ -85,16 +92,9 @@ class Softmin(Module):
     Tensor([1., 0.])
     """
 
-    def __init__(self, axis: int = -1) -> None:
-        self.axis = axis
-
     def forward(self, x: Any) -> Tensor:
         """Map the slices along the axis."""
         return functional.softmin(x, self.axis)
-
-    def extra_repr(self) -> str:
-        """The arguments that are not at their defaults."""
-        return shown(self)
 
 
 @register_layer
@@ -124,13 +124,15 @@ class Softmax2d(Module):
 
 
 @register_layer
-class GLU(Module):
+class GLU(_OverAxis):
     """Gated linear unit: the first half of an axis times the sigmoid of the second half.
 
     Parameters
     ----------
     axis : int, default -1
         The axis, which becomes half as long.
+    dim : int, optional
+        The same, by PyTorch's name for it.
 
     Raises
     ------
@@ -143,16 +145,9 @@ class GLU(Module):
     Tensor([[1.5, 2. ]])
     """
 
-    def __init__(self, axis: int = -1) -> None:
-        self.axis = axis
-
     def forward(self, x: Any) -> Tensor:
         """Map the axis to half of it."""
         return functional.glu(x, self.axis)
-
-    def extra_repr(self) -> str:
-        """The arguments that are not at their defaults."""
-        return shown(self)
 
 
 @register_layer

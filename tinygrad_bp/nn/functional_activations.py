@@ -228,37 +228,37 @@ def softplus(x: Any, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     return smooth if threshold >= 20 else where(x * beta > threshold, x, smooth)
 
 
-def softmax(x: Any, axis: int = -1) -> Tensor:
-    r"""Exponentials along `axis`, divided by their sum.
+def softmax(x: Any, axis: int = -1, *, dim: int | None = None) -> Tensor:
+    r"""Exponentials along `axis`, or `dim`, divided by their sum.
 
     Examples
     --------
     >>> softmax(np.array([1e4, 1e4]))
     Tensor([0.5, 0.5])
     """
-    return softmaxes.softmax(x, axis=axis)
+    return softmaxes.softmax(x, axis=axis if dim is None else dim)
 
 
-def log_softmax(x: Any, axis: int = -1) -> Tensor:
-    r"""Logarithm of the softmax along `axis`, :math:`x - \log \sum_j e^{x_j}`.
+def log_softmax(x: Any, axis: int = -1, *, dim: int | None = None) -> Tensor:
+    r"""Logarithm of the softmax along `axis`, or `dim`, :math:`x - \log \sum_j e^{x_j}`.
 
     Examples
     --------
     >>> log_softmax(np.array([0.0, 1e4]))
     Tensor([-10000.,      0.])
     """
-    return softmaxes.log_softmax(x, axis=axis)
+    return softmaxes.log_softmax(x, axis=axis if dim is None else dim)
 
 
-def softmin(x: Any, axis: int = -1) -> Tensor:
-    """The `softmax` of the negative.
+def softmin(x: Any, axis: int = -1, *, dim: int | None = None) -> Tensor:
+    """The `softmax` of the negative along `axis`, or `dim`.
 
     Examples
     --------
     >>> softmin(np.array([0.0, 1e4]))
     Tensor([1., 0.])
     """
-    return softmaxes.softmax(-as_tensor(x), axis=axis)
+    return softmaxes.softmax(-as_tensor(x), axis=axis if dim is None else dim)
 
 
 def logsumexp(x: Any, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
@@ -272,8 +272,8 @@ def logsumexp(x: Any, axis: int | tuple[int, ...] | None = None, keepdims: bool 
     return softmaxes.logsumexp(x, axis=axis, keepdims=keepdims)
 
 
-def glu(x: Any, axis: int = -1) -> Tensor:
-    r"""Gated linear unit: the first half of an axis times the sigmoid of the second half.
+def glu(x: Any, axis: int = -1, *, dim: int | None = None) -> Tensor:
+    r"""Gated linear unit: the first half of `axis`, or `dim`, times the sigmoid of the second half.
 
     Y. N. Dauphin et al., "Language modeling with gated convolutional networks", ICML 2017.
 
@@ -287,6 +287,7 @@ def glu(x: Any, axis: int = -1) -> Tensor:
     >>> glu(np.array([3.0, 4.0, 0.0, 0.0]))
     Tensor([1.5, 2. ])
     """
+    axis = axis if dim is None else dim
     x = divided("glu", x, axis, 2)
     halves: Any = np.split(x, 2, axis=axis)
     result: Tensor = halves[0] * activations.sigmoid(halves[1])

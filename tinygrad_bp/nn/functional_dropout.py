@@ -276,6 +276,8 @@ def gumbel_softmax(
     hard: bool = False,
     axis: int = -1,
     generator: np.random.Generator | None = None,
+    *,
+    dim: int | None = None,
 ) -> Tensor:
     """A draw from the distribution over classes that the logits stand for, with a gradient.
 
@@ -294,6 +296,8 @@ def gumbel_softmax(
         That of the classes.
     generator : numpy.random.Generator
         Where the noise comes from.
+    dim : int, optional
+        The axis, by PyTorch's name for it.
 
     Raises
     ------
@@ -306,7 +310,7 @@ def gumbel_softmax(
     >>> gumbel_softmax(logits, hard=True, generator=np.random.default_rng(0))
     Tensor([[0., 1., 0.]])
     """
-    name = "gumbel_softmax"
+    name, axis = "gumbel_softmax", axis if dim is None else dim
     if not tau > 0:
         raise ArgumentError(f"{at_user(name)}: tau is {tau!r}.\nFix: tau > 0.")
     x = as_real(logits)

@@ -54,7 +54,9 @@ def bilinear(x1: Any, x2: Any, weight: Any, bias: Any = None) -> Tensor:
     return result
 
 
-def normalize(x: Any, p: float = 2.0, axis: int = 1, eps: float = 1e-12) -> Tensor:
+def normalize(
+    x: Any, p: float = 2.0, axis: int = 1, eps: float = 1e-12, *, dim: int | None = None
+) -> Tensor:
     """Vectors along an axis, divided by their length.
 
     Parameters
@@ -67,6 +69,8 @@ def normalize(x: Any, p: float = 2.0, axis: int = 1, eps: float = 1e-12) -> Tens
         That of the vectors.
     eps : float, default 1e-12
         Shorter vectors are divided by this.
+    dim : int, optional
+        The axis, by PyTorch's name for it.
 
     Raises
     ------
@@ -81,7 +85,7 @@ def normalize(x: Any, p: float = 2.0, axis: int = 1, eps: float = 1e-12) -> Tens
     Tensor([[0.6, 0.8],
             [0. , 0. ]])
     """
-    x = as_tensor(x)
+    x, axis = as_tensor(x), axis if dim is None else dim
     if not -x.ndim <= axis < x.ndim:
         raise ShapeError(
             f"{at_user('normalize')}: there is no axis {axis} in shape {x.shape}.\n"
