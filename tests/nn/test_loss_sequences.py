@@ -65,8 +65,8 @@ def test_any_class_may_be_the_blank_and_one_sample_needs_no_axis():
 
 @pytest.mark.parametrize("samples", [slice(0, 2), slice(4, 6)])
 def test_both_derivatives_are_the_numerical_ones(samples):
-    x = np.log(P[:4, samples])
-    rest = (LABELS[samples], np.minimum(STEPS, 4)[samples], LENGTHS[samples])
+    x = np.log(P[:3, samples])
+    rest = (LABELS[samples], np.minimum(STEPS, 3)[samples], LENGTHS[samples])
     assert check_gradients(lambda x: F.ctc_loss(x, *rest), x, order=2).passed
 
 

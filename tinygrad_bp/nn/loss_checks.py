@@ -28,8 +28,8 @@ def reduced(loss: str, each: Any, reduction: Reduction) -> Tensor:
     """
     if reduction == "none":
         return as_tensor(each)
-    factor = scale(loss, reduction, each.size)
-    total: Tensor = each.sum() if reduction == "sum" else each.sum() * factor
+    scale(loss, reduction, each.size)  # which refuses the mean of nothing
+    total: Tensor = each.sum() if reduction == "sum" else each.mean()
     return total
 
 

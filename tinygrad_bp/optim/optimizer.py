@@ -228,7 +228,11 @@ class Optimizer:
                 wrong.append(f"group {i}: {'unexpected' if key in saved else 'missing'} {key!r}")
         if wrong or len(states) != len(params):
             return wrong or [f"it has the state of {len(states)} parameters, not {len(params)}"]
-        names = [set(self._state_names(group)) for group in groups for _ in group["params"]]
+        names = [
+            set(self._state_names({**group, **saved}))
+            for group, saved in zip(self.param_groups, groups, strict=True)
+            for _ in group["params"]
+        ]
         for i, (p, state) in enumerate(zip(params, states, strict=True)):
             expected = {"step"} | (names[i] if state.get("step") else set())
             for name in sorted(expected ^ set(state)):
