@@ -33,6 +33,11 @@ def test_padding_is_smaller_than_any_number(dtype):
     np.testing.assert_array_equal(z.data, x[:, :, :2])
 
 
+def test_of_truth_values_one_that_holds_is_the_largest():
+    z = max_pool(np.array([[[False, True, False, False]]]), **PAIRS)
+    np.testing.assert_array_equal(z.data, [[[True, False]]])
+
+
 def test_what_is_no_number_is_the_largest():
     x = np.array([[[1.0, np.nan, np.nan, 0.0, -np.inf, -np.inf]]])
     np.testing.assert_array_equal(max_pool(x, **PAIRS).data, [[[np.nan, np.nan, -np.inf]]])

@@ -57,16 +57,22 @@ def _check_channels(
     )
 
 
-def _check_weight(function: str, axes: int, weight: Any, bias: Any, groups: Any) -> None:
+def _check_weight(
+    function: str, axes: int, weight: Any, bias: Any, groups: Any, transposed: bool = False
+) -> None:
     sizes("groups", groups, 1)
-    if weight.ndim != axes + 2 or len(weight) % groups:
+    if weight.ndim != axes + 2 or min(weight.shape) < 1 or len(weight) % groups:
         raise ShapeError(
             f"{where(function)}: weights of shape {tuple(weight.shape)} with groups={groups}; they "
             f"have {axes + 2} axes, the first of them a multiple of groups.\n"
             "Fix: another shape, or other groups."
         )
-    if bias is not None and np.ndim(bias) != 1:
-        raise ShapeError(f"{where(function)}: the bias has one axis, not shape {np.shape(bias)}.")
+    channels = weight.shape[1] * groups if transposed else len(weight)
+    if bias is not None and np.shape(bias) != (channels,):
+        raise ShapeError(
+            f"{where(function)}: a bias of shape {np.shape(bias)} for {channels} channels of the "
+            f"output.\nFix: one of shape ({channels},)."
+        )
 
 
 def _conv(
@@ -196,7 +202,7 @@ def _conv_transpose(
 ) -> Tensor:
     name = f"conv_transpose{axes}d"
     weight = as_tensor(weight)
-    _check_weight(name, axes, weight, bias, groups)
+    _check_weight(name, axes, weight, bias, groups, transposed=True)
     x, has_batch = batched(name, x, axes)
     _check_channels(name, x, has_batch, len(weight), weight, groups)
     strides, dilations = sizes("stride", stride, axes), sizes("dilation", dilation, axes)

@@ -61,10 +61,9 @@ def batched(function: str, x: Any, axes: int) -> tuple[Tensor, bool]:
     if x.ndim == axes + 1:
         return x[None], False
     names = ("L", "H, W", "D, H, W")[axes - 1]
-    fix = f"x[:, None] puts an axis of one channel behind the first of {x.ndim}."
     raise ShapeError(
         f"{where(function)}: input {x.shape}, expected (N, C, {names}) or one sample "
-        f"(C, {names}).\nFix: {fix if x.ndim < axes + 1 else 'reshape it.'}"
+        f"(C, {names}).\nFix: reshape it, as Unflatten does in a network."
     )
 
 

@@ -27,7 +27,7 @@ from tinygrad_bp.ops.helpers import apply
 
 def _lowest(dtype: Any) -> Any:
     """What is smaller than every number, or as small as any."""
-    return -np.inf if dtype.kind in "fc" else np.iinfo(dtype).min
+    return -np.inf if dtype.kind in "fc" else dtype.kind != "b" and np.iinfo(dtype).min
 
 
 def _largest(
