@@ -38,6 +38,8 @@ def near_channels(x, size, alpha, beta, k):
 LAYERS = [
     (nn.BatchNorm2d(6), standardised(X, (0, 2, 3))),
     (nn.BatchNorm2d(6, eps=0.5), standardised(X, (0, 2, 3), 0.5)),
+    (nn.BatchNorm2d(6, bias=False), standardised(X, (0, 2, 3))),
+    (nn.GroupNorm(2, 6, bias=False), groups_of(X, 2)),
     (nn.InstanceNorm2d(6, affine=True), standardised(X, (2, 3))),
     (nn.InstanceNorm2d(6, eps=0.5), standardised(X, (2, 3), 0.5)),
     (nn.LayerNorm(2), standardised(X, (3,))),

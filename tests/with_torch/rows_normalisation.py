@@ -36,10 +36,11 @@ def _options(rng):
         "momentum": None if rng.integers(4) == 0 else float(rng.uniform()),
         "affine": bool(rng.integers(2)),
         "track_running_stats": bool(rng.integers(2)),
+        "bias": bool(rng.integers(4)),
     }
 
 
-OPTIONS = "eps, momentum, affine, track_running_stats, train and eval"
+OPTIONS = "eps, momentum, affine, bias, track_running_stats, train and eval"
 
 
 @row("BatchNorm1d", OPTIONS, cases=24)
@@ -107,11 +108,12 @@ def rms_norm(rng: np.random.Generator) -> Case:
     return _both("RMSNorm", rng, axes, axes=(*lead, *axes), **options)
 
 
-@row("GroupNorm", "groups, eps, affine, axes behind the channels")
+@row("GroupNorm", "groups, eps, affine, bias, axes behind the channels")
 def group_norm(rng: np.random.Generator) -> Case:
     groups, each = (int(k) for k in rng.integers(1, 4, size=2))
     axes = (rng.integers(1, 4), groups * each, *rng.integers(2, 4, size=rng.integers(1, 3)))
-    options = {"eps": float(rng.choice([1e-5, 0.1])), "affine": bool(rng.integers(2))}
+    options = {"eps": float(rng.choice([1e-5, 0.1]))}
+    options |= {"affine": bool(rng.integers(2)), "bias": bool(rng.integers(4))}
     return _both("GroupNorm", rng, groups, groups * each, axes=axes, **options)
 
 

@@ -32,6 +32,7 @@ class _ByChannel(Module):
         affine: bool = True,
         track_running_stats: bool = True,
         *,
+        bias: bool = True,
         dtype: npt.DTypeLike = np.float32,
     ) -> None:
         self.num_features = n = positive("num_features", num_features)
@@ -40,7 +41,7 @@ class _ByChannel(Module):
         self.affine = bool(affine)
         self.track_running_stats = bool(track_running_stats)
         self.weight = Parameter(np.ones(n), dtype, name="weight") if affine else None
-        self.bias = Parameter(np.zeros(n), dtype, name="bias") if affine else None
+        self.bias = Parameter(np.zeros(n), dtype, name="bias") if affine and bias else None
         self.running_mean: Buffer | None = None
         self.running_var: Buffer | None = None
         self.num_batches_tracked: Buffer | None = None
@@ -60,9 +61,19 @@ class _ByChannel(Module):
             )
         return values
 
+    def config(self) -> dict[str, Any]:
+        """What a spec says of this layer."""
+        return {
+            "eps": self.eps,
+            "momentum": self.momentum,
+            "affine": self.affine,
+            "track_running_stats": self.track_running_stats,
+            "bias": self.bias is not None or not self.affine,
+        }
+
     def extra_repr(self) -> str:
         """The channels, and the arguments that are not at their defaults."""
-        return shown(self)
+        return shown(self, **self.config())
 
 
 class _BatchNorm(_ByChannel):
@@ -96,9 +107,12 @@ class _InstanceNorm(_ByChannel):
         affine: bool = False,
         track_running_stats: bool = False,
         *,
+        bias: bool = True,
         dtype: npt.DTypeLike = np.float32,
     ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, dtype=dtype)
+        super().__init__(
+            num_features, eps, momentum, affine, track_running_stats, bias=bias, dtype=dtype
+        )
 
     def forward(self, x: Any) -> Tensor:
         """Map (N, C, ...) to the same shape, or a single sample."""
@@ -136,6 +150,8 @@ class BatchNorm1d(_BatchNorm):
         Whether to multiply by `weight` and add `bias`, which are trained.
     track_running_stats : bool, default True
         Whether to keep running values. Without them those of the batch are taken in eval mode too.
+    bias : bool, default True
+        Whether there is a bias beside the weight.
     dtype : dtype, default float32
         Of parameters and running values.
 

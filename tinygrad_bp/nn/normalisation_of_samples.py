@@ -32,6 +32,8 @@ class GroupNorm(Module):
         Added to the variance.
     affine : bool, default True
         Whether to multiply by `weight` and add `bias`, which are trained.
+    bias : bool, default True
+        Whether there is a bias beside the weight.
     dtype : dtype, default float32
         Of the parameters.
 
@@ -60,6 +62,7 @@ class GroupNorm(Module):
         eps: float = 1e-5,
         affine: bool = True,
         *,
+        bias: bool = True,
         dtype: npt.DTypeLike = np.float32,
     ) -> None:
         self.num_groups = positive("num_groups", num_groups)
@@ -73,7 +76,7 @@ class GroupNorm(Module):
         self.affine = bool(affine)
         shape = self.num_channels
         self.weight = Parameter(np.ones(shape), dtype, name="weight") if affine else None
-        self.bias = Parameter(np.zeros(shape), dtype, name="bias") if affine else None
+        self.bias = Parameter(np.zeros(shape), dtype, name="bias") if affine and bias else None
 
     def forward(self, x: Any) -> Tensor:
         """Map (N, C, ...) to the same shape."""
@@ -85,9 +88,18 @@ class GroupNorm(Module):
             )
         return functional.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
 
+    def config(self) -> dict[str, Any]:
+        """What a spec says of this layer."""
+        return {
+            "num_groups": self.num_groups,
+            "eps": self.eps,
+            "affine": self.affine,
+            "bias": self.bias is not None or not self.affine,
+        }
+
     def extra_repr(self) -> str:
         """Groups, channels, and the arguments that are not at their defaults."""
-        return shown(self)
+        return shown(self, **self.config())
 
 
 def _lengths(normalized_shape: Any) -> tuple[int, ...]:
