@@ -95,7 +95,7 @@ def test_padding_of_a_network_with_relu_does_not_grow():
 @pytest.mark.parametrize("options", [{}, {"bidirectional": True, "num_layers": 2}])
 @pytest.mark.parametrize("kind", NETWORKS)
 def test_gradients_are_the_numerical_ones(kind, options):
-    model = kind(2, 2, dtype=float, generator=0, **options)
+    model = kind(2, 1, dtype=float, generator=0, **options)
 
     def loss(model, x):
         y, after = model(x)
@@ -198,6 +198,18 @@ def test_a_spec_declares_networks_of_which_the_sizes_follow(kind):
     assert [each.shape for each in spec.shapes()] == [(7, 4), (2,), (1,)]
 
 
+def test_a_spec_may_wire_what_a_network_returns():
+    lstm = {"type": "LSTM", "hidden_size": 4, "batch_first": True, "name": "lstm"}
+    linear = {"type": "Linear", "out_features": 2, "inputs": ["lstm.0"]}
+    spec = NetworkSpec((7, 3), [lstm, linear])
+    model = spec.build(0)
+    x = np.zeros((5, 7, 3), np.float32)
+    np.testing.assert_array_equal(model(x).data, model["1"](model["lstm"](x)[0]).data)
+    assert NetworkSpec.from_module(model, (7, 3)) == spec
+    with pytest.raises(SpecError, match="which is several arrays"):
+        NetworkSpec((7, 3), [lstm, {"type": "Linear", "out_features": 2}])
+
+
 @pytest.mark.parametrize(
     ("shape", "options", "text"),
     [
@@ -211,8 +223,9 @@ def test_a_spec_says_what_a_network_of_sequences_needs(shape, options, text):
 
 
 def test_wrong_arguments_and_shapes_are_told():
-    with pytest.raises(ArgumentError, match=r"the dropout of RNN lies in \[0, 1\)"):
-        RNN(3, 2, dropout=1.0)
+    for wrong in (1.0, "0.5", True):
+        with pytest.raises(ArgumentError, match=r"the dropout of RNN lies in \[0, 1\), not"):
+            RNN(3, 2, dropout=wrong)
     with pytest.raises(ArgumentError, match="proj_size is 2, and the states have 2 units"):
         LSTM(3, 2, proj_size=2)
     with pytest.raises(ArgumentError, match="did you mean 'last'"):

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from tinygrad_bp.core.tensor import Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError, DTypeError
 from tinygrad_bp.nn.arguments import positive, shown
-from tinygrad_bp.nn.cells import choice, misfit
+from tinygrad_bp.nn.cells import below_one, choice, misfit
 from tinygrad_bp.nn.functional_attention import attend, where_open
 from tinygrad_bp.nn.init import Seed, child_stream, glorot_normal, glorot_uniform
 from tinygrad_bp.nn.layers import Linear
@@ -109,11 +109,10 @@ class MultiheadAttention(Module):
                 f"MultiheadAttention: {embed_dim} features do not divide into {num_heads} heads.\n"
                 "Fix: a number of heads that divides embed_dim."
             )
-        if isinstance(dropout, bool) or not 0 <= dropout < 1:
-            raise ArgumentError(f"the dropout of MultiheadAttention lies in [0, 1): {dropout!r}")
         self.kdim = embed_dim if kdim is None else positive("kdim", kdim)
         self.vdim = embed_dim if vdim is None else positive("vdim", vdim)
-        self.dropout, self.bias, self.batch_first = dropout, bias, batch_first
+        self.dropout = below_one(self, dropout)
+        self.bias, self.batch_first = bias, batch_first
         self.add_bias_kv, self.add_zero_attn = add_bias_kv, add_zero_attn
         self.returns = choice("returns", returns, ("all", "output"))
         self.causal = causal

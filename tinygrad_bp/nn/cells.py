@@ -27,6 +27,16 @@ def choice(name: str, value: Any, known: tuple[str, ...]) -> Any:
     return value
 
 
+def below_one(layer: Module, dropout: Any) -> float:
+    """The probability of a layer's dropout; an error where it is none, or 1."""
+    number = isinstance(dropout, (int, float)) and not isinstance(dropout, bool)
+    if not number or not 0 <= dropout < 1:
+        raise ArgumentError(
+            f"the dropout of {type(layer).__name__} lies in [0, 1), not {dropout!r}."
+        )
+    return float(dropout)
+
+
 def misfit(
     module: Module, what: str, shape: tuple[int, ...], expected: str, fix: str
 ) -> ShapeError:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from tinygrad_bp.core.tensor import as_tensor
 from tinygrad_bp.errors import ArgumentError, SpecError
 from tinygrad_bp.nn.arguments import positive, shown
-from tinygrad_bp.nn.cells import choice, misfit
+from tinygrad_bp.nn.cells import below_one, choice, misfit
 from tinygrad_bp.nn.functional import dropout
 from tinygrad_bp.nn.init import Seed, child_stream, uniform
 from tinygrad_bp.nn.module import Module
@@ -88,14 +88,12 @@ class Recurrent(Module):
         self.hidden_size = positive("hidden_size", hidden_size)
         self.num_layers = positive("num_layers", num_layers)
         self.bias, self.batch_first, self.bidirectional = bias, batch_first, bidirectional
-        if isinstance(dropout, bool) or not 0 <= dropout < 1:
-            raise ArgumentError(f"the dropout of {type(self).__name__} lies in [0, 1): {dropout!r}")
         if not 0 <= proj_size < self.hidden_size:
             raise ArgumentError(
                 f"proj_size is {proj_size!r}, and the states have {hidden_size} units.\n"
                 "Fix: a smaller number, or 0 for no projection."
             )
-        self.dropout, self.proj_size = dropout, proj_size
+        self.dropout, self.proj_size = below_one(self, dropout), proj_size
         self.returns = choice("returns", returns, ("all", "sequence", "last"))
         check_declared(self, input_shape)
         rng = child_stream(generator)

@@ -20,7 +20,7 @@ def _sizes(gates, states, bias=False):
             *[(gates * units,)] * bias,
             *[(samples, units)] * states,
         )
-        for steps, samples, units in SIZES
+        for steps, samples, units in SIZES[: None if states else 2]
     )
 
 
