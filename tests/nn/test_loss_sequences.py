@@ -115,6 +115,7 @@ X = np.log(P)
     ("kind", "call", "message"),
     [
         (ArgumentError, lambda: F.ctc_loss(P, LABELS, STEPS, LENGTHS), "the probabilities"),
+        (ArgumentError, lambda: F.ctc_loss(3 * P, LABELS, STEPS, LENGTHS), "not above 0"),
         (ArgumentError, lambda: F.ctc_loss(X, LABELS, STEPS, LENGTHS, 3), "classes are 0 to 2"),
         (ArgumentError, lambda: F.ctc_loss(X, LABELS, STEPS, LENGTHS, 2), "which is the blank"),
         (ArgumentError, lambda: F.ctc_loss(X, [[1, 3]] * 6, STEPS, [2] * 6), r"\(0, 1\) is 3"),

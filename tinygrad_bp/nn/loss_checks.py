@@ -244,7 +244,7 @@ def refuse_probabilities(loss: str, prediction: Any, axis: int) -> None:
 
     Examples
     --------
-    >>> refuse_probabilities("nll_loss", np.log(np.array([[0.25, 0.75]])), 1)
+    >>> refuse_probabilities("kl_div", np.log(np.array([[0.25, 0.75]])), 1)
     """
     x = array_of(prediction)
     if x.size and x.min() >= 0 and np.allclose(x.sum(axis=axis), 1, atol=1e-4):
@@ -252,6 +252,29 @@ def refuse_probabilities(loss: str, prediction: Any, axis: int) -> None:
             f"{at_user(loss)}: it takes the logarithms of probabilities, but got the "
             f"probabilities {x.shape} themselves: they are not negative and sum to 1.\n"
             "Fix: log_softmax in place of softmax; or np.log(probabilities)."
+        )
+
+
+def check_log_probabilities(loss: str, prediction: Any, axis: int) -> None:
+    """Refuse what is no logarithm of a probability: probabilities themselves, and logits.
+
+    Raises
+    ------
+    ArgumentError
+
+    Examples
+    --------
+    >>> check_log_probabilities("nll_loss", np.log(np.array([[0.25, 0.75]])), 1)
+    """
+    refuse_probabilities(loss, prediction, axis)
+    x = array_of(prediction)
+    if x.size and x.max() > 1e-3:
+        index, value = first_bad(x, x > 1e-3)
+        raise ArgumentError(
+            f"{at_user(loss)}: it takes the logarithms of probabilities, which are not above 0, "
+            f"but the one at index {index} is {value}.\n"
+            "Fix: log_softmax as the last layer"
+            + ("; or cross_entropy, which takes logits." if loss == "nll_loss" else ".")
         )
 
 

@@ -113,7 +113,8 @@ def nll_loss(
     DTypeError
         The labels are not integers.
     ArgumentError
-        A label is not in [0, C), the input is probabilities, or there is no such reduction.
+        A label is not in [0, C), the input is no logarithm of probabilities, or there is no such
+        reduction.
 
     Examples
     --------
@@ -124,7 +125,7 @@ def nll_loss(
     targets.check_reduction(name, reduction)
     x = as_tensor(log_probabilities)
     rows = _rows(name, x, labels, ignore_index)
-    checks.refuse_probabilities(name, rows.x, 1)
+    checks.check_log_probabilities(name, rows.x, 1)
     w = checks.class_weight(name, weight, rows.x.shape[1], x.dtype)
     counts = rows.kept if w is None else rows.kept * w[rows.labels]
     each = -rows.x[np.arange(len(counts)), rows.labels] * counts

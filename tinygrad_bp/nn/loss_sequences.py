@@ -55,8 +55,8 @@ def ctc_loss(
     DTypeError
         Labels or lengths are not integers.
     ArgumentError
-        A label is no class, or the blank; the input is probabilities; or there is no such
-        reduction.
+        A label is no class, or the blank; the input is probabilities or logits; or there is no
+        such reduction.
 
     Examples
     --------
@@ -74,7 +74,7 @@ def ctc_loss(
             "Fix: use reshape; np.swapaxes(x, 0, 1), where samples come first."
         )
     one = x.ndim == 2
-    checks.refuse_probabilities(_NAME, x, -1)
+    checks.check_log_probabilities(_NAME, x, -1)
     x = x[:, None] if one else x
     steps, samples, classes = x.shape
     read = _lengths("input_lengths", input_lengths, samples, 1, steps)
