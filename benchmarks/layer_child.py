@@ -69,9 +69,10 @@ def main():
     for line in sys.stdin:
         if line.strip() != "go":
             break
-        wall = time.perf_counter()
+        wall, cpu = time.perf_counter(), time.process_time()
         value = run(n)
-        say(wall=time.perf_counter() - wall, n=n, value=value)
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        say(wall=wall, cpu=cpu, n=n, value=value)
 
 
 if __name__ == "__main__":

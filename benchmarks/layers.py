@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from run import HERE, Child, number, ratio, seconds
+from run import HERE, Child, number, seconds
 
 sys.dont_write_bytecode = True
 SIDES = ("ours", "theirs")
@@ -41,12 +41,15 @@ def measure(name, args):
 
 
 def summarise(found, rtol):
+    """Medians of processor time, which is what a step takes alone, also where others are at work."""
     ours, theirs = (found[side] for side in SIDES)
     for info in (ours, theirs):
-        walls = [r["wall"] / r["n"] for r in info["rounds"]]
-        info["s_per_step"] = statistics.median(walls)
-        info["spread"] = (max(walls) - min(walls)) / info["s_per_step"]
-    found["ratio"] = ratio(ours, theirs)
+        times = [r["cpu"] / r["n"] for r in info["rounds"]]
+        info["s_per_step"] = statistics.median(times)
+        info["spread"] = (max(times) - min(times)) / info["s_per_step"]
+    rounds = zip(ours["rounds"], theirs["rounds"], strict=True)
+    ratios = [(a["cpu"] / a["n"]) / (b["cpu"] / b["n"]) for a, b in rounds]
+    found["ratio"] = statistics.median(ratios)
     if ours["peak_mb"] and theirs["peak_mb"]:
         found["memory_ratio"] = ours["peak_mb"] / theirs["peak_mb"]
     pairs = zip(ours["values"], theirs["values"], strict=True)
