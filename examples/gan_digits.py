@@ -40,7 +40,7 @@ def judge(expert: nn.Module, images, labels: np.ndarray, real: bool) -> tg.Tenso
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Learn to forge digits.")
-    parser.add_argument("--steps", type=int, default=16_000)
+    parser.add_argument("--steps", type=int, default=8000)
     parser.add_argument("--out", default="gan_digits.png", help="file for the picture")
     args = parser.parse_args()
 
@@ -48,8 +48,8 @@ def main() -> None:
     x, labels, rng = np.float32(digits.inputs / 8 - 1), digits.labels, np.random.default_rng(0)
     neighbours = KNeighborsClassifier().fit(x, labels)
     forger, expert = perceptron(26, 64, rng), perceptron(74, 1, rng)
-    teach = optim.Adam(expert.parameters(), lr=5e-4, betas=(0.5, 0.99))
-    train = optim.Adam(forger.parameters(), lr=5e-4, betas=(0.5, 0.99))
+    teach = optim.Adam(expert.parameters(), lr=2e-3, betas=(0.5, 0.99))
+    train = optim.Adam(forger.parameters(), lr=2e-3, betas=(0.5, 0.99))
     for step in range(1, args.steps + 1):
         some, wanted = rng.integers(0, len(x), 64), rng.integers(0, 10, 64)
         forged = forge(forger, wanted, rng)
@@ -61,7 +61,7 @@ def main() -> None:
         judge(expert, forged, wanted, real=True).backward()
         train.step()
         if step % (args.steps // 8) == 0:
-            wanted = np.repeat(np.arange(10), 100)
+            wanted = np.repeat(np.arange(10), 50)
             images = forge(forger, wanted, rng).data
             right = np.mean(neighbours.predict(images) == wanted)
             print(f"step {step:5}  forged digits that are read as what was wanted: {right:.3f}")
@@ -69,7 +69,7 @@ def main() -> None:
     print(f"from forged to nearest real: {far:.2f}, from real to nearest other real: {apart:.2f}")
     real = np.concatenate([x[labels == k][:10] for k in range(10)])
     figure, axes = pyplot.subplots(1, 2, figsize=(8, 4.2), layout="constrained")
-    for axis, title, shown in (axes[0], "real", real), (axes[1], "forged", images[::10]):
+    for axis, title, shown in (axes[0], "real", real), (axes[1], "forged", images[::5]):
         framed = np.pad(shown.reshape(100, 8, 8), ((0, 0), (1, 1), (1, 1)), constant_values=-1)
         axis.imshow(np.block([list(framed[k : k + 10]) for k in range(0, 100, 10)]), cmap="gray_r")
         axis.set(xticks=[], yticks=[], title=title)

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from data.samples import mnist_or_stand_in
+from matplotlib import pyplot
+from PIL import Image
 
 import tinygrad_bp as tg
 from tinygrad_bp.nn import NetworkSpec
@@ -40,9 +42,41 @@ def run(*command: str | Path, cwd: Path) -> str:
     return done.stdout
 
 
+@pytest.fixture
+def run_here(tmp_path, monkeypatch, capsys):
+    """The same without the second that a new Python takes to import what is there already."""
+
+    def run_here(program: str, *options: str | Path) -> str:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", [program, *map(str, options)])
+        runpy.run_path(str(EXAMPLES / program), run_name="__main__")
+        return capsys.readouterr().out
+
+    yield run_here
+    pyplot.close("all")
+
+
 def numbers(text: str, before: str) -> list[float]:
     """Each number that stands after a word."""
     return [float(found) for found in re.findall(rf"{re.escape(before)}\s*([-+.\de]+)", text)]
+
+
+def told_by_the_page(name: str, out: str, folder: Path) -> None:
+    """Hold against docs/examples.md that a program prints such lines, and writes that picture."""
+    page = (ROOT / "docs" / "examples.md").read_text()
+    section = page[page.index(f"python examples/{name}.py") :]
+    _, _, printed, rest = section.split("```", 3)
+    assert wording(out) <= wording(printed), "python docs/run_examples.py " + name
+    assert re.search(r"images/examples/([\w.]+)", rest)[1] == f"{name}.png"
+    made, shown = folder / f"{name}.png", ROOT / "docs" / "images" / "examples" / f"{name}.png"
+    with Image.open(made) as one, Image.open(shown) as other:
+        assert max(abs(a - b) for a, b in zip(one.size, other.size, strict=True)) < 30
+    assert shown.stat().st_size < 60_000
+
+
+def wording(text: str) -> set[str]:
+    """Its lines, without their numbers and spaces."""
+    return {re.sub(r"[\s\d.,+-]|e-\d", "", line) for line in text.splitlines() if line.strip()}
 
 
 @pytest.fixture(scope="module")
@@ -248,6 +282,107 @@ def test_the_numerics_of_the_four_programs_know_no_tensors():
         numerics = source[source.index("\n\n\n") : source.index("def main")]
         assert "tg." not in numerics
         assert "Tensor" not in numerics
+
+
+def test_an_autoencoder_draws_digits_from_few_numbers(mnist_folder, run_here, tmp_path):
+    short = ("--data-dir", mnist_folder, "--samples", "1000", "--epochs", "4")
+    out = run_here("autoencoder.py", *short)
+    errors = numbers(out, "squared error of a pixel")
+    assert len(errors) == 4
+    assert errors == sorted(errors, reverse=True)
+    assert 0 < numbers(out, "principal components")[0] < errors[-1]  # it takes more digits
+    told_by_the_page("autoencoder", out, tmp_path)
+
+
+def test_principal_components_are_those_of_the_singular_values():
+    own = runpy.run_path(str(EXAMPLES / "autoencoder.py"))
+    rng = np.random.default_rng(0)
+    x, new = rng.normal(size=(30, 6)) * np.arange(1, 7), rng.normal(size=(4, 6))
+    mean = x.mean(axis=0)
+    rows = np.linalg.svd(x - mean)[2][:2]
+    expected = mean + (new - mean) @ rows.T @ rows
+    np.testing.assert_allclose(own["principal_components"](x, 2, new), expected, atol=1e-12)
+
+
+def test_a_variational_autoencoder_learns_a_plane_of_digits(mnist_folder, run_here, tmp_path):
+    short = ("--data-dir", mnist_folder, "--samples", "1000", "--epochs", "3")
+    out = run_here("variational_autoencoder.py", *short)
+    nats = numbers(out, "nats of test digits:")
+    assert len(nats) == 3
+    assert nats == sorted(nats, reverse=True)
+    assert all(point > 0 for point in numbers(out, "pixels +"))
+    told_by_the_page("variational_autoencoder", out, tmp_path)
+
+
+def test_the_divergence_of_the_plane_is_the_integral():
+    model = runpy.run_path(str(EXAMPLES / "variational_autoencoder.py"))["Variational"]
+    model = model(np.random.default_rng(0)).astype(float)
+    m, log_s = np.array([0.4, -1.5]), np.array([-0.7, 0.2])
+    model.encoder[-1].weight.assign(np.zeros((4, 192)))
+    model.encoder[-1].bias.assign(np.concatenate([m, log_s]))
+    _, found = model(np.zeros((3, 784)), np.random.default_rng(0))
+    z = np.linspace(-15.0, 15.0, 3001)[:, np.newaxis]
+    density = np.exp(-(((z - m) / np.exp(log_s)) ** 2) / 2 - log_s) / np.sqrt(2 * np.pi)
+    ratio = (z**2 - ((z - m) / np.exp(log_s)) ** 2) / 2 - log_s
+    assert found.item() == pytest.approx(np.sum(density * ratio) * 0.01, rel=1e-9)
+
+
+def test_a_forger_learns_digits_it_never_saw(run_here, tmp_path):
+    out = run_here("gan_digits.py", "--steps", "800")
+    right = numbers(out, "read as what was wanted:")
+    assert len(right) == 8
+    assert right[0] < 0.3 < 0.7 < right[-1]
+    assert numbers(out, "to nearest real:")[0] > numbers(out, "nearest other real:")[0]
+    told_by_the_page("gan_digits", out, tmp_path)
+
+
+def test_a_law_carries_a_network_on_beyond_the_measurements(run_here, tmp_path):
+    out = run_here("derivative_constraint.py", "--iterations", "150")
+    assert numbers(out, "breaks the law by")[0] < 1e-12
+    alone, lawful = numbers(out, "measured, by")
+    assert lawful < 1 < alone
+    told_by_the_page("derivative_constraint", out, tmp_path)
+
+
+def test_the_gradient_of_a_broken_law_is_of_third_order():
+    own = runpy.run_path(str(EXAMPLES / "derivative_constraint.py"))
+    t = np.array([[0.1], [0.9]])
+
+    def broken(w, v):
+        return np.mean(own["violation"](lambda t: np.tanh(t @ w) @ v, t) ** 2)
+
+    w, v = np.array([[1.5, -0.7]]), np.array([[0.3], [2.0]])
+    found = tg.grad(broken, argnums=(0, 1))(w, v)
+    numeric, _ = numerical_gradients(broken, [w, v])
+    for one, other in zip(found, numeric, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-8)
+
+
+def test_learning_rates_are_learned_through_training(run_here, tmp_path):
+    short = ("--updates", "20", "--steps", "4")
+    out = run_here("learn_learning_rate.py", *short)
+    assert numbers(out, "largest relative difference")[0] < 1e-9
+    first, best, learned = numbers(out, "mean loss")
+    assert best < learned < first
+    told_by_the_page("learn_learning_rate", out, tmp_path)
+
+
+def test_a_layer_of_ones_own_is_checked_declared_and_trained(tmp_path):
+    out = run(EXAMPLES / "custom_layer.py", cwd=tmp_path)
+    assert "second derivatives are the derivatives of the gradients" in out
+    assert "147 parameters" in out
+    assert numbers(out, "right of other points:")[0] > 0.97
+    told_by_the_page("custom_layer", out, tmp_path)
+
+
+def test_a_network_is_fooled_by_gradients_and_not_by_noise(mnist_folder, run_here, tmp_path):
+    short = ("--data-dir", mnist_folder, "--samples", "1000")
+    out = run_here("fool_network.py", *short)
+    noise, one, ten = (numbers(out, word) for word in ("noise", "a step", "ten steps"))
+    assert noise[0] == one[0] == ten[0] > 0.7
+    assert noise[-1] > 0.9 * noise[0]
+    assert ten[-1] <= one[-1] < 0.5 * noise[-1]
+    told_by_the_page("fool_network", out, tmp_path)
 
 
 def test_every_example_is_tested_and_says_how_it_is_run():
