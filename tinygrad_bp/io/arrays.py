@@ -47,7 +47,7 @@ def write_arrays(
     ...     read_arrays(path)
     ({'x': array([1., 2.])}, {'unit': 'm'})
     """
-    values = {name: np.array(value, order="C") for name, value in arrays.items()}
+    values = {name: np.asarray(value, order="C") for name, value in arrays.items()}
     for name, array in values.items():
         _check_text(path, "a name", name)
         if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:

@@ -211,7 +211,7 @@ class _Writer:
             mine.params,
             theirs.params,
             Value("", out.dtype, out.shape, other.shape),
-            mine.where(),
+            mine,
             lambda x: self._named(x, self.runs[0]),
             self.makers,
         )
@@ -285,7 +285,7 @@ class _Writer:
         x, y = (run.outputs[i] for run in self.runs)
         array, other = (np.asarray(v._data if isinstance(v, Variable) else v) for v in (x, y))
         value = Value("", array.dtype, array.shape, other.shape)
-        step = Step(b, "output", [], {}, {}, value, "", lambda x: None, self.makers)
+        step = Step(b, "output", [], {}, {}, value, None, lambda x: None, self.makers)
         found = self._source(step, Seen("output", [], {}, array), x, y)
         if found is None or found.name in b.parts:
             raise step.failed("of the cells of an LSTM, ONNX has the last ones alone")

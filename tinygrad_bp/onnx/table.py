@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from tinygrad_bp.core.graph import Node
 from tinygrad_bp.errors import ExportError
 from tinygrad_bp.onnx.builder import Builder, Value
 
@@ -33,8 +34,8 @@ class Step:
         The same in the run with 3.
     out : Value
         What comes out; its name is that of no value yet.
-    where : str
-        The module and the user's line.
+    node : Node or None
+        The application itself, which knows its module and the user's line.
     value_of : callable
         The name of an array among the parameters, where it is a value of the graph, or None.
     """
@@ -45,7 +46,7 @@ class Step:
     params: dict[str, Any]
     other: dict[str, Any]
     out: Value
-    where: str
+    node: Node | None
     value_of: Callable[[Any], str | None]
     makers: dict[str, Step]
 
@@ -75,8 +76,9 @@ class Step:
 
     def failed(self, reason: str) -> ExportError:
         """The error for what ONNX, or the table, lacks."""
+        where = self.node.where() if self.node is not None else ""
         return ExportError(
-            f"{self.name!r}{self.where} cannot be written in ONNX: {reason}. Nothing was written.\n"
+            f"{self.name!r}{where} cannot be written in ONNX: {reason}. Nothing was written.\n"
             "Fix: compute it from operations that ONNX has (tinygrad_bp.onnx.operations() lists "
             "them), or leave it out of the module that is exported."
         )
