@@ -167,3 +167,90 @@ def to_vector(rng: np.random.Generator) -> Case:
         lambda *ps: parameters_to_vector(ps),
         tuple(rng.normal(size=shape) for shape in shapes),
     )
+
+
+def _theirs(parts: dict[str, Any], forward: Any) -> Any:
+    """A module of PyTorch with these parts."""
+    import torch
+
+    module = type("Theirs", (torch.nn.Module,), {"forward": forward})()
+    for name, part in parts.items():
+        module.add_module(name, part)
+    return module
+
+
+@row("Residual", "shortcut; beside the sum written out")
+def residual(rng: np.random.Generator) -> Case:
+    import torch
+
+    n = int(rng.integers(1, 5))
+    m = int(rng.integers(1, 5)) if rng.integers(2) else n
+    parts = {"0": (n, 3), "2": (3, m)} | ({"shortcut": (n, m)} if m != n else {})
+    ours = {name: nn.Linear(*size, dtype=float, generator=rng) for name, size in parts.items()}
+
+    def forward(self: Any, x: Any) -> Any:
+        own = dict(self.named_children())
+        y = own["2"](torch.tanh(own["0"](x)))
+        return y + (own["shortcut"](x) if m != n else x)
+
+    return Case(
+        nn.Residual(ours["0"], np.tanh, ours["2"], shortcut=ours.get("shortcut")),
+        _theirs({name: torch.nn.Linear(*size) for name, size in parts.items()}, forward),
+        (rng.normal(size=(2, n)),),
+    )
+
+
+@row("Concat", "axis, branches, inputs; beside torch.cat")
+def concat(rng: np.random.Generator) -> Case:
+    import torch
+
+    axis = int(rng.integers(-2, 3))
+    if rng.integers(2):
+        xs = []
+        for _ in range(rng.integers(1, 4)):
+            shape = [2, 3, 4]
+            shape[axis] = int(rng.integers(1, 4))
+            xs.append(rng.normal(size=shape))
+        theirs = _theirs({}, lambda self, *each: torch.cat(each, axis))
+        return Case(nn.Concat(axis=axis), theirs, tuple(xs))
+    names = [str(i) for i in range(rng.integers(1, 4))]
+
+    def forward(self: Any, x: Any) -> Any:
+        return torch.cat([branch(x) for branch in self.children()], axis)
+
+    return Case(
+        nn.Concat(*[nn.Linear(4, 4, dtype=float, generator=rng) for _ in names], axis=axis),
+        _theirs({name: torch.nn.Linear(4, 4) for name in names}, forward),
+        (rng.normal(size=(2, 3, 4)),),
+    )
+
+
+@row("Wired, Add", "skip connections, a layer in two places, several inputs")
+def wired(rng: np.random.Generator) -> Case:
+    import torch
+
+    n = int(rng.integers(1, 5))
+    spec = nn.NetworkSpec(
+        {"left": [n], "right": [n]},
+        [
+            {"type": "Linear", "name": "a", "out_features": 3, "inputs": ["left"]},
+            {"type": "Shared", "name": "b", "of": "a", "inputs": ["right"]},
+            {"type": "Bilinear", "name": "c", "out_features": n, "inputs": ["a", "b"]},
+            {"type": "Add", "inputs": ["c", "left"]},
+            {"type": "Concat", "inputs": ["3", "b"]},
+            {"type": "Linear", "name": "d", "out_features": 2},
+        ],
+        "float64",
+    )
+
+    def forward(self: Any, left: Any, right: Any) -> Any:
+        a, b = self.a(left), self.a(right)
+        return self.d(torch.cat([self.c(a, b) + left, b], 1))
+
+    theirs = {
+        "a": torch.nn.Linear(n, 3),
+        "c": torch.nn.Bilinear(3, 3, n),
+        "d": torch.nn.Linear(n + 3, 2),
+    }
+    xs = rng.normal(size=(2, 2, n))
+    return Case(spec.build(rng), _theirs(theirs, forward), (xs[0], xs[1]))
