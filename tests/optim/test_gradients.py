@@ -11,6 +11,7 @@ from tinygrad_bp.optim import (
     GradientAccumulation,
     add_grad_noise_,
     centralize_grad_,
+    clip_grad_norm_,
 )
 
 
@@ -109,6 +110,20 @@ def test_steps_come_after_so_many_batches_and_gradients_of_before_do_not_count()
     assert p.data.tolist() == [-11.0]
     assert not accumulate.flush()
     assert p.grad is None
+
+
+def test_what_comes_before_a_step_sees_the_mean_of_the_gradients():
+    p, seen = tg.Tensor([0.0], requires_grad=True), []
+
+    def clip():
+        seen.append(p.grad.item())
+        clip_grad_norm_([p], 1.0)
+
+    with GradientAccumulation(SGD([p], lr=1.0), 2, before_step=clip) as accumulate:
+        for x in (2.0, 4.0, 0.5):
+            accumulate((p * x).sum())
+    assert seen == [3.0, 0.5]
+    assert p.data.tolist() == [-1.5]
 
 
 def test_an_error_in_the_block_makes_no_step():

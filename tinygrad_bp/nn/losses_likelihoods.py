@@ -170,7 +170,8 @@ class KLDivLoss(Loss):
     """
 
     def __init__(self, reduction: str = "mean", log_target: bool = False) -> None:
-        super().__init__(reduction)
+        super().__init__("mean" if reduction == "batchmean" else reduction)
+        self.reduction = reduction
         self.log_target = log_target
 
     def forward(self, prediction: Any, target: Any) -> Tensor:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 
@@ -117,6 +118,8 @@ class GradientAccumulation:
         Whose `step` and `zero_grad` are called.
     batches : int
         How many make a step.
+    before_step : callable, optional
+        Called with the mean of the gradients in place, as for `clip_grad_norm_`.
 
     Attributes
     ----------
@@ -137,10 +140,16 @@ class GradientAccumulation:
     array([0.3])
     """
 
-    def __init__(self, optimizer: Optimizer, batches: int) -> None:
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        batches: int,
+        before_step: Callable[[], Any] | None = None,
+    ) -> None:
         if batches < 1:
             raise ArgumentError(f"batches is {batches!r} (at {user_line()}).\nFix: batches >= 1.")
         self.optimizer, self.batches, self.waiting = optimizer, batches, 0
+        self.before_step = before_step
 
     def __call__(self, loss: Tensor) -> bool:
         """Add the gradient of the loss of a batch; step where it was the last one of a step.
@@ -164,6 +173,8 @@ class GradientAccumulation:
             for p in group["params"]:
                 if p.grad is not None and self.waiting > 1:
                     p.grad = as_tensor(p.grad.data / self.waiting)
+        if self.before_step is not None:
+            self.before_step()
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.waiting = 0
