@@ -7,8 +7,8 @@ import numpy as np
 from tinygrad_bp.sklearn import NetworkClassifier, NetworkRegressor
 
 BOTH = (NetworkClassifier, NetworkRegressor)
-RNG = np.random.default_rng(0)
-X = RNG.normal(size=(60, 4))
+
+X = np.random.default_rng(0).normal(size=(60, 4))
 LABELS = np.array(["a", "b", "c"])[(X[:, 0] > 0).astype(int) + (X[:, 1] > 0.5)]
 NUMBERS = X @ [1.0, -2.0, 0.5, 0.0] + np.sin(X[:, 1])
 PAIRS = np.stack([NUMBERS, -NUMBERS + X[:, 2]], axis=1)

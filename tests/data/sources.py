@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -49,11 +50,16 @@ class Ragged(Squares):
         return np.zeros(3 if index == 5 else 2)
 
 
-class Deadly(Squares):
-    """Sample 5 ends the process that fetches it."""
+class DeadlyOnce(Squares):
+    """Sample 5 ends the process that fetches it first; a file tells the next ones."""
+
+    def __init__(self, count: int, mark: Path) -> None:
+        super().__init__(count)
+        self.mark = mark
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
-        if index == 5:
+        if index == 5 and not self.mark.exists():
+            self.mark.touch()
             os._exit(3)
         return super().__getitem__(index)
 

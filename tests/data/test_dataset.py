@@ -118,7 +118,7 @@ def test_parts_share_no_sample_and_leave_none_out(count: int, cuts: list[int], s
 @pytest.mark.parametrize(
     ("count", "shares", "sizes"),
     [
-        (100, [0.29, 0.71], [29, 71]),  # 100 * 0.29 is 28.999...
+        (100, [0.71, 0.29], [71, 29]),  # 100 * 0.29 is 28.999...
         (10, [0.5, 0.25, 0.25], [6, 2, 2]),
         (11, [1 / 3, 1 / 3, 1 / 3], [4, 4, 3]),
         (5, [1.0], [5]),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from data.sources import (
     Broken,
-    Deadly,
+    DeadlyOnce,
     Meeting,
     Ragged,
     Squares,
@@ -109,6 +109,21 @@ def test_an_epoch_that_is_left_leaves_nothing_behind() -> None:
     assert not [t for t in threading.enumerate() if t.name.startswith("DataLoader")]
 
 
+def test_what_was_asked_for_ahead_is_not_made_once_an_epoch_is_left() -> None:
+    fetched: list[int] = []
+
+    class Watched(Squares):
+        def __getitem__(self, index: int):
+            fetched.append(index)
+            time.sleep(0.01)
+            return super().__getitem__(index)
+
+    batches = iter(DataLoader(Watched(40), batch_size=1, num_workers=1, prefetch_factor=40))
+    next(batches)
+    batches.close()
+    assert len(fetched) <= 3
+
+
 @each_kind
 def test_a_sample_that_cannot_be_had_is_named(workers: int, kind) -> None:
     loader = DataLoader(Broken(9), batch_size=2, num_workers=workers, worker_kind=kind)
@@ -151,11 +166,12 @@ def test_a_transform_that_fails_is_named_with_the_sample() -> None:
         list(loader)
 
 
-def test_a_process_that_died_is_an_error_and_the_next_epoch_has_new_ones() -> None:
-    loader = DataLoader(Deadly(8), batch_size=2, num_workers=1, worker_kind="process")
-    for _ in range(2):
-        with pytest.raises(DataError, match=r"a worker process died: (.|\n)*Fix: put the main"):
-            list(loader)
+def test_a_process_that_died_is_an_error_and_the_next_epoch_has_new_ones(tmp_path) -> None:
+    source = DeadlyOnce(8, tmp_path / "mark")
+    loader = DataLoader(source, batch_size=2, num_workers=1, worker_kind="process")
+    with pytest.raises(DataError, match=r"a worker process died: (.|\n)*Fix: put the main part"):
+        list(loader)
+    assert epoch(loader) == epoch(DataLoader(Squares(8), batch_size=2))
 
 
 def test_what_cannot_be_sent_to_a_process_is_an_error_that_says_so() -> None:

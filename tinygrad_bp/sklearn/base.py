@@ -290,7 +290,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
             score = f", score {self.validation_scores_[-1]:.4f}" if self.validation_scores_ else ""
             print(f"epoch {self.n_iter_}: loss {self.loss_curve_[-1]:.6f}{score}")
         told = [callback(self) for callback in self.callbacks or ()]  # each of them
-        return any(answer is True for answer in told)
+        return any(isinstance(answer, bool | np.bool) and bool(answer) for answer in told)
 
     # ------------------------------------------------------------------ predicting
 
