@@ -314,6 +314,10 @@ def test_any_network_of_networks_goes_to_toml_and_to_a_module_and_back(layers):
     [
         ([TANH, {**TANH, "inputs": ["imput"]}], "has the input 'imput'.*did you mean 'input'"),
         ([TANH, {**TANH, "inputs": ["1"]}], "layer 1 (Tanh) has the input '1', which is no"),
+        (
+            [{**TANH, "name": "input"}, TANH, {"type": "Add", "inputs": ["input", "1"]}],
+            "layer input has the name of an input, and layers name their inputs.",
+        ),
         ([TANH, {**TANH, "inputs": "0"}], "layer 1 (Tanh): its inputs are '0'"),
         ([TANH, {**TANH, "inputs": []}], "layer 1 (Tanh): its inputs are []"),
         ([{**TANH, "inputs": ["input", "input"]}], "after an input of shape (4,) and (4,): "),

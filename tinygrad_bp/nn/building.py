@@ -84,6 +84,13 @@ class Building:
         built, wires, out = self._chain(layers, given, at)
         if len(given) == 1 and all(names == default for names, default in wires.values()):
             return Sequential(built), out
+        for name in built:
+            if name in given:
+                where = f"layer {at.position}.{name}" if at.position else f"layer {name}"
+                raise SpecError(
+                    f"{where} has the name of an input, and layers name their inputs.\n"
+                    "Fix: another name for the layer."
+                )
         return Wired(built, {name: names for name, (names, _) in wires.items()}, [*given]), out
 
     def _chain(self, layers: Any, given: dict[str, Any], at: _Place) -> Any:

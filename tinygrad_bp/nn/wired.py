@@ -55,6 +55,11 @@ class Wired(Sequential):
     ) -> None:
         super().__init__(layers)
         self.given = tuple(given)
+        taken = [name for name in (*layers, *self.given) if [*layers, *self.given].count(name) > 1]
+        if taken:
+            raise ArgumentError(
+                f"two inputs or layers have the name {taken[0]!r}.\nFix: names that differ."
+            )
         self.inputs: dict[str, list[str]] = {}
         for name in inputs:
             if name not in layers:
