@@ -10,6 +10,8 @@ import time
 import numpy as np
 import onnx
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from onnx_export.running import both_agree, session
 
 import tinygrad_bp as tg
@@ -96,12 +98,19 @@ def test_the_same_model_gives_the_same_bytes_in_every_process(tmp_path):
     assert (tmp_path / "1").read_bytes() == (tmp_path / "2").read_bytes()
 
 
-def test_any_name_is_kept(tmp_path):
-    names = ['<b>"', "a\nb", "x", "output", "Add", "layer 0\t"]
-    parts = {name: nn.Parameter(np.float32(i)) for i, name in enumerate(names)}
-    model = Calls(lambda self, x: x + sum(self.parts[name] for name in names), parts=parts)
+@given(names=st.sets(st.text(st.characters(exclude_categories=["Cs"]), max_size=8), max_size=4))
+@example(names={'<b>"', "a\nb", "x", "output", "Add", "layer 0\t", "\0", "constant"})
+def test_any_name_is_kept(names):
+    parts = {name: nn.Parameter(np.float32(i)) for i, name in enumerate(sorted(names))}
+    model = Calls(lambda self, x: x + sum(self.parts[name] for name in parts), parts=parts)
     written = both_agree(model, X)
     assert {each.name for each in written.graph.initializer} >= {f"parts.{n}" for n in names}
+
+
+def test_half_a_character_is_no_name():
+    model = Calls(lambda self, x: x * self.parts["\ud800"], parts={"\ud800": nn.Parameter(1.0)})
+    with pytest.raises(ExportError, match="has a name that is no Unicode text"):
+        to_onnx(model, X)
 
 
 def test_a_parameter_that_two_layers_share_is_written_once():

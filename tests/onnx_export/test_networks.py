@@ -16,6 +16,7 @@ from tinygrad_bp.testing import strategies
 
 G = {"generator": 0}
 RNG = np.random.default_rng(0)
+X = RNG.normal(size=(2, 3)).astype(np.float32)
 
 
 @given(example=strategies.networks(dtype="float32"), opset=st.integers(17, 21))
@@ -99,6 +100,22 @@ def test_weights_that_are_computed_are_written_as_they_are():
     spectral_norm(model[2])
     written = both_agree(model, RNG.normal(size=(2, 3)).astype(np.float32))
     assert "0.bias" in {each.name for each in written.graph.initializer}
+
+
+def test_what_a_hook_does_is_written_too():
+    layer = nn.BatchNorm1d(3)
+    both_agree(layer, X)
+    layer.register_forward_hook(lambda module, inputs, out: out * 2.0)
+    written = both_agree(layer, X)
+    assert "BatchNormalization" not in {node.op_type for node in written.graph.node}
+
+
+def test_a_batch_normalisation_is_one_operator_wherever_it_is_used():
+    shared = nn.BatchNorm1d(3)
+    model = nn.Sequential(shared, nn.Linear(3, 3, **G), shared)
+    written = both_agree(model, X)
+    kinds = [node.op_type for node in written.graph.node]
+    assert kinds == ["BatchNormalization", "Gemm", "BatchNormalization"]
 
 
 def of_pairs(forward, **parts):

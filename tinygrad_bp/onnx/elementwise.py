@@ -154,6 +154,11 @@ def _hardtanh(b: Builder, step: Step) -> str:
     return b.add("Clip", step.cast(), *(step.number(step.params[k]) for k in ("low", "high")))
 
 
+@rule("hardswish")
+def _hardswish(b: Builder, step: Step) -> str:
+    return b.add("HardSwish", step.cast())
+
+
 @rule("hardshrink", "softshrink")
 def _shrink(b: Builder, step: Step) -> str:
     limit = float(step.params["limit"])

@@ -168,6 +168,12 @@ class _Writer:
         self.runs = runs
         self.rules = load()
         self.entries = dict(state.entries(model))
+        for name in self.entries:
+            if not _is_text(name):
+                raise ExportError(
+                    f"the parameter {name!r} has a name that is no Unicode text. Nothing was "
+                    "written.\nFix: another key or attribute."
+                )
         self.paths = {id(module): name for name, module in model.named_modules()}
         self.builder = Builder(opset, self.entries)
         self.names: dict[Any, Value] = {}
@@ -294,6 +300,14 @@ class _Writer:
 
         b.nodes.append(helper.make_node("Identity", [found.name], [name], f"{name}."))
         return name, found
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+    return True
 
 
 def _parted(node: Node) -> ExportError:

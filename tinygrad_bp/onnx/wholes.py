@@ -35,7 +35,9 @@ def whole_calls(run: Trace) -> dict[Node, tuple[Any, Any, set[Node]]]:
 
 def _is_whole(module: Any, dtype: Any) -> bool:
     """Whether it normalises by running statistics of the dtype of its output."""
-    if not isinstance(module, (BatchNorm1d, BatchNorm2d, BatchNorm3d)):
+    if type(module) not in (BatchNorm1d, BatchNorm2d, BatchNorm3d):
+        return False
+    if module._forward_hooks or module._forward_pre_hooks:  # what they do belongs to the call
         return False
     parts = (module.running_mean, module.running_var, module.weight, module.bias)
     return parts[0] is not None and all(part is None or part.dtype == dtype for part in parts)
