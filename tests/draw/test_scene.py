@@ -97,6 +97,15 @@ def test_parameters_that_say_nothing_are_shown_when_everything_is(level, lines):
     assert draw(x.sum(0, keepdims=True)).scene.boxes["n1"].lines[:2] == ("axis=0", "keepdims=True")
 
 
+def test_of_windows_what_is_as_it_is_without_saying_so_is_left_out():
+    x = tg.Tensor(np.ones((1, 1, 4, 4)), requires_grad=True)
+    y = tg.nn.functional.conv2d(x, np.ones((1, 1, 3, 3)), stride=(1, 2))
+    z = tg.nn.functional.max_pool2d(y, 1, padding=0)
+    kinds = {box.title: box.lines for box in draw(z).scene.boxes.values()}
+    assert kinds["convolution"] == ("stride=(1, 2)", "(1, 1, 2, 1) float64")
+    assert kinds["max_pool"] == ("kernel=(1, 1)", "(1, 1, 2, 1) float64")
+
+
 @pytest.mark.parametrize("number", [3.0, np.float64(3.0), np.array(3.0), tg.Tensor(3.0)])
 def test_a_constant_that_is_one_number_is_called_by_it_and_needs_no_more_figures(number):
     x = tg.Tensor(2.0, requires_grad=True, name="x")

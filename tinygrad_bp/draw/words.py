@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from tinygrad_bp.core import Node, Tensor
 from tinygrad_bp.draw.fold import Around, Group
 from tinygrad_bp.draw.scene import Names, facts, short
@@ -13,6 +15,7 @@ from tinygrad_bp.errors import in_words
 
 _KINDS = 4  # that a line names
 _SHAPES = 2
+_PLAIN = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
@@ -115,10 +118,17 @@ def params(nodes: Sequence[Node], full: bool) -> tuple[str, ...]:
     """
     lines = []
     for name, value in sorted(nodes[0].params.items()):
-        if full or not (value is None or value is False):
+        if full or not _says_nothing(name, value):
             shown = {short(node.params[name]) for node in nodes}
             lines.append(f"{name}={short(value)}" if len(shown) == 1 else f"{name} differs")
     return tuple(lines)
+
+
+def _says_nothing(name: str, value: Any) -> bool:
+    """Whether a parameter is one without which the operation would be the same."""
+    if name in _PLAIN:  # of windows, one number for each axis
+        return all(n == _PLAIN[name] for n in np.ravel(value))
+    return value is None or value is False
 
 
 def kept(nodes: Sequence[Node]) -> tuple[str, ...]:
