@@ -79,9 +79,7 @@ def hardswish(x: Any) -> Tensor:
     >>> hardswish(np.array([-4.0, 3.0]))
     Tensor([-0.,  3.])
     """
-    x = as_real(x)
-    result: Tensor = x * hardsigmoid(x)
-    return result
+    return rectifiers.hardswish.apply(as_real(x))
 
 
 def hardshrink(x: Any, lambd: float = 0.5) -> Tensor:

@@ -63,6 +63,21 @@ threshold = Primitive(
 )
 
 
+def _hardswish_slope(g: Any, out: Any, x: Any) -> Any:
+    return g * ((x > -3) * (x < 3) * (x / 3 + 0.5) + (x >= 3))
+
+
+hardswish = Primitive(
+    "hardswish",
+    lambda x: x * np.clip(x / 6 + 0.5, 0, 1),
+    [_hardswish_slope],
+    formula=r"x \min(\max(\frac{x}{6} + \frac{1}{2}, 0), 1)",
+    vjp_formulas=[r"([x > -3] \, [x < 3] \, (\frac{x}{3} + \frac{1}{2}) + [x \ge 3]) \, \bar{z}"],
+    analytic=False,
+    kinks="0 at x = -3 and 1 at x = 3",
+)
+
+
 def _prelu_slope(g: Any, out: Any, x: Any, w: Any) -> Any:
     positive = (x > 0).astype(x.dtype)
     return g * (positive + w * (1 - positive))

@@ -66,7 +66,7 @@ def _written() -> list[Convention]:
         c("F.hardtanh(x)", "hardtanh", (1.0,), (0.0,), _ENDS),
         c("F.relu6(x)", "hardtanh", (6.0,), (0.0,), _ENDS),
         c("F.hardsigmoid(x)", "hardtanh", (3.0,), (0.0,), _ENDS),
-        c("F.hardswish(x)", "hardtanh", (3.0,), (1.0,), "the slope of the right side"),
+        c("F.hardswish(x)", "hardswish", (3.0,), (1.0,), "the slope of the right side"),
         c("F.hardshrink(x, 0.5)", "hardshrink", (0.5,), (0.0,), _BELOW),
         c("F.softshrink(x, 0.5)", "softshrink", (0.5,), (0.0,), _BELOW),
         c("F.threshold(x, 1.0, 0.0)", "threshold", (1.0,), (0.0,), _BELOW),

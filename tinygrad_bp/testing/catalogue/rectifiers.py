@@ -69,6 +69,18 @@ CASES = [
         ((0.5,),),
     ),
     Case(
+        "hardswish",
+        rectifiers.hardswish,
+        SINGLES,
+        _pieces(
+            (lambda x: x < -3, lambda x: 0 * x),
+            (lambda x: x < 3, lambda x: x * (x + 3) / 6),
+            (lambda x: x > 0, _same),
+        ),
+        ((-6.0, 6.0),),
+        ((-3.0, 3.0),),
+    ),
+    Case(
         "prelu",
         rectifiers.prelu,
         (((2, 3), (3,)), ((3,), ()), ((2, 3, 2), (3, 1)), ((), ()), ((0, 2), (2,))),

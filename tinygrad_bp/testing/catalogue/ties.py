@@ -140,6 +140,7 @@ _ELEMENTS = [
     row("leaky_relu", _of("leaky_relu", slope=0.25), ([0.0, 2.0], [0.25, 1.0])),
     row("elu", _of("elu", alpha=0.5), ([0.0, 2.0], [0.5, 1.0]), second=([0.25, 0.0],)),
     row("hardtanh", _of("hardtanh", low=-1.0, high=2.0), ([-1.0, 2.0, 1.0], [0.0, 0.0, 1.0])),
+    row("hardswish", _of("hardswish"), ([-3.0, 3.0, 0.0], [0.0, 1.0, 0.5])),
     row("hardshrink", _of("hardshrink", limit=0.5), ([0.5, -0.5, 1.0], [0.0, 0.0, 1.0])),
     row("softshrink", _of("softshrink", limit=0.5), ([0.5, -0.5, 1.0], [0.0, 0.0, 1.0])),
     row("threshold", _of("threshold", limit=1.0, other=0.0), ([1.0, 2.0], [0.0, 1.0])),
