@@ -102,7 +102,7 @@ class RNN(Recurrent):
         if self.nonlinearity == "tanh":
             return [rnn_tanh(z, w, *start)]
         if order.ends is not None:  # so that the states behind an end are 0, and do not grow
-            z = np.where(order.present, z, -np.inf)
+            z = np.where(order.present, z, np.finfo(z.dtype).min / 2)
         return [rnn_relu(z, w, *start)]
 
 
