@@ -158,11 +158,20 @@ def sequences(*lengths):
     return draw
 
 
+def with_mask(rng, samples):
+    """Queries, keys and values, and numbers that are added to the scores of keys."""
+    mask = np.zeros((samples, 4), np.float32)
+    mask[:, 2] = -np.inf
+    mask[-1, 3] = -1.5
+    return *sequences(3, 4, 4)(rng, samples), mask
+
+
 def attention():
     name, first = "MultiheadAttention", {"batch_first": True, **G}
     for options in ({}, {"bias": False}, {"add_bias_kv": True}, {"add_zero_attn": True}):
         yield of(name, sequences(3, 4, 4), 8, 2, **options, **first)
     yield of(name, sequences(3, 3, 3), 8, 2, rotary=True, **first)
+    yield of(name, with_mask, 8, 2, **first)
     yield of("RotaryPositions", (2, 5, 8), 8)
     yield of("SinusoidalPositions", (5, 8), 8, batch_first=True)
 
@@ -207,6 +216,3 @@ FAMILIES = (
     embedding,
 )
 EXAMPLES = [example for family in FAMILIES for example in family()]
-
-#: The registered layers that cannot be exported, with the words of the error and the reason.
-REFUSED: dict[str, str] = {}

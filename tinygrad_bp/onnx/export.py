@@ -155,8 +155,9 @@ def _varied(x: Any, axis: int | None) -> Any:
         return np.roll(x, 1, along) if x.ndim else x
     factor = np.linspace(0.5, 1.0, x.shape[axis or 0]) * 0.875
     factor = np.roll(factor, 1).reshape([-1 if i == (axis or 0) else 1 for i in range(x.ndim)])
-    sign = np.where(third, -1, 1) if x.min() < 0 or not x.any() else 1
-    return (sign * (np.roll(x, 1, -1) * factor + 0.03125)).astype(x.dtype)
+    varied = np.roll(x, 1, -1) * factor + 0.03125
+    turned = third & np.isfinite(varied) & (x.min() < 0 or not x.any())  # a mask has infinities
+    return np.where(turned, -varied, varied).astype(x.dtype)
 
 
 class _Writer:
