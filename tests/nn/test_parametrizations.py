@@ -160,3 +160,13 @@ def test_wrong_names_and_axes(wrong, text):
 def test_an_attribute_that_is_not_there_is_an_attribute_error():
     with pytest.raises(AttributeError, match="'Linear' object has no attribute 'wieght'"):
         weight_norm(linear()).wieght  # noqa: B018
+
+
+def test_an_error_within_a_property_is_told_as_it_is():
+    class Broken(Module):
+        @property
+        def size(self):
+            return self.wieght.size
+
+    with pytest.raises(AttributeError, match="no attribute 'wieght'"):
+        Broken().size  # noqa: B018

@@ -101,7 +101,7 @@ class Module:
             computed = vars(self).get("parametrizations", {})
             if name in computed:
                 return computed[name]()
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            return object.__getattribute__(self, name)  # the error as it was, of a property too
 
     def _attributes(self) -> Iterable[tuple[str, Any]]:
         """The attributes in which parts are looked for, with their names."""
