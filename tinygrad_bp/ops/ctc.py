@@ -6,12 +6,13 @@ blank, and so on; a way may stay in its state, go on to the next, or to the one 
 this passes over a blank between two labels that differ. Forward and backward sums run in
 logarithms.
 
-Composed of steps of `logaddexp`, forward and backward would take 96 ms in place of 14 for 100
+Composed of steps of `logaddexp`, forward and backward would take 61 ms in place of 11 for 100
 steps of 16 samples with 20 labels.
 """
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -24,29 +25,23 @@ NEVER = -1e30
 
 def _sum(*terms: Any) -> Any:
     """The logarithm of the sum of exponentials of arrays."""
-    a, b, *rest = terms
-    if all(isinstance(t, np.ndarray) for t in terms):  # a third of the time of logaddexp
-        most = np.maximum(a, b)
-        for t in rest:
-            np.maximum(most, t, out=most)
-        total = np.exp(a - most)
-        for t in (b, *rest):
-            total += np.exp(t - most)
-        np.log(total, out=total)
-        total += most
-        return total
-    total = np.logaddexp(a, b)
-    for t in rest:
-        total = np.logaddexp(total, t)
+    if not all(isinstance(t, np.ndarray) for t in terms):
+        return functools.reduce(np.logaddexp, terms)
+    most = functools.reduce(np.maximum, terms)
+    total = np.zeros_like(most)
+    for t in terms:
+        # Further below, exp takes nine times as long, for what adds nothing to a sum of 1 or more.
+        t = np.maximum(t - most, -700)
+        total += np.exp(t, out=t)
+    np.log(total, out=total)
+    total += most
     return total
 
 
-def _moved(a: Any, by: int) -> Any:
-    """The states moved to the right, or to the left, along the last axis; `NEVER` comes in."""
-    states, gap = a.shape[-1], np.full((*a.shape[:-1], abs(by)), NEVER, a.dtype)
-    if by > 0:
-        return np.concatenate((gap, a), axis=-1)[..., :states]
-    return np.concatenate((a, gap), axis=-1)[..., -by:]
+def _onward(sums: Any, over: Any) -> Any:
+    """Sums over the ways into each state: from itself, the one before, or `over` a blank."""
+    wide = np.concatenate((np.full((len(sums), 2), NEVER, sums.dtype), sums), axis=1)
+    return _sum(sums, wide[:, 1:-1], wide[:, :-2] + over)
 
 
 def _last(lengths: Any, states: int) -> Any:
@@ -57,26 +52,23 @@ def _last(lengths: Any, states: int) -> Any:
 
 def _forward(e: Any, skip: Any, steps: Any) -> Any:
     """The sum over all ways from the start to each state at each step, that state's included."""
-    first = np.where(np.arange(e.shape[2]) < 2, e[0], NEVER)
-    sums = [first]
+    over = np.where(skip, 0, NEVER).astype(e.dtype)
+    sums = [np.where(np.arange(e.shape[2]) < 2, e[0], NEVER)]
     for t in range(1, len(e)):
-        before = sums[-1]
-        over = np.where(skip, _moved(before, 2), NEVER)
-        now = np.maximum(_sum(before, _moved(before, 1), over) + e[t], NEVER)
-        sums.append(np.where((t < steps)[:, None], now, before))
+        now, going = _onward(sums[-1], over) + e[t], t < steps
+        sums.append(now if going.all() else np.where(going[:, None], now, sums[-1]))
     return np.stack(sums)
 
 
 def _backward(e: Any, skip: Any, steps: Any, lengths: Any) -> Any:
     """The sum over all ways from each state at each step to the end, without that state's."""
+    over = np.full(skip.shape, NEVER, e.dtype)
+    over[:, 2:][skip[:, :1:-1]] = 0  # as states are turned around, to go on as forward
     end = np.where(_last(lengths, e.shape[2]), 0, NEVER).astype(e.dtype)
-    onto = np.concatenate((skip, np.zeros_like(skip, shape=(len(skip), 2))), axis=1)[:, 2:]
     sums: list[Any] = [end]
     for t in range(len(e) - 2, -1, -1):
-        after = sums[-1] + e[t + 1]
-        over = np.where(onto, _moved(after, -2), NEVER)
-        now = np.maximum(_sum(after, _moved(after, -1), over), NEVER)
-        sums.append(np.where((t < steps - 1)[:, None], now, end))
+        now, going = _onward((sums[-1] + e[t + 1])[:, ::-1], over)[:, ::-1], t < steps - 1
+        sums.append(now if going.all() else np.where(going[:, None], now, end))
     return np.stack(sums[::-1])
 
 
