@@ -86,9 +86,9 @@ def test_shuffled_epochs_differ_repeat_and_pad_little() -> None:
         longest = sum(len(batch) * lengths[batch].max() for batch in batches)
         return 1 - lengths.sum() / longest
 
-    batches = LengthBatches(lengths, 32, np.random.default_rng(1))
+    batches = LengthBatches(lengths, 32, np.random.default_rng(1), pool=100)
     first, second = list(batches), list(batches)
-    again = list(LengthBatches(lengths, 32, np.random.default_rng(1)))
+    again = list(LengthBatches(lengths, 32, np.random.default_rng(1), pool=100))
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     assert {frozenset(b.tolist()) for b in first} != {frozenset(b.tolist()) for b in second}
     longest = [int(lengths[batch].max()) for batch in first]

@@ -199,10 +199,11 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         if fresh:
             self._make(read.rows, given or read.rows.shape[1:], read.outputs)
         arrays = [self._inputs(read.rows), self._goals(read.targets)]
-        if weights is None or (weights == weights[0]).all():
+        if weights is None:
             return arrays
-        kept = weights > 0
-        return [*(array[kept] for array in arrays), weights[kept] / weights[kept].mean()]
+        arrays = [array[weights > 0] for array in arrays]
+        weights = weights[weights > 0]
+        return arrays if (weights == weights[0]).all() else [*arrays, weights / weights.mean()]
 
     def _make(self, rows: Array, given: tuple[int, ...], outputs: tuple[int, ...]) -> None:
         """A new network for samples like these, its optimizer, and an empty history."""
