@@ -22,6 +22,7 @@ from PIL import Image
 DOCS = Path(__file__).resolve().parent
 PAGE = DOCS / "examples.md"
 IMAGES = DOCS / "images" / "examples"
+LARGEST = 60_000
 #: A command of the page, with the program's name, and the block of what it printed.
 COMMAND = re.compile(r"^```sh\n(python examples/(\w+)\.py.*?)```\n\n```text\n(.*?)```", re.M | re.S)
 
@@ -41,11 +42,15 @@ def run(command: str, folder: Path) -> str:
 
 
 def keep(picture: Path) -> None:
-    """Save a picture with 16 levels of red, green and blue, at a fifth of the size."""
+    """Save a picture in as many levels of red, green and blue as there is room for."""
+    target = IMAGES / picture.name
     with Image.open(picture) as full:
-        levels = np.uint8(np.round(np.asarray(full.convert("RGB")) / 17) * 17)
-    few = Image.fromarray(levels).quantize(256, dither=Image.Dither.NONE)
-    few.save(IMAGES / picture.name, optimize=True)
+        colours = np.asarray(full.convert("RGB"))
+    for step in (5, 8.5, 17):
+        few = Image.fromarray(np.uint8(np.round(colours / step) * step))
+        few.quantize(256, dither=Image.Dither.NONE).save(target, optimize=True)
+        if target.stat().st_size < LARGEST:
+            break
 
 
 def main() -> None:

