@@ -88,15 +88,19 @@ def _cases(label):
     which = np.arange(np.prod(out)).reshape(out) * 3 % whole  # inside and in the padding
     divisor = whole if label == "line" else 1.0 + np.arange(np.prod(out[2:])).reshape(out[2:])
     picked, averaged = _picked(geometry, which), _averaged(geometry, divisor)
-    size = shape[2:]
     with_which, with_divisor = {**geometry, "which": which}, {**geometry, "divisor": divisor}
-    return [
+    cases = [
         _case("max_pool", shape, _largest(geometry), label, distinct=True, **geometry),
-        _case("max_pool_pick", shape, picked, label, **with_which),
-        _case("max_pool_spread", out, _adjoint(picked, shape), label, size=size, **with_which),
         _case("avg_pool", shape, averaged, label, **with_divisor),
-        _case("avg_pool_spread", out, _adjoint(averaged, shape), label, size=size, **with_divisor),
     ]
+    if label in ("overlap", "plane"):  # the others are those, or along another axis, alone
+        back = {"size": shape[2:]}
+        cases += [
+            _case("max_pool_pick", shape, picked, label, **with_which),
+            _case("max_pool_spread", out, _adjoint(picked, shape), label, **back, **with_which),
+            _case("avg_pool_spread", out, _adjoint(averaged, shape), label, **back, **with_divisor),
+        ]
+    return cases
 
 
 CASES = [case for label in SHAPES for case in _cases(label)]
