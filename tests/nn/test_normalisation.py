@@ -232,7 +232,7 @@ def test_an_input_that_does_not_fit_names_the_layer_and_changes_nothing():
         model(np.ones((2, 4, 5, 5)))
     with pytest.raises(ShapeError, match=r"expected \(N, C, H, W\) with C = 3"):
         model(np.ones((2, 3)))
-    with pytest.raises(ShapeError, match="has 1 values in each channel.*\n?.*eval"):
+    with pytest.raises(ShapeError, match="has a single value in each channel.*\n?.*eval"):
         model(np.ones((1, 3, 1, 1)))
     for name, value in norm.state_dict().items():
         np.testing.assert_array_equal(value, before[name])
@@ -266,7 +266,7 @@ def test_an_input_that_does_not_fit_names_the_layer_and_changes_nothing():
         (lambda: functional.batch_norm([1.0], training=True), "has no axis of channels"),
         (
             lambda: functional.instance_norm(X[..., :1, :1]),
-            "1 elements in each channel of a sample",
+            "a single element in each channel of a",
         ),
         (lambda: functional.layer_norm(X, (3, 2), bias=[1.0]), r"bias has the shape \(1,\)"),
         (lambda: functional.local_response_norm(X, 0), "size is 0"),

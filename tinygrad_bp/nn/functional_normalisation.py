@@ -72,7 +72,7 @@ def batch_norm(
             )
         return _affine(x, running_mean.data, running_var.data, weight, bias, eps)
     count = x.size // max(x.shape[1], 1)
-    _several(name, x.shape, count, "values in each channel")
+    _several(name, x.shape, count, "value in each channel")
     out = normalisation.batch_norm.apply(*_given(x, weight, bias), eps=eps)
     if running_mean is not None and running_var is not None:
         # What was saved for the rule spares the two passes that both numbers take.
@@ -253,7 +253,7 @@ def instance_norm(
     _fits(name, x, running_mean=running_mean, running_var=running_var)
     samples, channels = x.shape[:2]
     count = math.prod(x.shape[2:])
-    _several(name, x.shape, count, "elements in each channel of a sample")
+    _several(name, x.shape, count, "element in each channel of a sample")
     out = _by_groups(x, channels, weight, bias, eps)
     if running_mean is not None and running_var is not None:
         each = x.data.reshape(samples, channels, count)
@@ -333,9 +333,9 @@ def _not_negative(name: str, eps: float) -> None:
 def _several(name: str, shape: tuple[int, ...], count: int, what: str) -> None:
     if count < 2:
         raise ShapeError(
-            f"{at_user(name)}: an input of shape {shape} has {count} {what}, whose deviation is "
-            "0: all that would come out is the bias.\nFix: pass more of them, or call eval() to "
-            "use running values."
+            f"{at_user(name)}: an input of shape {shape} has {'a single' if count else 'no'} "
+            f"{what}, whose deviation is 0: all that would come out is the bias.\n"
+            "Fix: pass more of them, or call eval() to use running values."
         )
 
 
