@@ -95,8 +95,8 @@ def register_layer(
     sizes : dict, optional
         Arguments that are the length of an axis of the input, each with that axis, counted
         without the batch axis: ``{"in_channels": 0}`` for images (N, C, H, W). A pair is the
-        number of the input and the axis: ``{"in2_features": (1, -1)}``. Without it,
-        ``{"in_features": -1}``.
+        number of the input and the axis: ``{"in2_features": (1, -1)}``. A spec that says a list
+        means the lengths of so many last axes. Without it, ``{"in_features": -1}``.
     parts : dict, optional
         Arguments that are layers themselves: ``"layer"`` for one; for those that are passed as
         ``*args``, ``"chain"`` if each works on what the one before it gave, ``"each"`` if all work
