@@ -47,6 +47,13 @@ def write_arrays(
     ...     read_arrays(path)
     ({'x': array([1., 2.])}, {'unit': 'm'})
     """
+    write_atomically(path, content_of(path, arrays, metadata))
+
+
+def content_of(
+    path: str | Path, arrays: Mapping[str, Any], metadata: Mapping[str, str] | None = None
+) -> bytes:
+    """What `write_arrays` writes to a file of this name."""
     values = {name: np.asarray(value, order="C") for name, value in arrays.items()}
     for name, array in values.items():
         _check_text(path, "a name", name)
@@ -64,10 +71,8 @@ def write_arrays(
                 f"{path}: an .npz archive has no metadata (at {user_line()}). Nothing was written."
                 "\nFix: a name that ends in .safetensors."
             )
-        content = npz.dump(values)
-    else:
-        content = tensors.dump(values, metadata or {})
-    write_atomically(path, content)
+        return npz.dump(values)
+    return tensors.dump(values, metadata or {})
 
 
 def read_arrays(path: str | Path) -> tuple[Arrays, dict[str, str]]:

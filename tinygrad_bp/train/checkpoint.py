@@ -14,8 +14,14 @@ from typing import Any
 import numpy as np
 
 from tinygrad_bp import io
-from tinygrad_bp.errors import CheckpointError, DataError, DataNotFoundError
-from tinygrad_bp.train.files import writing
+from tinygrad_bp.errors import CheckpointError, DataError, DataNotFoundError, missing_extra
+from tinygrad_bp.io.arrays import content_of
+from tinygrad_bp.train.files import write_file
+
+try:
+    import safetensors  # noqa: F401 - `io` needs it, and a run should not learn so at its end
+except ImportError as error:
+    raise missing_extra("safetensors", "train", "tinygrad_bp.train") from error
 
 _FORMAT = "tinygrad_bp checkpoint 1"
 _ARRAY = "array:"
@@ -59,8 +65,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
 def save_arrays(path: Path, arrays: Mapping[str, Any], header: dict[str, str]) -> None:
     """Write a safetensors file of arrays, with strings in its header, and make its folder."""
-    with writing(path):
-        io.write_arrays(path, arrays, header)
+    write_file(path, content_of(path, arrays, header))
 
 
 def read_arrays(path: Path) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, str]]:
