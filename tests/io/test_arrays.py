@@ -14,7 +14,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tinygrad_bp import io
-from tinygrad_bp.errors import ArgumentError, DataError, DataNotFoundError, OutputError
+from tinygrad_bp.errors import (
+    ArgumentError,
+    DataError,
+    DataNotFoundError,
+    MissingExtraError,
+    OutputError,
+)
 
 names = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 arrays_by_name = st.dictionaries(
@@ -227,3 +233,16 @@ def test_an_archive_with_pickles_or_a_shape_that_lies_is_refused(tmp_path):
     path.write_bytes(path.read_bytes().replace(b"y.npy", b"x.npy"))
     with pytest.raises(DataError, match="it has 'x' twice"):
         io.read_arrays(path)
+
+
+def test_without_safetensors_the_error_names_the_extra_and_npz_needs_nothing(tmp_path, monkeypatch):
+    io.write_arrays(tmp_path / "a.safetensors", {"x": np.ones(2)})
+    for name in ("safetensors", "safetensors.numpy"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'tinygrad-bp\[train\]'"):
+        io.read_arrays(tmp_path / "a.safetensors")
+    with pytest.raises(MissingExtraError, match="a safetensors file needs safetensors"):
+        io.write_arrays(tmp_path / "b.safetensors", {"x": np.ones(2)})
+    io.write_arrays(tmp_path / "a.npz", {"x": np.ones(2)})
+    assert io.read_arrays(tmp_path / "a.npz")[0].keys() == {"x"}
+    assert not (tmp_path / "b.safetensors").exists()
