@@ -4,8 +4,7 @@
 
 Each unit of a radial basis network has a centre, and answers to what is near. Distances are an
 operation with its rules beside it, five times as fast as by an array of (points, units, axes). The
-layer is registered, so that a network with it is data, and its sizes are inferred. The picture is
-``custom_layer.png``.
+layer is registered, so that a network with it is data. The picture is ``custom_layer.png``.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from tinygrad_bp.testing import check_primitive
     lambda g, out, x, c: 2 * (np.sum(g, axis=1, keepdims=True) * x - g @ c),
     lambda g, out, x, c: 2 * (np.sum(g, axis=0)[:, np.newaxis] * c - g.T @ x),
     formula=r"\sum_k (x_{ik} - y_{jk})^2",
+    vjp_formulas=[r"2 \sum_j \bar{z}_{ij} (x_i - y_j)", r"2 \sum_i \bar{z}_{ij} (y_j - x_i)"],
 )
 def squared_distances(x, c):
     """Of each row of x to each row of c."""
