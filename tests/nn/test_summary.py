@@ -9,6 +9,7 @@ from nn.every_layer import every_layer
 
 import tinygrad_bp as tg
 from tinygrad_bp import nn
+from tinygrad_bp.core.registry import PRIMITIVES
 from tinygrad_bp.errors import ShapeError
 from tinygrad_bp.nn import (
     Add,
@@ -21,6 +22,7 @@ from tinygrad_bp.nn import (
     Sequential,
     Wired,
 )
+from tinygrad_bp.nn.costs import MULTIPLY_ADDS
 
 
 def model():
@@ -163,6 +165,16 @@ COUNTED = {
     "einsum": (
         lambda: Called(lambda x, w: np.einsum("nij,jk->nk", x, w), (4, 5)), (6, 4), N * 6 * 4 * 5
     ),
+    "tensordot": (
+        lambda: Called(lambda x, w: np.tensordot(x, w, ([2], [1])), (5, 4)), (6, 4), N * 6 * 4 * 5
+    ),
+    "vecdot": (lambda: Called(lambda x, w: np.vecdot(x, w), (4,)), (6, 4), N * 6 * 4),
+    "convolve": (lambda: Called(lambda x, w: np.convolve(x[:, 0], w), (4,)), (6,), N * 4),
+    "three factors": (
+        lambda: Called(lambda x, w: np.einsum("ni,ij,ij->nj", x, w, w), (4, 5)),
+        (4,),
+        2 * N * 4 * 5,
+    ),
     "tanh alone": (lambda: Called(lambda x, w: np.tanh(x), (4,)), (6, 4), 0),
 }  # fmt: skip
 
@@ -178,6 +190,10 @@ def test_multiply_adds_are_those_counted_by_hand(name, frozen):
     assert summary.multiply_adds == sum(row.multiply_adds for row in summary.rows) == expected
     assert all(parameter.requires_grad != frozen for parameter in model.parameters())
     assert (summary.kept == 0) == frozen
+
+
+def test_what_is_counted_are_primitives():
+    assert set(MULTIPLY_ADDS) <= set(PRIMITIVES)
 
 
 def test_every_layer_with_a_matrix_of_weights_multiplies():
