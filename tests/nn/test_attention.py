@@ -111,6 +111,18 @@ def test_masks_are_added_up():
         np.testing.assert_allclose(y[s], by_loops(layer, one, one, one, bias)[0][0])
 
 
+def test_what_three_masks_hide_is_hidden():
+    layer = layer_of(4, 2, causal=True, dtype=np.float32)
+    x = RNG.normal(size=(2, 3, 4)).astype(np.float32)
+    hidden = np.array([[False, False, True]] * 2)
+    weights = layer(x, key_padding_mask=hidden, attn_mask=~np.tri(3, dtype=bool))[1].data
+    np.testing.assert_array_equal(weights[:, :, 2], 0)
+    np.testing.assert_array_equal(weights[:, 0], [[1, 0, 0]] * 2)
+    all_hidden = layer(x, key_padding_mask=np.ones((2, 3), bool))
+    np.testing.assert_array_equal(all_hidden[1].data, 0)
+    np.testing.assert_array_equal(all_hidden[0].data[0, 0], layer.out_proj.bias.data)
+
+
 def test_each_head_may_have_its_mask():
     layer = layer_of(4, 2)
     x = RNG.normal(size=(2, 3, 4))
@@ -261,10 +273,14 @@ def test_wrong_arguments_shapes_and_masks_are_told():
         layer(x, x[:, 0])
     with pytest.raises(ShapeError, match=r"value \(2, 2, 4\), expected \(3, 2, 4\)"):
         layer(x, x, x[:2])
+    with pytest.raises(ShapeError, match=r"key \(3, 1, 4\), expected .* of 2 samples"):
+        layer(x, x[:, :1])
     with pytest.raises(ShapeError, match=r"attn_mask \(2, 2\), expected \(3, 3\) or \(4, 3, 3\)"):
         layer(x, attn_mask=np.zeros((2, 2)))
     with pytest.raises(ShapeError, match=r"key_padding_mask \(3, 2\), expected \(2, 3\)"):
         layer(x, key_padding_mask=np.zeros((3, 2)))
+    with pytest.raises(ShapeError, match=r"key_padding_mask \(\), expected \(2, 3\)"):
+        layer(x, key_padding_mask=np.array(True))
     with pytest.raises(DTypeError, match="attn_mask is of int64, neither truth values nor"):
         layer(x, attn_mask=np.zeros((3, 3), int))
     with pytest.raises(ArgumentError, match="there is a mask, and is_causal"):

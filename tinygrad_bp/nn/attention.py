@@ -210,6 +210,10 @@ class MultiheadAttention(Module):
         if k.shape[:-1] != v.shape[:-1]:
             fix = "a value for each key."
             raise misfit(self, "value", v.shape, str((*k.shape[:-1], self.vdim)), fix)
+        of_samples = 0 if self.batch_first else 1
+        if q.ndim == 3 and k.shape[of_samples] != q.shape[of_samples]:
+            expected = f"({axes}, {self.kdim}) of {q.shape[of_samples]} samples"
+            raise misfit(self, "key", k.shape, expected, "keys for the samples of the query.")
 
     def _heads(self, q: Any, k: Any, v: Any, order: tuple[int, ...]) -> tuple[Any, Any, Any]:
         """Queries, keys and values, (samples, heads, steps, features) each.
@@ -270,7 +274,7 @@ class MultiheadAttention(Module):
             parts.append(mask.reshape((-1, heads, queries, given)) if mask.ndim == 3 else mask)
         if key_padding_mask is not None:
             mask = self._numbers("key_padding_mask", key_padding_mask)
-            if mask.shape not in ((samples, given), (given,) if samples == 1 else ()):
+            if mask.shape not in [(samples, given), *[(given,)] * (samples == 1)]:
                 expected = str((samples, given))
                 raise misfit(self, "key_padding_mask", mask.shape, expected, "samples before keys.")
             parts.append(mask.reshape((samples, 1, 1, given)))
@@ -285,7 +289,7 @@ class MultiheadAttention(Module):
         mask = mask if isinstance(mask, Tensor) else np.asarray(mask)
         dtype = self.out_proj.weight.dtype
         if mask.dtype.kind == "b":
-            return where_open(~np.asarray(getattr(mask, "data", mask)), dtype)
+            return where_open(np.logical_not(mask), dtype)
         if mask.dtype.kind != "f":
             raise DTypeError(
                 f"in {type(self).__name__}: {name} is of {mask.dtype}, neither truth values nor "
