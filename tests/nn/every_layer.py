@@ -21,6 +21,8 @@ _LINEAR = {"type": "Linear", "out_features": 6}
 DECLARED: dict[str, tuple[Any, dict[str, Any]]] = {
     "Bilinear": ({"x": (6,), "y": (5,)}, {"out_features": 3}),
     "Add": ({"x": _ROWS, "y": _ROWS}, {}),
+    "CosineSimilarity": ({"x1": _ROWS, "x2": _ROWS}, {}),
+    "PairwiseDistance": ({"x1": _ROWS, "x2": _ROWS}, {}),
     "Linear": (_ROWS, {"out_features": 3}),
     "Sequential": (_ROWS, {"layers": [_LINEAR, {"type": "Tanh"}]}),
     "Residual": (_ROWS, {"layers": [_LINEAR], "shortcut": _LINEAR}),

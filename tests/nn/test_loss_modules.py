@@ -103,3 +103,30 @@ def test_distances_as_modules():
     found = nn.CosineSimilarity(dim=0, eps=0.5)
     np.testing.assert_array_equal(found(X, Y).data, F.cosine_similarity(X, Y, 0, 0.5).data)
     assert repr(found) == "CosineSimilarity(dim=0, eps=0.5)"
+
+
+@pytest.mark.parametrize(
+    ("layer", "function"),
+    [
+        (
+            {"type": "PairwiseDistance", "keepdim": True},
+            lambda a, b: F.pairwise_distance(a, b, keepdim=True),
+        ),
+        ({"type": "CosineSimilarity"}, F.cosine_similarity),
+    ],
+)
+def test_a_spec_may_end_in_a_distance_of_two_branches_with_one_encoder(layer, function):
+    spec = nn.NetworkSpec(
+        {"left": (4,), "right": (4,)},
+        [
+            {"type": "Linear", "name": "a", "out_features": 3, "inputs": ["left"]},
+            {"type": "Shared", "name": "b", "of": "a", "inputs": ["right"]},
+            {**layer, "inputs": ["a", "b"]},
+        ],
+    )
+    network = spec.build(0)
+    left, right = np.random.default_rng(0).normal(size=(2, 5, 4)).astype(np.float32)
+    encoder = network.a if hasattr(network, "a") else dict(network.named_modules())["a"]
+    expected = function(encoder(left), encoder(right)).data
+    np.testing.assert_allclose(network(left, right).data, expected, rtol=1e-6)
+    assert nn.NetworkSpec.from_module(network, spec.input_shape).to_dict() == spec.to_dict()

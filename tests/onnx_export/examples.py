@@ -200,6 +200,8 @@ def embedding():
     for mode in ("sum", "mean", "max"):
         yield of("EmbeddingBag", whole(5, 3), 5, 4, mode=mode, **G)
     yield of("Bilinear", sequences(2, 2), 8, 8, 3, **G)
+    yield of("CosineSimilarity", sequences(2, 2))
+    yield of("PairwiseDistance", sequences(2, 2), p=3.0, keepdim=True)
 
 
 FAMILIES = (

@@ -9,9 +9,11 @@ from tinygrad_bp.core import Tensor
 from tinygrad_bp.nn import functional
 from tinygrad_bp.nn.losses import Loss, changed_arguments
 from tinygrad_bp.nn.module import Module
+from tinygrad_bp.nn.registry import register_layer
 from tinygrad_bp.nn.targets import Reduction
 
 
+@register_layer
 class PairwiseDistance(Module):
     """Distance of rows over the last axis; see `functional.pairwise_distance`.
 
@@ -34,6 +36,7 @@ class PairwiseDistance(Module):
         return changed_arguments(self)
 
 
+@register_layer
 class CosineSimilarity(Module):
     """Cosine of the angle of vectors; see `functional.cosine_similarity`.
 

@@ -88,9 +88,11 @@ SEVERAL = frozenset(
     {
         "Add",
         "Bilinear",
+        "CosineSimilarity",
         "Embedding",
         "EmbeddingBag",
         "LSTMCell",
+        "PairwiseDistance",
         "Transformer",
         "TransformerDecoder",
         "TransformerDecoderLayer",
