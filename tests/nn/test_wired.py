@@ -98,3 +98,12 @@ def test_it_takes_indices_where_a_layer_that_reads_an_input_does():
     layers = {"a": Identity(), "b": Lookup()}
     assert not Wired(layers, {}).takes_indices
     assert Wired(layers, {"b": ["input"]}).takes_indices
+
+
+def test_any_name_is_shown_on_one_line_as_it_is():
+    name = '<b>"日本\n'
+    model = Wired({name: linear(4, 4), "sum": Add()}, {"sum": [name, "input"]})
+    assert repr(model) == (
+        'Wired(\n  (<b>"日本\\n): Linear(4, 4) of input\n  (sum): Add() of <b>"日本\\n, input\n)'
+    )
+    assert '\n<b>"日本\\n  Linear' in str(model.summary(4))

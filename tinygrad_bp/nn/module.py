@@ -333,8 +333,15 @@ class Module:
     @reprlib.recursive_repr("...")
     def __repr__(self) -> str:
         head = f"{type(self).__name__}({self.extra_repr()}"
-        lines = [f"({name}): {part!r}".replace("\n", "\n  ") for name, part in self._lines()]
+        lines = [
+            f"({one_line(name)}): {part!r}".replace("\n", "\n  ") for name, part in self._lines()
+        ]
         return head + "".join(f"\n  {line}" for line in lines) + ("\n)" if lines else ")")
+
+
+def one_line(name: str) -> str:
+    """A name as it is, but for what would break a line or does not show."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 
 def members(module: Module) -> Iterator[tuple[str, Any]]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from tinygrad_bp.core.mode import enable_grad
 from tinygrad_bp.core.tensor import Tensor
 from tinygrad_bp.nn.costs import Cost, costs
-from tinygrad_bp.nn.module import Module, is_parameter, members
+from tinygrad_bp.nn.module import Module, is_parameter, members, one_line
 
 _HEAD = ("layer", "type", "output", "parameters", "multiply-adds", "kept")
 
@@ -81,7 +81,7 @@ class Summary:
         for row in self.rows:
             shape = "not called" if row.output_shape is None else str(row.output_shape)
             numbers = (f"{row.parameters:,}", f"{row.multiply_adds:,}", _size(row.kept))
-            table.append((row.path or ".", row.type, shape, *numbers))
+            table.append((one_line(row.path) or ".", row.type, shape, *numbers))
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         table.insert(1, tuple("-" * width for width in widths))
         lines = [

@@ -7,6 +7,7 @@ from typing import Any
 
 from tinygrad_bp.errors import ArgumentError, nearest
 from tinygrad_bp.nn.containers import Layer, Sequential, place
+from tinygrad_bp.nn.module import one_line
 
 
 class Wired(Sequential):
@@ -112,7 +113,7 @@ class Wired(Sequential):
 
     def _lines(self) -> Iterable[tuple[str, Any]]:
         for name, layer in self._layers.items():
-            yield name, _Said(f"{layer!r} of {', '.join(self.inputs[name])}")
+            yield name, _Said(f"{layer!r} of {one_line(', '.join(self.inputs[name]))}")
 
 
 class _Said(str):
