@@ -182,8 +182,11 @@ def test_what_cannot_be_sent_to_a_process_is_an_error_that_says_so() -> None:
     with pytest.raises(DataError, match=r"Squares, or what is done with its samples, cannot be s"):
         list(loader)
     loader = DataLoader(Unmakeable(8), batch_size=2, num_workers=1, worker_kind="process")
-    with pytest.raises(DataError, match=r"cannot make its dataset: ImportError: no such module"):
+    with pytest.raises(
+        DataError, match=r"cannot make its dataset: ImportError: no such module"
+    ) as caught:
         list(loader)
+    assert str(caught.value).count("Fix: ") == 1
 
 
 def test_a_loader_with_processes_is_pickled_without_them() -> None:

@@ -81,7 +81,11 @@ def _told(error: Exception) -> str:
     """What an error says, with its name where it is not one of ours."""
     if isinstance(error, TgError):
         return str(error)
-    return f"{type(error).__name__}: {error}\nFix: what raised it; the traceback is above."
+    return f"{_named(error)}\nFix: what raised it; the traceback is above."
+
+
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _numbers(part: Part, dataset: Dataset[Any]) -> list[int]:
@@ -121,7 +125,7 @@ def processes(count: int, fetch: Fetch) -> ProcessPoolExecutor:
     except Exception as error:
         raise DataError(
             f"DataLoader: {type(fetch.dataset).__name__}, or what is done with its samples, cannot "
-            f"be sent to other processes: {_told(error).partition(chr(10))[0]}\n"
+            f"be sent to other processes: {_named(error)}\n"
             "Fix: classes and functions of a module, no lambdas and no open files; or "
             "worker_kind='thread'."
         ) from error
@@ -150,7 +154,7 @@ def _work(part: Part, number: int, entropy: list[int] | None) -> Any:
             _fetch = pickle.loads(_packed)  # noqa: S301 - of our own process
         except Exception as error:
             raise DataError(
-                f"DataLoader: a worker process cannot make its dataset: {_told(error)}\n"
+                f"DataLoader: a worker process cannot make its dataset: {_named(error)}\n"
                 "Fix: define its class in a module, not in a notebook or a console; or "
                 "worker_kind='thread'."
             ) from error
