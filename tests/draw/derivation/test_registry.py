@@ -20,6 +20,7 @@ from tinygrad_bp.testing.setting import Draw, values_of
 
 SOLVED = "it is any solution of an equation"
 INDEXED = "it names elements of elements, or places in more axes than one"
+WINDOWS = "it names elements by the windows that hold them"
 HIDDEN = "a letter stands for something that is not in the graph"
 INVERSE = "it is an inverse function or an integral"
 WORDS = "it is said in words"
@@ -30,6 +31,12 @@ UNREADABLE = {
     INDEXED: {
         "cumprod": "0", "diagonal": "0", "embedding": "forward 0",
         "make_diagonal": "forward 0", "recurrence": "forward 0 1",
+    },
+    WINDOWS: {
+        "avg_pool": "forward 0", "avg_pool_spread": "forward 0", "convolution": "forward 0 1 2",
+        "convolution_weights": "forward 0 1", "max_pool": "forward 0",
+        "max_pool_pick": "forward 0", "max_pool_spread": "forward 0",
+        "transposed_convolution": "forward 0 1 2",
     },
     HIDDEN: {
         "batch_norm": "forward 0 1 2", "ctc": "forward 0", "layer_norm": "forward 0 1",
