@@ -28,6 +28,9 @@ def _as_float(*inputs: Any) -> tuple[Any, np.dtype[Any]]:
     return [x if x is None else np.asarray(x, wide) for x in inputs], dtype
 
 
+_BLOCK = 1024
+
+
 class Columns:
     """A batch (N, C, ...) as a matrix of a row for each sample, to compute channel by channel.
 
@@ -59,11 +62,20 @@ class Columns:
 
     def sums(self, rows: Any) -> Any:
         """The sum of each channel; by BLAS, which adds up more exactly than np.sum does."""
-        return self.total(np.ones(self.samples, rows.dtype) @ rows)
+        return self._blocks(lambda part: np.ones(len(part), part.dtype) @ part, rows)
 
     def products(self, a: Any, b: Any) -> Any:
         """The sum of the products of two matrices, of each channel."""
-        return self.total(np.einsum("nk,nk->k", a, b))
+        return self._blocks(lambda p, q: np.einsum("nk,nk->k", p, q), a, b)
+
+    def _blocks(self, f: Any, *matrices: Any) -> Any:
+        """Sums over samples; of many, those of blocks are added in double precision."""
+        if self.samples <= _BLOCK:
+            return self.total(f(*matrices))
+        starts = range(0, self.samples, _BLOCK)
+        parts = [f(*(matrix[i : i + _BLOCK] for matrix in matrices)) for i in starts]
+        dtype = matrices[0].dtype
+        return self.total(np.sum(parts, 0, np.result_type(dtype, float)).astype(dtype))
 
     def moments(self, rows: Any) -> tuple[Any, Any, Any]:
         """Mean and variance of each channel, and the rows less the mean."""

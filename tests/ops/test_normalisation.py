@@ -1,0 +1,59 @@
+"""Batch and layer normalisation: both ways of the rules agree, and long sums keep their digits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tinygrad_bp as tg
+from tinygrad_bp.ops import normalisation
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("shape", [(5, 3), (4, 3, 1), (2, 3, 4, 5), (3, 1, 7)])
+@pytest.mark.parametrize("kind", ["batch", "layer", "two axes"])
+def test_on_arrays_the_rules_are_what_they_are_on_tensors(kind, shape, count):
+    rng = np.random.default_rng(len(shape))
+    if kind == "two axes" and len(shape) < 3:
+        shape = (2, *shape)
+    axes = {"batch": None, "layer": 1, "two axes": 2}[kind]
+    vector = shape[1:2] if axes is None else shape[-axes:]
+    values = [rng.normal(size=s) for s in (shape, vector, vector)[:count]]
+    v, gradients = rng.normal(size=shape), []
+    for create_graph in (False, True):
+        leaves = [tg.Tensor(x, requires_grad=True) for x in values]
+        if axes is None:
+            out = normalisation.batch_norm(*leaves, eps=1e-3)
+        else:
+            out = normalisation.layer_norm(*leaves, axes=axes, eps=1e-3)
+        out.backward(v, create_graph=create_graph)
+        gradients.append([leaf.grad.data for leaf in leaves])
+    for on_arrays, on_tensors in zip(*gradients, strict=True):
+        np.testing.assert_allclose(on_arrays, on_tensors, rtol=1e-9, atol=1e-11)
+
+
+def test_the_mean_of_many_samples_keeps_its_digits_in_float32():
+    x = np.random.default_rng(0).normal(1000, 1, size=(100_000, 3)).astype(np.float32)
+    mean, variance = normalisation.channel_moments(x)
+    assert mean.dtype == np.float32
+    np.testing.assert_allclose(mean, x.mean(axis=0, dtype=float), rtol=3e-7)
+    np.testing.assert_allclose(variance, x.var(axis=0, dtype=float), rtol=1e-5)
+
+
+def test_channels_lie_side_by_side_whatever_their_length():
+    for shape in ((4, 3), (4, 3, 1), (4, 3, 2, 5), (0, 3, 2)):
+        columns = normalisation.Columns(shape)
+        x = np.random.default_rng(0).normal(size=shape)
+        rows = columns.rows(x)
+        assert rows.shape == (shape[0], x[:1].size if shape[0] else 6)
+        axes = (0, *range(2, len(shape)))
+        np.testing.assert_allclose(columns.sums(rows), x.sum(axis=axes), atol=1e-14)
+        np.testing.assert_allclose(columns.products(rows, rows), (x * x).sum(axis=axes))
+        spread = columns.spread(np.arange(3.0)).reshape(shape[1:])
+        assert (np.moveaxis(spread, 0, -1) == np.arange(3.0)).all()
+
+
+def test_what_comes_out_is_no_view_of_what_is_saved():
+    x = tg.Tensor(np.random.default_rng(0).normal(size=(3, 4)), requires_grad=True)
+    out = normalisation.layer_norm(x, axes=1, eps=1e-5)
+    assert not np.shares_memory(out.data, out.node.saved)
