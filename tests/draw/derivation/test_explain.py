@@ -325,3 +325,11 @@ def test_the_command_prints_and_writes(run, tmp_path):
     assert done.exit_code == 1
     assert "Fix: a name that ends in .md, .tex, .html, .txt" in done.output
     assert not (tmp_path / "step.pdf").exists()
+
+
+def test_what_the_letters_of_windows_stand_for_is_said():
+    x = tg.Tensor(np.ones((1, 1, 6, 6)), requires_grad=True)
+    y = tg.nn.functional.conv2d(x, np.ones((1, 1, 3, 3)), stride=(1, 2), padding=1)
+    text = str(explain(tg.nn.functional.max_pool2d(y, 2).sum()))
+    assert "d = 1, q = 1, s = (1, 2)" in text
+    assert "d = 1, kernel = (2, 2), q = 0, s = 2" in text

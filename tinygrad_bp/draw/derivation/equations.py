@@ -123,13 +123,23 @@ class Step:
 
     @property
     def note(self) -> str:
-        """The parameters that the formula has no letter for."""
+        """The parameters that are not in the formula, or only as letters."""
         shown = {k: v for k, v in self.params.items() if k in _SAID and v is not None}
+        if self.params.keys() >= _WINDOWS.keys():
+            shown |= {a: _one(self.params[k]) for k, a in _WINDOWS.items()}
         return ", ".join(f"{k} = {short(v)}" for k, v in sorted(shown.items()))
 
 
 _SCRIPT = re.compile(r"([_^])\{(\d+(?:\.\d+)?)([-+])(\d+(?:\.\d+)?)\}")
 _SAID = {"axis", "axes", "axis1", "axis2", "index", "shape", "where", "width", "n", "kth", "window"}
+_SAID |= {"kernel"}
+_WINDOWS = {"stride": "s", "dilation": "d", "padding": "q"}
+
+
+def _one(counts: Any) -> Any:
+    """A number for each axis, or the one that all of them are."""
+    alike = set(np.ravel(counts).tolist())
+    return alike.pop() if len(alike) == 1 else counts
 
 
 def total(terms: Sequence[Term]) -> str:
