@@ -54,8 +54,9 @@ softshrink = Primitive(
 
 threshold = Primitive(
     "threshold",
-    lambda x, *, limit, other: np.where(x > limit, x, np.asarray(other, x.dtype)),
-    [lambda g, out, x, *, limit, other: g * (x > limit)],
+    # Not where x > limit, so that what is no number stays.
+    lambda x, *, limit, other: np.where(x <= limit, np.asarray(other, x.dtype), x),
+    [lambda g, out, x, *, limit, other: np.where(x <= limit, 0, g)],
     formula=r"[x > \lambda] \, x + [x \le \lambda] \, \eta",
     vjp_formulas=[r"[x > \lambda] \, \bar{z}"],
     analytic=False,
