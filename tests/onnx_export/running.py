@@ -8,6 +8,7 @@ from onnx.reference import ReferenceEvaluator
 
 from tinygrad_bp.onnx import to_onnx
 from tinygrad_bp.onnx.tracing import _flat
+from tinygrad_bp.onnx.writing import evaluator_lacks
 
 onnxruntime.set_default_logger_severity(3)
 
@@ -22,17 +23,6 @@ def session(model):
 
 def arrays(out):
     return [np.asarray(getattr(x, "data", x)) for x in _flat(out)]
-
-
-def evaluator_lacks(model):
-    """Whether the reference evaluator computes something wrong, or cannot: see `unverified`."""
-    for node in model.graph.node:
-        attributes = {each.name: each for each in node.attribute}
-        if node.op_type == "ConvTranspose" and attributes["group"].i > 1:
-            return True
-        if node.op_type == "RNN" and "activations" in attributes:
-            return True
-    return False
 
 
 def both_agree(module, inputs, *, tolerance=1e-5, batch=None, **options):

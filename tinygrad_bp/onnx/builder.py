@@ -58,8 +58,6 @@ class Builder:
         Parameters under their names, and constants.
     parts : dict
         Of values that ONNX gives in parts only: the parts, by the index under which each is read.
-    unverified : bool
-        Whether the reference evaluator lacks something, and so cannot run the graph.
     label : str
         What new nodes and constants are called after.
     """
@@ -69,7 +67,6 @@ class Builder:
         self.nodes: list[Any] = []
         self.initializers: dict[str, npt.NDArray[Any]] = {}
         self.parts: dict[str, dict[Shape, str]] = {}
-        self.unverified = False
         self.label = ""
         self._taken = set(names)
         self._counts: dict[str, int] = {}

@@ -70,8 +70,6 @@ def _carried_back(
     pads: list[int] = list(windows["pads"])
     for i in range(n):  # windows that reach beyond the size are cut there
         pads[n + i], more[i] = pads[n + i] - min(more[i], 0), max(more[i], 0)
-    if groups > 1:
-        b.unverified = True  # the reference evaluator divides the weights by the wrong axis
     # What is more than a stride would be refused as output_padding, and is appended.
     # The bias is of all, and so comes last where something is.
     inside = [min(m, s - 1) for m, s in zip(more, windows["strides"], strict=True)]

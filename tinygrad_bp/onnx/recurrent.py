@@ -36,7 +36,6 @@ def _recurrence(b: Builder, step: Step) -> str:
     attributes: dict[str, Any] = {"linear_before_reset": 1} if step.name == "gru" else {}
     if step.name == "rnn_relu":
         attributes = {"activations": ["Relu"]}
-        b.unverified = True  # the reference evaluator knows tanh alone
     inputs = [x, turned(weight), turned(step.cast(1)), biases, ""]
     inputs += [b.add("Unsqueeze", name, first) for name in starts]
     count = 3 if step.name == "lstm" else 1

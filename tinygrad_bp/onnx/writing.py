@@ -95,6 +95,27 @@ def check(written: ModelProto) -> None:
     onnx.checker.check_model(written, full_check=True)
 
 
+def evaluator_lacks(written: ModelProto) -> bool:
+    """Whether the reference evaluator cannot run the model, or computes something else.
+
+    Of transposed convolutions in groups it divides the weights by the wrong axis; of simple
+    recurrent networks it knows tanh alone; and before ONNX 1.23 it had no cells of an LSTM.
+    """
+    import onnx
+
+    used = {name for node in written.graph.node for name in node.input}
+    old = tuple(int(n) for n in onnx.__version__.split(".")[:2]) < (1, 23)
+    for node in written.graph.node:
+        attributes = {each.name: each for each in node.attribute}
+        if (
+            (node.op_type == "ConvTranspose" and attributes["group"].i > 1)
+            or (node.op_type == "RNN" and "activations" in attributes)
+            or (node.op_type == "LSTM" and old and used.intersection(node.output[2:]))
+        ):
+            return True
+    return False
+
+
 def compare(written: ModelProto, run: Trace, inputs: list[Value]) -> None:
     """Whether the model computes what the module did."""
     from onnx.reference import ReferenceEvaluator
