@@ -1,9 +1,9 @@
 r"""What every value of a graph is called in a derivation.
 
-A tensor keeps its own name where that is a letter or a word. The weights and biases of linear maps
-and convolutions are :math:`W^1, b^1, W^2, \dots` in the order of their use, the result is
-:math:`\mathcal{L}`, and what has no name is numbered. Letters that the formulas use for themselves
-are nobody's name.
+A tensor keeps its own name where that is a letter or a word. The weights and biases of linear maps,
+convolutions and recurrences are :math:`W^1, b^1, W^2, \dots` in the order of their use, the result
+is :math:`\mathcal{L}`, and what has no name is numbered. Letters that the formulas use for
+themselves are nobody's name.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ LETTERED = {"cholesky", "eig", "eigh", "eigvals", "eigvalsh", "lyapunov", "nucle
 LETTERED |= {"qr", "svd", "svdvals"}
 _LETTER = re.compile(r"([A-Za-z]|\\[a-z]+)(?:_?(\d+))?")
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.]*")
-_LINEAR = ("linear", "convolution", "transposed_convolution")
+_LINEAR = ("linear", "convolution", "transposed_convolution", "gru")
+_UNBIASED = ("lstm", "rnn_tanh", "rnn_relu")
 _FUSED: tuple[str, ...] = ("squared_error", "absolute_error", "huber", "binary_cross_entropy")
 _FUSED += ("cross_entropy", "cross_entropy_labels")
 
@@ -100,8 +101,9 @@ class Naming:
     def _linear_maps(self) -> None:
         seen: list[Any] = []
         for node in self.nodes:
-            if node.primitive.name in _LINEAR and isinstance(node.sources[1], Tensor):
-                w, *b = node.sources[1:]
+            name = node.primitive.name
+            if name in (*_LINEAR, *_UNBIASED) and isinstance(node.sources[1], Tensor):
+                w, *b = node.sources[1 : 2 if name in _UNBIASED else None]
                 if any(w is x for x in seen) or not self._unnamed(w):
                     continue
                 seen.append(w)
