@@ -321,6 +321,18 @@ def test_focal_losses_and_derivatives_are_finite_far_from_zero(gamma):
     assert np.isfinite(leaf.grad.data).all()
 
 
+def test_whole_numbers_as_predictions_do_not_round_weights():
+    x = np.array([[1, 2, 0], [0, 1, 3]])
+    weight = [0.5, 0.25, 0.125]
+    for loss in (F.cross_entropy, F.focal_loss, F.multi_margin_loss):
+        expected = loss(x * 1.0, [0, 2], weight=weight).item()
+        assert loss(x, [0, 2], weight=weight).item() == pytest.approx(expected, rel=1e-14)
+    assert F.nll_loss(-x, [0, 2], weight).item() == pytest.approx((0.5 * 1 + 0.125 * 3) / 0.625)
+    bits = np.array([0, 1, 1])
+    expected = F.binary_cross_entropy(bits * 1.0, bits[::-1], weight).item()
+    assert F.binary_cross_entropy(bits, bits[::-1], weight).item() == expected
+
+
 def test_focal_loss_without_focus_is_the_cross_entropy():
     for options in ({}, {"weight": WEIGHT}):
         expected = F.cross_entropy(X, LABELS, **options).item()

@@ -221,7 +221,8 @@ def element_weight(
     if isinstance(weight, Tensor) and weight.requires_grad:
         w: Any = weight
     else:
-        w = np.asarray(array_of(weight)).astype(dtype, copy=False)
+        w = np.asarray(array_of(weight))
+        w = w.astype(dtype if np.dtype(dtype).kind == "f" else float, copy=False)
     if shape is not None:
         try:
             fits = np.broadcast_shapes(w.shape, shape) == shape

@@ -214,7 +214,7 @@ def _rows(loss: str, logits: Tensor, labels: Any, ignore_index: int) -> _Rows:
         )
     y = labels if isinstance(labels, (Tensor, np.ndarray)) else np.asarray(labels)
     classes, others = shape[axis], shape[:axis] + shape[axis + 1 :]
-    x = _as_rows(logits, axis, classes)
+    x = _as_rows(logits if logits.dtype.kind == "f" else logits.astype(float), axis, classes)
     if y.shape == shape and loss == "cross_entropy":
         y = _as_rows(targets.pair(loss, logits, y)[1], axis, classes)
         targets.check_rows(loss, targets.array_of(y))
