@@ -95,6 +95,34 @@ def test_a_plateau_reduces_after_patience_and_not_below_the_least():
     np.testing.assert_allclose(second, [0.02] * 4 + [0.01] * 8)
 
 
+def test_after_a_reduction_comes_a_time_that_does_not_count():
+    optimizer = make(1.0)
+    schedule = ReduceLROnPlateau(optimizer, factor=0.5, patience=1, cooldown=2)
+    seen = []
+    for _ in range(10):
+        schedule.step(1.0)
+        seen.append(optimizer.param_groups[0]["lr"])
+    assert seen == [1.0, 1.0, 0.5, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25, 0.25]
+
+
+def test_a_state_from_before_there_was_a_cooldown_is_taken():
+    schedule = ReduceLROnPlateau(make(1.0))
+    schedule.step(2.0)
+    state = schedule.state_dict()
+    assert state.pop("waiting") == 0
+    other = ReduceLROnPlateau(make(1.0))
+    other.load_state_dict(state)
+    assert other.state_dict() == schedule.state_dict()
+
+
+def test_a_reduction_that_is_next_to_nothing_is_not_made():
+    optimizer = make(1e-3, 1.0)
+    schedule = ReduceLROnPlateau(optimizer, patience=0, eps=0.01)
+    schedule.step(1.0)
+    schedule.step(1.0)
+    assert schedule.get_last_lr() == [1e-3, 0.1]
+
+
 def test_a_rate_below_the_least_is_not_raised():
     optimizer = make(1e-3)
     schedule = ReduceLROnPlateau(optimizer, patience=0, min_lr=0.01)
@@ -132,6 +160,7 @@ def test_what_counts_as_an_improvement(mode, threshold, metrics, improves):
         lambda o: StepLR(o, 2, 0.5),
         lambda o: CosineAnnealingLR(o, 9),
         lambda o: ReduceLROnPlateau(o, patience=1),
+        lambda o: ReduceLROnPlateau(o, patience=0, cooldown=2, threshold_mode="abs"),
         lambda o: LinearWarmup(o, 3, after=ReduceLROnPlateau(o, patience=1)),
         lambda o: LinearWarmup(o, 5),
     ],
@@ -170,6 +199,9 @@ def test_a_run_is_resumed_with_the_same_rates(build, done):
         (lambda o: ReduceLROnPlateau(o, patience=-1), "patience=-1"),
         (lambda o: ReduceLROnPlateau(o, threshold=-1), "threshold=-1"),
         (lambda o: ReduceLROnPlateau(o, min_lr=-1), "min_lr=-1"),
+        (lambda o: ReduceLROnPlateau(o, cooldown=-1), "cooldown=-1"),
+        (lambda o: ReduceLROnPlateau(o, eps=-1), "eps=-1"),
+        (lambda o: ReduceLROnPlateau(o, threshold_mode="both"), "choose 'rel' or 'abs'"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(build, message):

@@ -241,3 +241,23 @@ def test_averaged_models_and_their_statistics_are_those_of_torch(decay, use_buff
         found = other.state_dict()
         for name, x in one.state_dict().items():
             np.testing.assert_allclose(x, found[name].numpy(), rtol=1e-10, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"patience": 1, "factor": 0.5, "cooldown": 2},
+        {"mode": "max", "patience": 0, "threshold": 0.05, "threshold_mode": "abs"},
+        {"patience": 0, "threshold": 0.1, "min_lr": 0.02, "eps": 0.01},
+    ],
+)
+def test_a_plateau_is_where_torch_finds_one(settings):
+    (_, one), (_, other) = both("SGD", {"lr": 0.1}, start())
+    ours = optim.ReduceLROnPlateau(one, **settings)
+    theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(other, **settings)
+    for metric in np.abs(np.random.default_rng(0).normal(1, 0.1, 60).cumsum() % 3) + 0.1:
+        ours.step(metric)
+        theirs.step(metric)
+        assert one.param_groups[0]["lr"] == pytest.approx(other.param_groups[0]["lr"], rel=1e-12)
+        assert ours.best == theirs.best

@@ -197,9 +197,15 @@ class ReduceLROnPlateau(Schedule):
     patience : int, default 10
         Calls of `step` without improvement that are let pass.
     threshold : float, default 1e-4
-        The least improvement that counts, relative to the best metric.
+        The least improvement that counts.
+    threshold_mode : {"rel", "abs"}
+        Whether it is relative to the best metric.
+    cooldown : int, default 0
+        Calls of `step` after a reduction that do not count.
     min_lr : float, default 0
         The least learning rate.
+    eps : float, default 1e-8
+        A reduction by no more than this is not made.
 
     Examples
     --------
@@ -213,7 +219,7 @@ class ReduceLROnPlateau(Schedule):
     0.5
     """
 
-    _state = ("best", "bad_steps")
+    _state = ("best", "bad_steps", "waiting")
 
     def __init__(
         self,
@@ -222,19 +228,26 @@ class ReduceLROnPlateau(Schedule):
         factor: float = 0.1,
         patience: int = 10,
         threshold: float = 1e-4,
+        threshold_mode: str = "rel",
+        cooldown: int = 0,
         min_lr: float = 0.0,
+        eps: float = 1e-8,
     ) -> None:
         name = "ReduceLROnPlateau"
         check_setting(mode in ("min", "max"), name, "mode", mode, "choose 'min' or 'max'")
         check_setting(0 < factor < 1, name, "factor", factor, "choose 0 < factor < 1")
         check_setting(patience >= 0, name, "patience", patience, "choose patience >= 0")
         check_setting(threshold >= 0, name, "threshold", threshold, "choose threshold >= 0")
-        check_setting(min_lr >= 0, name, "min_lr", min_lr, "choose min_lr >= 0")
+        known = threshold_mode in ("rel", "abs")
+        check_setting(known, name, "threshold_mode", threshold_mode, "choose 'rel' or 'abs'")
+        for key, value in (("cooldown", cooldown), ("min_lr", min_lr), ("eps", eps)):
+            check_setting(value >= 0, name, key, value, f"choose {key} >= 0")
         super().__init__(optimizer)
         self.mode, self.factor, self.patience = mode, factor, patience
-        self.threshold, self.min_lr = threshold, min_lr
+        self.threshold, self.threshold_mode = threshold, threshold_mode
+        self.cooldown, self.min_lr, self.eps = cooldown, min_lr, eps
         self.best: float | None = None
-        self.bad_steps = 0
+        self.bad_steps = self.waiting = 0
 
     def step(self, metric: Any) -> None:
         """Take note of a metric, as the loss of an epoch; NaN is no improvement."""
@@ -242,15 +255,27 @@ class ReduceLROnPlateau(Schedule):
         sign = 1 if self.mode == "min" else -1
         best = self.best
         if not math.isnan(value) and (
-            best is None or sign * value < sign * best - self.threshold * abs(best)
+            best is None or sign * value < sign * best - self._least(best)
         ):
             self.best, self.bad_steps = value, 0
-            return
-        self.bad_steps += 1
+        else:
+            self.bad_steps += 1
+        if self.waiting:
+            self.waiting, self.bad_steps = self.waiting - 1, 0
         if self.bad_steps > self.patience:
-            self.bad_steps = 0
+            self.bad_steps, self.waiting = 0, self.cooldown
             for group in self.optimizer.param_groups:
-                group["lr"] = min(group["lr"], max(group["lr"] * self.factor, self.min_lr))
+                lower = max(group["lr"] * self.factor, self.min_lr)
+                if group["lr"] - lower > self.eps:
+                    group["lr"] = lower
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what `state_dict` returned; see there."""
+        super().load_state_dict({"waiting": 0, **state_dict})  # it was not saved at first
+
+    def _least(self, best: float) -> float:
+        """The least improvement on the best metric that counts."""
+        return self.threshold * (abs(best) if self.threshold_mode == "rel" else 1)
 
 
 class LinearWarmup(ClosedForm):
