@@ -87,6 +87,11 @@ def test_modules_hand_all_their_options_on_and_show_them(kind):
         kind(reduction="men")
 
 
+def test_a_distance_is_shown_by_its_name():
+    loss = nn.TripletMarginWithDistanceLoss(distance_function=F.cosine_similarity)
+    assert repr(loss) == "TripletMarginWithDistanceLoss(distance_function=cosine_similarity)"
+
+
 def test_weights_are_buffers_that_are_saved():
     loss = nn.CrossEntropyLoss(WEIGHT)
     assert list(loss.state_dict()) == ["weight"]

@@ -42,7 +42,8 @@ def changed_arguments(module: Module) -> str:
         if isinstance(value, Tensor):
             shown.append(f"{name}={value.shape}")
         elif value is not argument.default and value != argument.default:
-            shown.append(f"{name}={value!r}")
+            # Of a function its name alone: an address would be another one each time.
+            shown.append(f"{name}={getattr(value, '__name__', repr(value))}")
     return ", ".join(shown)
 
 
