@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import tinygrad_bp as tg
 from tinygrad_bp import io, nn
-from tinygrad_bp.errors import DataError, StateDictError, TgError
+from tinygrad_bp.errors import ArgumentError, DataError, StateDictError, TgError
 
 
 class Network(nn.Module):
@@ -145,3 +145,11 @@ def test_weights_of_a_plain_program_are_three_lines(tmp_path):
     model = nn.Sequential(nn.Linear(3, 2, dtype=float))
     model.load_state_dict({"0.weight": arrays["W1"].T, "0.bias": arrays["b1"]})
     np.testing.assert_allclose(model(x).data, x @ w1 + b1, rtol=1e-12)
+
+
+def test_arguments_in_another_order_are_put_right(tmp_path):
+    path = tmp_path / "a.safetensors"
+    with pytest.raises(ArgumentError, match=r"a str stands where .*\nFix: save\(model, path\)"):
+        io.save(str(path), Network(3))
+    with pytest.raises(ArgumentError, match=r"test_weights.py:\d+\).\nFix: load\(path, model\)"):
+        io.load(Network(3), path)

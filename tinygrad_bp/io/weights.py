@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from tinygrad_bp.errors import ArgumentError, user_line
 from tinygrad_bp.io.arrays import read_arrays, write_arrays
 from tinygrad_bp.nn import state
 from tinygrad_bp.nn.module import Module
@@ -28,7 +30,7 @@ def save(model: Module, path: str | Path, metadata: Mapping[str, str] | None = N
     Raises
     ------
     ArgumentError
-        The metadata is not text, or a value has a dtype that such a file does not hold.
+        The arguments are in another order, the metadata is not text, or a value has a dtype that such a file does not hold.
     OutputError
         The file cannot be written.
 
@@ -43,6 +45,7 @@ def save(model: Module, path: str | Path, metadata: Mapping[str, str] | None = N
     ...     print(load(path, other), (other.weight.data == model.weight.data).all())
     nothing was left out True
     """
+    _check_order("save(model, path)", model, path)
     write_arrays(path, model.state_dict(), metadata)
 
 
@@ -75,5 +78,14 @@ def load(path: str | Path, model: Module, strict: bool = True) -> state.LoadRepo
         Strict, and something does not fit. It lists all that is missing, unexpected, or of another
         shape or dtype. Nothing was changed.
     """
+    _check_order("load(path, model)", model, path)
     arrays, _ = read_arrays(path)
     return state.load(model, arrays, strict, same_dtype=strict, source=f"what {path} holds")
+
+
+def _check_order(call: str, model: Any, path: Any) -> None:
+    if not isinstance(model, Module) or not isinstance(path, (str, Path)):
+        raise ArgumentError(
+            f"a {type(model).__name__} stands where the module belongs, and a "
+            f"{type(path).__name__} where the path does (at {user_line()}).\nFix: {call}"
+        )
