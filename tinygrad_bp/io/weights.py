@@ -30,7 +30,8 @@ def save(model: Module, path: str | Path, metadata: Mapping[str, str] | None = N
     Raises
     ------
     ArgumentError
-        The arguments are in another order, the metadata is not text, or a value has a dtype that such a file does not hold.
+        The arguments are in another order, the metadata is not text, or a value has a dtype that
+        such a file does not hold.
     OutputError
         The file cannot be written.
 
