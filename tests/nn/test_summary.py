@@ -10,7 +10,7 @@ from nn.every_layer import every_layer
 import tinygrad_bp as tg
 from tinygrad_bp import nn
 from tinygrad_bp.core.registry import PRIMITIVES
-from tinygrad_bp.errors import ShapeError
+from tinygrad_bp.errors import ArgumentError, ShapeError
 from tinygrad_bp.nn import (
     Add,
     Dropout,
@@ -132,6 +132,12 @@ def test_several_inputs_are_lists_of_tuples_or_mappings():
     for shapes in ([(2,), (4,)], {"x": 2, "y": [4]}):
         assert model.summary(shapes).rows[0].output_shape == (1, 3)
         assert model.summary(shapes).multiply_adds == 6 + 12
+
+
+@pytest.mark.parametrize("batch_size", [(4,), 0, 1.5])
+def test_an_input_in_place_of_the_batch_size_is_an_error_that_shows_the_list(batch_size):
+    with pytest.raises(ArgumentError, match=r"batch_size=.* is no number[^\0]*summary\(\[\(3,\), "):
+        Linear(2, 3).summary((2,), batch_size)
 
 
 class Called(Module):

@@ -316,6 +316,22 @@ def test_arguments_that_make_no_sense_are_refused():
         check_gradients(lambda x: x, 1.0, argnums=2)
 
 
+def test_what_a_loss_says_of_labels_that_were_moved_tells_how_to_leave_them_out():
+    def loss(x, labels):
+        return tg.nn.functional.binary_cross_entropy_with_logits(x, labels)
+
+    x, labels = np.array([0.5, -1.0], np.float32), np.array([1.0, 0.0], np.float32)
+    with pytest.raises(ArgumentError, match="targets are probabilities") as caught:
+        check_gradients(loss, x, labels)
+    (note,) = caught.value.__notes__
+    assert "a gradient check had moved" in note
+    assert "argnums" in note
+    assert check_gradients(loss, x, labels, argnums=0).passed
+    with pytest.raises(ArgumentError) as caught:
+        check_gradients(loss, x, labels - 1)
+    assert not hasattr(caught.value, "__notes__")
+
+
 # Where the checkers of others fail.
 
 

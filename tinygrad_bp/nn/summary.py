@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from tinygrad_bp.core.mode import enable_grad
 from tinygrad_bp.core.tensor import Tensor
+from tinygrad_bp.errors import ArgumentError
 from tinygrad_bp.nn.costs import Cost, costs
 from tinygrad_bp.nn.module import Module, is_parameter, members, one_line
 
@@ -109,6 +111,12 @@ def summarize(
     dtype: npt.DTypeLike | None = None,
 ) -> Summary:
     """See `Module.summary`."""
+    samples: Any = batch_size
+    if not isinstance(samples, Integral) or samples < 1:
+        raise ArgumentError(
+            f"summary was called with batch_size={batch_size!r}, which is no number of samples.\n"
+            "Fix: batch_size=1; the shapes of several inputs are one list: summary([(3,), (4,)])."
+        )
     shapes, spent = _dry_run(module, input_shape, batch_size, dtype)
     rows = []
     seen: dict[int, Any] = {}

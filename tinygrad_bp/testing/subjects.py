@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tinygrad_bp.core import Node, Tensor
 from tinygrad_bp.errors import ArgumentError, NoGradPathError, ShapeError
 from tinygrad_bp.testing.slopes import Array
+from tinygrad_bp.testing.values import Values
 
 _SHAKES = 6
 _ULPS = 4
@@ -132,9 +133,9 @@ class Recorded(Subject):
         with self.at(arrays):
             return np.asarray(self.output().data)
 
-    def at(self, arrays: Sequence[Array]) -> _Values:
+    def at(self, arrays: Sequence[Array]) -> Values:
         """A context in which the arguments have other values."""
-        return _Values(self.leaves, arrays)
+        return Values(self.leaves, arrays)
 
     def nodes(self, arrays: Sequence[Array]) -> list[Node]:
         """The graph at other values of the arguments."""
@@ -271,23 +272,6 @@ class Written(Subject):
     def _pulled(self, arrays: Sequence[Array], rows: Array) -> list[list[Array | None]]:
         found = [np.asarray(g, np.float64) for g in self.gradients(arrays)]
         return [[float(row.ravel()[0]) * g for g in found] for row in rows]
-
-
-class _Values:
-    """Other values in some leaves, for the time of one evaluation."""
-
-    def __init__(self, leaves: Sequence[Tensor], arrays: Sequence[Array]) -> None:
-        self.leaves, self.arrays = leaves, arrays
-
-    def __enter__(self) -> None:
-        # Not by `data`, which notes each change: what was recorded before is as it was afterwards.
-        self.before = [leaf._data for leaf in self.leaves]
-        for leaf, array in zip(self.leaves, self.arrays, strict=True):
-            leaf._data = array if array.ndim else array[()]
-
-    def __exit__(self, *exception: object) -> None:
-        for leaf, array in zip(self.leaves, self.before, strict=True):
-            leaf._data = array
 
 
 def joined(parts: Sequence[Any], like: Sequence[Array]) -> Array:
