@@ -231,6 +231,11 @@ def test_a_model_that_computes_something_else_is_not_written(tmp_path, monkeypat
         (X, {"opset": 22}, "opset is 22"),
         (X, {"batch_axis": 2}, r"an input of shape \(4, 3\) has no sample along axis 2"),
         (X, {"batch_axis": (0, 0)}, "batch_axis has 2 axes, and there are 1 inputs"),
+        (
+            X.astype(float),
+            {},
+            r"of float64, .* of float32 .*\nFix: example.astype\(np.float32\), or",
+        ),
         (X[:0], {}, "has no sample along axis 0"),
         (np.float32(1.0), {}, "has no sample along axis 0"),
     ],

@@ -93,6 +93,7 @@ def to_onnx(
             f"opset is {opset!r} (at {user_line()}).\nFix: a whole number from 17 to 21."
         )
     examples = _arrays(example_input)
+    _check_width(model, examples)
     axes = _batch_axes(batch_axis, examples)
     runs = [trace(model, _batch(examples, axes, n)) for n in (2, 3)]
     writer = _Writer(model, runs, axes, opset)
@@ -108,6 +109,21 @@ def to_onnx(
 def _arrays(example: Any) -> list[Any]:
     parts = example if isinstance(example, tuple) else (example,)
     return [np.asarray(x._data if isinstance(x, Variable) else x) for x in parts]
+
+
+def _check_width(model: Module, examples: list[Any]) -> None:
+    """Inputs that are no wider than the parameters: each of these would be cast to their dtype."""
+    dtypes: list[np.dtype[Any]] = [p.dtype for p in model.parameters()]
+    if not dtypes:
+        return
+    widest = max(dtypes, key=lambda dtype: dtype.itemsize)
+    for x in examples:
+        if x.dtype.kind == "f" and x.dtype.itemsize > widest.itemsize:
+            raise ArgumentError(
+                f"an input is of {x.dtype}, and the parameters are of {widest} (at {user_line()}): "
+                f"the model would take {x.dtype}, and cast every parameter.\n"
+                f"Fix: example.astype(np.{widest}), or model.astype(np.{x.dtype})."
+            )
 
 
 def _batch_axes(batch_axis: int | Axes | None, examples: list[Any]) -> list[int | None]:
