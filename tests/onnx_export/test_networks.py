@@ -102,6 +102,32 @@ def test_weights_that_are_computed_are_written_as_they_are():
     assert "0.bias" in {each.name for each in written.graph.initializer}
 
 
+def some(*shape):
+    return RNG.normal(size=shape).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("make", "axes", "draw"),
+    [
+        (lambda: nn.RNN(3, 4, **G), 1, lambda n: some(5, n, 3)),
+        (
+            lambda: nn.GRU(3, 4, batch_first=True, **G),
+            (0, 1),
+            lambda n: (some(n, 5, 3), some(1, n, 4)),
+        ),
+        (lambda: nn.LSTM(3, 4, 2, **G), (1, 2), lambda n: (some(5, n, 3), some(2, 2, n, 4))),
+    ],
+    ids=["RNN", "GRU", "LSTM"],
+)
+def test_first_states_are_inputs_with_an_axis_of_samples_of_their_own(make, axes, draw):
+    both_agree(make(), draw(2), batch=draw(6), batch_axis=axes)
+
+
+def test_an_output_may_be_a_parameter_a_number_or_of_no_axes():
+    model = Model(lambda self, x: (self.w, x.sum(), x.shape[1] * 1.0), w=nn.Parameter(some(3)))
+    both_agree(model, X)
+
+
 def test_what_a_hook_does_is_written_too():
     layer = nn.BatchNorm1d(3)
     both_agree(layer, X)
