@@ -60,6 +60,9 @@ class ByHand:
 
     def __init__(self, model: nn.Module, objective: Objective) -> None:
         self.objective = objective
+        if objective.loss.name not in _LOSSES or objective.options:
+            options = "".join(f", {key}={value}" for key, value in objective.options.items())
+            raise ArgumentError(_refusal(f"its loss is {objective.loss.name}{options}"))
         self.linears: list[nn.Linear] = []
         self.activations: list[str] = []
         for path, layer in _layers(model, ""):
@@ -121,6 +124,7 @@ def _refusal(why: str) -> str:
     return (
         f"the equations by hand do not describe this network: {why}.\n"
         "They are for Linear layers, each with at most one of "
-        f"{', '.join(sorted(kind.__name__ for kind in _ACTIVATIONS))} behind it.\n"
+        f"{', '.join(sorted(kind.__name__ for kind in _ACTIVATIONS))} behind it, and for the "
+        f"losses {', '.join(_LOSSES)}.\n"
         "Fix: use --gradients autograd, which differentiates every network."
     )

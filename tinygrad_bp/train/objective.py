@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -25,7 +26,12 @@ _LOSSES: dict[str, Callable[..., Tensor]] = {
     "half_squared_error": _half_squared_error,
     "mse": functional.mse_loss,
     "binary_cross_entropy_with_logits": functional.binary_cross_entropy_with_logits,
+    "focal_loss": functional.focal_loss,
+    "huber_loss": functional.huber_loss,
+    "l1_loss": functional.l1_loss,
+    "smooth_l1_loss": functional.smooth_l1_loss,
 }
+_OF_LABELS = ("cross_entropy", "focal_loss")
 
 
 class Objective:
@@ -57,16 +63,17 @@ class Objective:
 
     def __init__(self, loss: Loss, model: Module, samples: int) -> None:
         self.loss = loss
+        self.options = loss.model_dump(include={"label_smoothing", "gamma"}, exclude_none=True)
         self.l2 = loss.weight_penalty / samples
         self.weights = [p for p in model.parameters() if p.ndim > 1] if self.l2 else []
 
     def targets(self, labels: Array, classes: int, dtype: Any) -> Array:
-        """What the outputs are compared with: labels for cross-entropy, otherwise one-hot rows."""
-        return labels if self.loss.name == "cross_entropy" else np.eye(classes, dtype=dtype)[labels]
+        """What the outputs are compared with: labels for losses of these, or one-hot rows."""
+        return labels if self.loss.name in _OF_LABELS else np.eye(classes, dtype=dtype)[labels]
 
     def __call__(self, outputs: Tensor, targets: Array) -> Tensor:
         """The loss of a batch, as a tensor without axes."""
-        function = _LOSSES[self.loss.name]
+        function = functools.partial(_LOSSES[self.loss.name], **self.options)
         if self.loss.outputs == "sum":
             loss = function(outputs, targets, reduction="sum")
             if len(outputs) > 1:
@@ -80,6 +87,8 @@ class Objective:
     def reported(self, outputs: Array, targets: Array) -> float:
         """The loss that the metrics show, for a batch and without the penalty."""
         function = _LOSSES[self.loss.report or self.loss.name]
+        if self.loss.report is None:
+            function = functools.partial(function, **self.options)
         if self.loss.outputs == "sum" and self.loss.report is None:
             return float(function(outputs, targets, reduction="sum").item()) / len(outputs)
         return float(function(outputs, targets, reduction="mean").item())
@@ -94,7 +103,7 @@ class Objective:
         A softmax or sigmoid where the loss has one inside. Otherwise the outputs themselves,
         which the squared error pulls towards 0 and 1.
         """
-        if self.loss.name == "cross_entropy":
+        if self.loss.name in _OF_LABELS:
             return np.asarray(functional.softmax(outputs).data)
         if self.loss.name == "binary_cross_entropy_with_logits":
             return np.asarray(functional.sigmoid(outputs).data)

@@ -27,6 +27,7 @@ from tinygrad_bp.train.tables_optim import AnyOptimizer, AnySchedule
 
 _INSIDE = {
     "cross_entropy": ("Softmax", "LogSoftmax"),
+    "focal_loss": ("Softmax", "LogSoftmax"),
     "binary_cross_entropy_with_logits": ("Sigmoid",),
 }
 

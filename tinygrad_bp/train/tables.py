@@ -88,11 +88,17 @@ class Loss(Table):
     Attributes
     ----------
     name : str
-        ``"cross_entropy"`` and ``"binary_cross_entropy_with_logits"`` take the network's outputs
-        before a softmax or sigmoid; ``"half_squared_error"`` and ``"mse"`` take them as they are.
+        ``"cross_entropy"``, ``"focal_loss"`` and ``"binary_cross_entropy_with_logits"`` take the
+        network's outputs before a softmax or sigmoid; ``"half_squared_error"``, ``"mse"``,
+        ``"l1_loss"``, ``"huber_loss"`` and ``"smooth_l1_loss"`` take them as they are.
     outputs : str, optional
         Whether a sample's loss is the ``"sum"`` or the ``"mean"`` over its outputs; the mean by
-        default. Cross-entropy is one number for each sample, so there it may not be given.
+        default. Cross-entropy and focal loss are one number for each sample, so there it may not
+        be given.
+    label_smoothing : float, optional
+        Of the cross-entropy, and of it alone.
+    gamma : float, optional
+        Of the focal loss, and of it alone.
     report : str, optional
         Another loss to write into the metrics in place of the one that is minimised.
     weight_penalty : float
@@ -100,15 +106,29 @@ class Loss(Table):
         samples.
     """
 
-    name: Literal["cross_entropy", "half_squared_error", "mse", "binary_cross_entropy_with_logits"]
+    name: Literal[
+        "cross_entropy",
+        "half_squared_error",
+        "mse",
+        "binary_cross_entropy_with_logits",
+        "focal_loss",
+        "huber_loss",
+        "l1_loss",
+        "smooth_l1_loss",
+    ]
     outputs: Literal["sum", "mean"] | None = None
+    label_smoothing: Annotated[float, Field(ge=0, le=1)] | None = None
+    gamma: NonNegative | None = None
     report: Literal["mse"] | None = None
     weight_penalty: NonNegative = 0.0
 
     @model_validator(mode="after")
     def _one_number(self) -> Self:
-        if self.name == "cross_entropy" and self.outputs is not None:
-            raise ValueError("outputs is not for cross_entropy, which is one number per sample")
+        if self.name in ("cross_entropy", "focal_loss") and self.outputs is not None:
+            raise ValueError(f"outputs is not for {self.name}, which is one number per sample")
+        for key, owner in (("label_smoothing", "cross_entropy"), ("gamma", "focal_loss")):
+            if getattr(self, key) is not None and self.name != owner:
+                raise ValueError(f"{key} is for {owner} alone")
         return self
 
 
