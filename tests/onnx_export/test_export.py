@@ -188,6 +188,15 @@ def test_whole_numbers_as_input_pick_rows_of_a_parameter():
             lambda self, x: x * 2 if len(x) == 2 else x + x,
             "something else for other values or another number of samples",
         ),
+        (
+            lambda self, x: [x + 1, x * 2][int(x.data[0, 0] < 0)] * 3,
+            "something else for other values",
+        ),
+        (lambda self, x: np.tanh([x + 1, x + 2][int(x.data[0, 0] < 0)]), "number of samples"),
+        (
+            lambda self, x: (lambda a, b: a * b * (a if x.data[0, 0] < 0 else b))(x + 1, x + 2),
+            "it takes other inputs for other values",
+        ),
         (lambda self, x: x[x.data[:, 0].argsort()], "positions depend on values in a way that"),
     ],
 )

@@ -196,6 +196,7 @@ class _Writer:
         self.names: dict[Any, Value] = {}
         self.inputs: list[Value] = []
         self.makers: dict[str, Step] = {}
+        self.order: list[dict[Node, int]] = []
         self.parameters = {place(tensor): name for name, tensor in self.entries.items()}
         names = _names(model, len(axes))
         pairs = zip(*(run.inputs for run in runs), strict=True)
@@ -212,6 +213,7 @@ class _Writer:
         for mine, theirs in zip_longest(*nodes):
             if mine is None or theirs is None or name_of(mine) != name_of(theirs):
                 raise _parted(mine or theirs)
+        self.order = [{node: i for i, node in enumerate(run)} for run in nodes]
         wholes = whole_calls(self.runs[0])
         within = {node for _, _, own in wholes.values() for node in own}
         for mine, theirs in zip(*nodes, strict=True):
@@ -275,6 +277,8 @@ class _Writer:
     def _source(self, step: Step, node: Node, x: Any, y: Any) -> Value | None:
         """An input of a step."""
         source = self.runs[0].source(x)
+        if y is not x and self._position(0, source) != self._position(1, self.runs[1].source(y)):
+            raise step.failed("it takes other inputs for other values or another number of samples")
         if isinstance(source, Node) and id(source) in self.names:
             return self.names[id(source)]
         if not isinstance(source, Node) and place(source) in self.names:
@@ -301,6 +305,15 @@ class _Writer:
                 f"and its way is not recorded{f': {cut}' if cut else ''}"
             )
         return Value(name, array.dtype, array.shape, other.shape)
+
+    def _position(self, run: int, source: Any) -> Any:
+        """Which of the nodes or inputs of a run it is; a parameter itself; None for a constant."""
+        if isinstance(source, Node):
+            return self.order[run].get(source)
+        for i, given in enumerate(self.runs[run].inputs):
+            if place(source) == place(given):
+                return -1 - i
+        return self.parameters.get(place(source))
 
     def _output(self, i: int) -> tuple[str, Value]:
         """An output under a name of its own."""
