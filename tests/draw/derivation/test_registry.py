@@ -22,6 +22,7 @@ SOLVED = "it is any solution of an equation"
 INDEXED = "it names elements of elements, or places in more axes than one"
 WINDOWS = "it names elements by the windows that hold them"
 STEPS = "it says of a step what it has of the one before"
+LAYERS = "it says of which elements a mean or a sum is, or which row is taken, in words"
 HIDDEN = "a letter stands for something that is not in the graph"
 INVERSE = "it is an inverse function or an integral"
 WORDS = "it is said in words"
@@ -30,8 +31,7 @@ WORDS = "it is said in words"
 UNREADABLE = {
     SOLVED: {"complement": "forward", "special.wrightomega": "forward"},
     INDEXED: {
-        "cumprod": "0", "diagonal": "0", "embedding": "forward 0",
-        "make_diagonal": "forward 0", "recurrence": "forward 0 1",
+        "cumprod": "0", "diagonal": "0", "make_diagonal": "forward 0", "recurrence": "forward 0 1",
     },
     WINDOWS: {
         "avg_pool": "forward 0", "avg_pool_spread": "forward 0", "convolution": "forward 0 1 2",
@@ -43,8 +43,11 @@ UNREADABLE = {
         "gru": "forward 0 1 2 3", "lstm": "forward 0 1 2 3",
         "rnn_relu": "forward 0 1 2", "rnn_tanh": "forward 0 1 2",
     },
+    LAYERS: {
+        "batch_norm": "forward 0 1 2", "ctc": "forward 0", "embedding": "forward 0",
+        "layer_norm": "forward 0 1",
+    },
     HIDDEN: {
-        "batch_norm": "forward 0 1 2", "ctc": "forward 0", "layer_norm": "forward 0 1",
         "frexp": "forward 0", "geomspace": "forward 0 1", "linspace": "forward 0 1",
         "nan_to_num": "forward", "partition": "forward 0", "quantile_place": "forward 0",
         "unwrap": "forward 1",
@@ -124,7 +127,8 @@ def test_what_cannot_be_read_is_known_and_little(outcome):
         for part in parts.split()
     }
     assert set(unreadable) == expected
-    assert len(unreadable) < len(right) / 5
+    of_networks = {**UNREADABLE[WINDOWS], **UNREADABLE[STEPS], **UNREADABLE[LAYERS]}
+    assert sum(name not in of_networks for name, _ in unreadable) < len(right) / 12
 
 
 def test_every_formula_of_every_primitive_is_right_or_listed(outcome):
