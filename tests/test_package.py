@@ -32,5 +32,7 @@ def test_a_misspelt_name_suggests_the_right_one():
 def test_a_function_of_numpy_is_looked_for_where_it_is():
     with pytest.raises(AttributeError, match=r"did you mean np\.sin\? NumPy's own functions"):
         tg.sin  # noqa: B018
+    with pytest.raises(AttributeError, match=r"did you mean tg\.io\.save, for the weights"):
+        tg.save  # noqa: B018
     with pytest.raises(AttributeError, match="did you mean 'hessian'"):
         tg.hesian  # noqa: B018

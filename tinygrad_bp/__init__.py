@@ -143,7 +143,9 @@ def __getattr__(name: str) -> Any:
     from tinygrad_bp.errors import nearest
 
     hint = nearest(name, {*__all__, *_ROOMS})
-    if not name.startswith("_") and name in np.__all__:
+    if name in ("save", "load"):
+        hint = f"did you mean tg.io.{name}, for the weights of a module?"
+    elif not name.startswith("_") and name in np.__all__:
         hint = f"did you mean np.{name}? NumPy's own functions work on tensors"
     raise AttributeError(f"module 'tinygrad_bp' has no attribute {name!r}; {hint}")
 

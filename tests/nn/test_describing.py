@@ -321,7 +321,10 @@ def test_any_network_of_networks_goes_to_toml_and_to_a_module_and_back(layers):
         ([TANH, {**TANH, "inputs": "0"}], "layer 1 (Tanh): its inputs are '0'"),
         ([TANH, {**TANH, "inputs": []}], "layer 1 (Tanh): its inputs are []"),
         ([{**TANH, "inputs": ["input", "input"]}], "after an input of shape (4,) and (4,): "),
-        ([{"type": "Shared", "of": "1"}, TANH], "layer 0 (Shared) is of '1', which is no layer"),
+        (
+            [{"type": "Shared", "of": "1"}, TANH],
+            "is of '1', which is no layer before it: it is the first",
+        ),
         (
             [{**TANH, "name": "body"}, {"type": "Shared", "of": "bdy"}],
             "layer 1 (Shared) is of 'bdy', which is no layer before it: did you mean 'body'?",

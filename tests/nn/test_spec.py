@@ -192,6 +192,10 @@ def test_files(tmp_path):
     path.write_text("layers = [", "utf-8")
     with pytest.raises(SpecError, match=r"net\.toml: the declaration of the network is not TOML"):
         NetworkSpec.from_file(path)
+    with pytest.raises(
+        SpecError, match=r"not TOML: [^\0]*Fix: from_file reads a file of that name"
+    ):
+        NetworkSpec.from_toml("net.toml")
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(SpecError, match=r"net\.toml: "):
         NetworkSpec.from_file(path)

@@ -204,7 +204,7 @@ class Building:
         """The module of one layer."""
         if layer["type"] == SHARED:
             if layer["of"] not in self._built:
-                known = nearest(layer["of"], self._built)
+                known = nearest(layer["of"], self._built) if self._built else "it is the first."
                 raise SpecError(f"is of {layer['of']!r}, which is no layer before it: {known}")
             return self._built[layer["of"]]
         kind = LAYERS[layer["type"]]

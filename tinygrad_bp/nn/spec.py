@@ -205,7 +205,8 @@ class NetworkSpec:
         try:
             data = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
-            raise SpecError(f"the declaration of the network is not TOML: {error}") from error
+            fix = "\nFix: from_file reads a file of that name." if text.endswith(".toml") else ""
+            raise SpecError(f"the declaration of the network is not TOML: {error}{fix}") from error
         return cls.from_dict(data)
 
     def to_toml(self) -> str:
