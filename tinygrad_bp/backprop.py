@@ -165,8 +165,7 @@ LOSSES: dict[str, Callable[[Array, Any], tuple[float, Array]]] = {
     "softmax_cross_entropy": _softmax_cross_entropy,
     "squared_error": _squared_error,
 }
-"""The losses by name: the sum of all terms, and its slope as a new array. The cross-entropies
-take the network's output as logits."""
+"""The losses by name: the sum of all terms, and its slope; cross-entropies are of logits."""
 
 REDUCTIONS = ("mean", "mean_elements", "sum")
 
@@ -197,7 +196,6 @@ def forward(
 
     Examples
     --------
-    >>> import numpy as np
     >>> trace = forward([np.array([[1.0, -2.0]])], None, [[3.0, 1.0]], ["relu"])
     >>> trace.z[0], trace.a[1]
     (array([[1.]]), array([[1.]]))
