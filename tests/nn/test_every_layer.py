@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from nn.every_layer import every_layer, names, spec_of
 
+from tinygrad_bp.core import Tensor
 from tinygrad_bp.nn import NetworkSpec
 
 
@@ -38,3 +39,16 @@ def test_copies_and_pickles_give_what_the_layers_give():
         for other in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
             for a, b in zip(outputs(other(*inputs)), expected, strict=True):
                 np.testing.assert_array_equal(a, b, err_msg=name)
+
+
+def test_no_samples_give_no_samples():
+    for name, layer, inputs in every_layer():
+        none = [x[:0] if x.dtype.kind == "i" else Tensor(x[:0], True) for x in inputs]
+        results = layer(*none)
+        results = results if isinstance(results, tuple) else (results,)
+        for y, of_two in zip(results, outputs(layer(*inputs)), strict=True):
+            assert (y.shape, y.dtype) == ((0, *of_two.shape[1:]), of_two.dtype), name
+        if results[0].requires_grad:
+            results[0].sum().backward()
+        for p in layer.parameters():
+            assert p.grad is None or not p.grad.data.any(), name

@@ -224,13 +224,13 @@ class MultiheadAttention(Module):
         shape = (self.num_heads, self.embed_dim // self.num_heads)
         if q is k is v and self.in_proj_weight is not None:
             joined: Any = linear(q, self.in_proj_weight, self.in_proj_bias)
-            joined = joined.reshape((len(q), -1, 3, *shape))
+            joined = joined.reshape((*_two_axes(q), 3, *shape))
             all_three = np.transpose(joined, (2, *(axis + (axis > 1) for axis in order)))
             q, k, v = all_three[0], all_three[1], all_three[2]
         else:
             maps = zip((q, k, v), *self._maps(), strict=True)
             q, k, v = (
-                np.transpose(linear(x, w, b).reshape((len(x), -1, *shape)), order)
+                np.transpose(linear(x, w, b).reshape((*_two_axes(x), *shape)), order)
                 for x, w, b in maps
             )
         if self.rotary is not None:
@@ -271,7 +271,7 @@ class MultiheadAttention(Module):
             if mask.shape not in ((queries, given), (samples * heads, queries, given)):
                 expected = f"({queries}, {given}) or ({samples * heads}, {queries}, {given})"
                 raise misfit(self, "attn_mask", mask.shape, expected, "queries before keys.")
-            parts.append(mask.reshape((-1, heads, queries, given)) if mask.ndim == 3 else mask)
+            parts.append(mask.reshape((samples, heads, queries, given)) if mask.ndim == 3 else mask)
         if key_padding_mask is not None:
             mask = self._numbers("key_padding_mask", key_padding_mask)
             if mask.shape not in [(samples, given), *[(given,)] * (samples == 1)]:
@@ -314,3 +314,8 @@ class MultiheadAttention(Module):
     def extra_repr(self) -> str:
         """The arguments."""
         return shown(self, **self.config())
+
+
+def _two_axes(x: Any) -> tuple[int, int]:
+    """The lengths of the axes before the features; a single sample is one of one."""
+    return len(x), x.shape[1] if x.ndim > 2 else 1

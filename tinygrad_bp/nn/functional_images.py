@@ -342,7 +342,7 @@ def unfold(
     kernel = sizes("kernel_size", kernel_size, 2)
     weights = _unit_kernels(kernel, x.shape[1], x.dtype)
     z = _conv(2, x, weights, None, stride, padding, dilation, x.shape[1])
-    z = z.reshape(*z.shape[:2], -1)
+    z = z.reshape(*z.shape[:2], math.prod(z.shape[2:]))
     return z if has_batch else z[0]
 
 
@@ -384,6 +384,6 @@ def fold(
             "Fix: the arguments of the unfold that made the columns."
         )
     weights = _unit_kernels(kernel, channels, x.dtype)
-    y = x.reshape(len(x), -1, *out)
+    y = x.reshape(*x.shape[:2], *out)
     z = transposed_convolution.apply(y, weights, size=size, groups=channels, **geometry)
     return z if has_batch else z[0]
