@@ -1,10 +1,9 @@
 """Make the pictures of docs/images anew: ``python docs/make_images.py [PAGE ...]``.
 
-The pages see.md, gallery.md, derivation.md, data.md, training.md and units.md save their pictures:
-their Python runs here as the tests run it, and what they show is copied. Of a saved HTML page, the
-picture is a screenshot. With no page named, all pictures are made; the others are the graph and the
-curves of a run of the recipe `digits`, the expression that examples/first_graph.py draws, and the
-errors of numerical derivatives against their steps.
+The pages of `PAGES` save their pictures: their Python runs here as the tests run it, and what they
+show is copied. Of a saved HTML page, the picture is a screenshot. With no page named, all pictures
+are made; the others are the graph and the curves of a run of the recipe `digits`, the expression
+that examples/first_graph.py draws, and the errors of numerical derivatives against their steps.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from tinygrad_bp.train import load_recipe, train
 
 DOCS = Path(__file__).resolve().parent
 IMAGES = DOCS / "images"
-PAGES = ("see", "gallery", "derivation", "data", "training", "units")
+PAGES = ("see", "gallery", "derivation", "data", "training", "units", "networks")
 
 
 def derivative_errors(path: Path) -> None:
