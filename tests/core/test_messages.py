@@ -24,6 +24,13 @@ def test_rows_of_different_lengths_make_no_tensor():
     assert isinstance(caught.value, errors.ShapeError)
 
 
+@pytest.mark.parametrize("layer", [tg.nn.Linear(2, 3), tg.nn.Conv1d(2, 3, 1)], ids=repr)
+def test_rows_of_different_lengths_are_no_input_of_a_layer(layer):
+    with pytest.raises(errors.ShapeError) as caught:
+        layer([[1.0, 2.0], [3.0]])
+    told(caught, "inhomogeneous", here(-1), fix="ragged")
+
+
 def test_a_word_that_is_no_number_makes_no_tensor():
     with pytest.raises(ValueError) as caught:
         tg.Tensor(["one"], dtype=float)

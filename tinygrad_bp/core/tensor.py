@@ -359,7 +359,12 @@ def as_tensor(data: Any) -> Tensor:
     >>> as_tensor(values).data is values
     True
     """
-    return data if isinstance(data, Tensor) else wrap(np.asarray(data))
+    if isinstance(data, Tensor):
+        return data
+    try:
+        return wrap(np.asarray(data))
+    except ValueError as error:
+        raise no_array(error) from error
 
 
 def _restore(kind: type[Tensor], state: dict[str, Any]) -> Tensor:
