@@ -2,9 +2,8 @@
 
     python examples/residual_network.py
 
-K. He et al., "Deep residual learning for image recognition", 2015. The network is plain data,
-from which its sizes follow, and its picture is drawn. The 1,797 digits of 8 by 8 pixels come with
-scikit-learn.
+K. He et al., "Deep residual learning for image recognition", 2015. The network is plain data, and
+both kinds of its blocks are drawn. The 1,797 digits of 8 by 8 pixels come with scikit-learn.
 """
 
 from __future__ import annotations
@@ -72,7 +71,9 @@ def main() -> None:
         with tg.no_grad():
             right = np.mean(model(test_x).data.argmax(axis=1) == test.labels)
         print(f"epoch {epoch:2}  loss {loss.item():.4f}  test accuracy {right:.4f}")
-    tg.draw(model(x[:1]), level="module", depth=2).render(args.out, format="png", cleanup=True)
+    stem = tg.Tensor(model[:3](x[:1]).data, name="stem")
+    picture = tg.draw(model[3:7](stem), level="module", depth=2)
+    picture.render(args.out, format="png", cleanup=True)
 
 
 if __name__ == "__main__":
