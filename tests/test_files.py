@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -42,3 +44,16 @@ def test_what_was_there_survives_a_failure(fails, tmp_path, monkeypatch):
 def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(OutputError, match="the folder .*nowhere does not exist"):
         write_atomically(tmp_path / "nowhere" / "file", "content")
+
+
+def test_a_pipe_stays_one_and_is_written_to(tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    arrived = []
+    reader = threading.Thread(target=lambda: arrived.append(path.read_bytes()), daemon=True)
+    reader.start()
+    write_atomically(path, "text")
+    assert stat.S_ISFIFO(path.stat().st_mode)
+    reader.join(10)
+    assert arrived == [b"text"]
+    assert list(tmp_path.iterdir()) == [path]

@@ -15,7 +15,8 @@ def write_atomically(path: str | Path, content: bytes | str) -> None:
     Parameters
     ----------
     path : str or Path
-        The file; what was there is replaced, or left as it was when writing fails.
+        The file; what was there is replaced, or left as it was when writing fails. A device or a
+        pipe, as /dev/stdout, stays one and is written to.
     content : bytes or str
         All of it; text is written as UTF-8.
 
@@ -35,7 +36,10 @@ def write_atomically(path: str | Path, content: bytes | str) -> None:
     path = Path(path)
     data = content.encode() if isinstance(content, str) else content
     try:
-        _write(path, data)
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            path.write_bytes(data)  # replaced, /dev/null would be a file from now on
+        else:
+            _write(path, data)
     except OSError as error:
         missing = "" if path.parent.is_dir() else f"the folder {path.parent} does not exist; "
         raise OutputError(
