@@ -21,6 +21,8 @@ Group = dict[str, Any]
 
 # The numbers that make sense: 0 <= x, and for these 0 <= x < 1.
 _BELOW_ONE = ("beta1", "beta2", "alpha", "rho")
+# Those that are numbers in every optimizer that has them; others may be texts, flags or None.
+_NUMBERS = ("lr", "eps", "momentum", "dampening", "weight_decay", "lr_decay", *_BELOW_ONE)
 # What the numbers of a pair are called.
 _PAIRS = {
     "betas": ("beta1", "beta2"),
@@ -254,12 +256,20 @@ class Optimizer:
 
 
 def _check_setting(optimizer: str, key: str, value: Any) -> None:
-    if key == "params" or value is None or isinstance(value, (bool, str)):
+    no_number = value is None or isinstance(value, (bool, str))
+    if key == "params" or (no_number and key not in _NUMBERS and key not in _PAIRS):
         return
-    parts = dict(zip(_PAIRS[key], value, strict=True)) if key in _PAIRS else {key: value}
+    parts = {key: value}
+    if key in _PAIRS:
+        if not isinstance(value, (tuple, list)) or len(value) != 2:
+            raise ArgumentError(
+                f"{optimizer} got {key}={value!r} (at {user_line()}).\nFix: a pair of numbers."
+            )
+        parts = dict(zip(_PAIRS[key], value, strict=True))
     for name, x in parts.items():
         below_one = name in _BELOW_ONE
-        if not 0 <= x < (1 if below_one else float("inf")):
+        real = not (x is None or isinstance(x, (bool, str)))
+        if not (real and 0 <= x < (1 if below_one else float("inf"))):
             raise ArgumentError(
                 f"{optimizer} got {name}={x!r} (at {user_line()}).\n"
                 f"Fix: choose 0 <= {name}{' < 1' if below_one else ', and finite'}."
