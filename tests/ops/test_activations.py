@@ -116,6 +116,25 @@ def test_gelu_agrees_with_its_definition():
     np.testing.assert_allclose(activations.gelu(x).data, expected, rtol=1e-13, atol=1e-300)
 
 
+def test_gelu_in_single_precision_and_its_slope_lose_no_digits():
+    x = np.linspace(-5, 5, 40001, dtype=np.float32)  # more than are computed at once
+    wide = x.astype(float)
+    slope = special.ndtr(wide) + wide * np.exp(-(wide**2) / 2) / math.sqrt(2 * math.pi)
+    value, first, _ = derivatives(activations.gelu, x)
+    np.testing.assert_allclose(value, wide * special.ndtr(wide), rtol=2e-6)
+    np.testing.assert_allclose(first, slope, rtol=2e-6, atol=1e-7)
+
+
+def test_gelu_of_any_layout_and_of_numbers_is_the_same():
+    x = np.random.default_rng(0).normal(size=(3, 4, 5))
+    expected = activations.gelu(x).data
+    assert np.array_equal(activations.gelu(np.asfortranarray(x)).data, expected)
+    assert np.array_equal(activations.gelu(x[::-1, :, ::2]).data, expected[::-1, :, ::2])
+    number = activations.gelu(x[1, 2, 3]).data
+    assert number == expected[1, 2, 3]
+    assert isinstance(number, np.float64)
+
+
 def test_gelu_by_tanh_is_close_to_the_exact_one():
     x = np.linspace(-6, 6, 601)
     exact, near = activations.gelu(x).data, activations.gelu(x, "tanh").data

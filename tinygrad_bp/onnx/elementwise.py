@@ -128,10 +128,11 @@ def _fmod(b: Builder, step: Step) -> str:
     return b.add("Mod", step.cast(0), step.cast(1), fmod=1)
 
 
-@rule("normal_cdf")
+@rule("normal_cdf", "gelu")
 def _normal_cdf(b: Builder, step: Step) -> str:
     erf = b.add("Erf", b.add("Mul", step.cast(), step.number(math.sqrt(0.5))))
-    return b.add("Mul", b.add("Add", erf, step.number(1)), step.number(0.5))
+    cdf = b.add("Mul", b.add("Add", erf, step.number(1)), step.number(0.5))
+    return cdf if step.name == "normal_cdf" else b.add("Mul", step.cast(), cdf)
 
 
 @rule("leaky_relu")

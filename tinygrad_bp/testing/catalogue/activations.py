@@ -72,11 +72,10 @@ CASES = [
     ),
     Case("normal_cdf", activations.normal_cdf, SINGLES, special.ndtr, ((-6.0, 6.0),)),
     Case(
-        "normal_cdf",
+        "gelu",
         activations.gelu,
         SINGLES,
         lambda x: x * (1 + special.erf(x / 2**0.5)) / 2,
-        label="gelu",
         complex_step=True,
     ),
     Case(

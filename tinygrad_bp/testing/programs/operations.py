@@ -186,7 +186,7 @@ BASIC = (
     _one("sigmoid", "tg.nn.functional.sigmoid({0})"),
     _one("relu", "tg.nn.functional.relu({0})", kinks=(0.0,)),
     _one("softplus", "tg.nn.functional.softplus({0})"),
-    _one("normal_cdf", "tg.nn.functional.gelu({0})"),
+    _one("gelu", "tg.nn.functional.gelu({0})"),
     _one("softmax", "tg.nn.functional.softmax({0})", _axes(1)),
     _one("log_softmax", "tg.nn.functional.log_softmax({0})", _axes(1)),
     _one("logsumexp", "tg.nn.functional.logsumexp({0}, axis=-1)", _axes(1)),
