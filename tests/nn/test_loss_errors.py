@@ -100,3 +100,14 @@ def test_probabilities_in_place_of_logits_are_found_on_any_axes_under_detect_ano
     p = np.moveaxis(np.stack([P, P]), -1, 1)
     with tg.detect_anomaly(), pytest.raises(ArgumentError, match="are probabilities already"):
         F.cross_entropy(p, [[0, 1], [2, 2]])
+
+
+def test_a_sigmoid_before_a_loss_that_takes_one_is_found_under_detect_anomaly():
+    x = tg.Tensor(X[:, :1], requires_grad=True)
+    target = np.ones_like(X[:, :1])
+    F.binary_cross_entropy_with_logits(F.sigmoid(x), target)
+    with tg.detect_anomaly():
+        F.binary_cross_entropy_with_logits(x, target)
+        F.binary_cross_entropy_with_logits(F.sigmoid(x) - 0.5, target)
+        with pytest.raises(ArgumentError, match=r"are probabilities already, made by a sigmoid"):
+            tg.nn.BCEWithLogitsLoss()(F.sigmoid(x), target)

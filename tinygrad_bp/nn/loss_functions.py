@@ -244,7 +244,8 @@ def binary_cross_entropy_with_logits(
     ShapeError
         Logits and target have not the same shape.
     ArgumentError
-        A target lies outside of [0, 1], or there is no such reduction.
+        A target lies outside of [0, 1], or there is no such reduction. Under `detect_anomaly`
+        also: the logits are what a sigmoid made.
 
     Examples
     --------
@@ -254,6 +255,7 @@ def binary_cross_entropy_with_logits(
     name = "binary_cross_entropy_with_logits"
     x, y = targets.pair(name, logits, target)
     targets.check_probabilities(name, y)
+    targets.refuse_sigmoid(name, x)
     if weight is None and pos_weight is None and reduction != "none":
         factor = targets.scale(name, reduction, x.size)
         return losses.binary_cross_entropy(x, y, scale=factor)

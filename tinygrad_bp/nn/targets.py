@@ -221,6 +221,26 @@ def refuse_softmax(loss: str, logits: Any) -> None:
         )
 
 
+def refuse_sigmoid(loss: str, logits: Tensor) -> None:
+    """Refuse what a sigmoid has just made, under `detect_anomaly`.
+
+    Raises
+    ------
+    ArgumentError
+
+    Examples
+    --------
+    >>> refuse_sigmoid("binary_cross_entropy_with_logits", as_tensor(np.zeros(3)))
+    """
+    node = logits.node
+    if MODE.get().anomaly and node is not None and node.primitive.name == "sigmoid":
+        raise ArgumentError(
+            f"{at_user(loss)}: the logits {logits.shape} are probabilities already, made by a "
+            "sigmoid. The loss takes the sigmoid itself.\n"
+            "Fix: leave the sigmoid out of the network, or use binary_cross_entropy."
+        )
+
+
 def _mismatch(loss: str, prediction: tuple[int, ...], target: tuple[int, ...]) -> ShapeError:
     if np.prod(prediction) == np.prod(target):
         fix = f"target.reshape({prediction})."
