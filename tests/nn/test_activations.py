@@ -68,7 +68,9 @@ MODULES = [
     ),
 ]
 
-each = pytest.mark.parametrize(("module", "function", "text"), MODULES, ids=lambda m: str(m)[:40])
+each = pytest.mark.parametrize(
+    ("module", "function", "text"), MODULES, ids=lambda part: part if isinstance(part, str) else ""
+)
 
 
 @each
