@@ -52,3 +52,16 @@ def test_no_samples_give_no_samples():
             results[0].sum().backward()
         for p in layer.parameters():
             assert p.grad is None or not p.grad.data.any(), name
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16])
+def test_whole_numbers_are_to_a_layer_what_real_ones_are(dtype):
+    rng = np.random.default_rng(0)
+    as_numpy_has_it = {"Add", "Concat", "Fold", "Tanh"}  # sums of uint8, and np.tanh of it
+    for name, layer, inputs in every_layer("float64"):
+        if layer.takes_indices or name in as_numpy_has_it:
+            continue
+        whole = [rng.integers(0, 250, x.shape).astype(dtype) for x in inputs]
+        found, expected = (outputs(layer(*xs)) for xs in (whole, [x.astype(float) for x in whole]))
+        for a, b in zip(found, expected, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5, err_msg=name)

@@ -157,7 +157,7 @@ def log_sigmoid(x: Any) -> Tensor:
     >>> log_sigmoid(np.array([-1e4, 1e4])).data.round(1).tolist()
     [-10000.0, -0.0]
     """
-    return activations.log_sigmoid(as_tensor(x))
+    return activations.log_sigmoid(as_real(x))
 
 
 def tanh(x: Any) -> Tensor:

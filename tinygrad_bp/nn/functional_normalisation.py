@@ -14,6 +14,7 @@ import numpy as np
 
 from tinygrad_bp.core import Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError, ShapeError
+from tinygrad_bp.nn.functional_activations import as_real
 from tinygrad_bp.nn.targets import at_user
 from tinygrad_bp.ops import normalisation
 
@@ -154,9 +155,9 @@ def rms_norm(
     >>> rms_norm(np.array([[3.0, 4.0]]), 2, eps=0.0).data.round(3).tolist()
     [[0.849, 1.131]]
     """
-    x, shape = _last_axes("rms_norm", x, normalized_shape, eps or 0.0, weight=weight)
+    x, shape = _last_axes("rms_norm", as_real(x), normalized_shape, eps or 0.0, weight=weight)
     if eps is None:
-        eps = float(np.finfo(x.dtype if x.dtype.kind == "f" else float).eps)
+        eps = float(np.finfo(x.dtype).eps)
     axes = tuple(range(x.ndim - len(shape), x.ndim))
     out: Tensor = x * (np.mean(x * x, axis=axes, keepdims=True) + eps) ** -0.5
     return out if weight is None else out * as_tensor(weight)
@@ -200,7 +201,7 @@ def group_norm(
             f"{at_user('group_norm')}: {channels} channels do not divide into {num_groups} groups "
             f"of one size.\nFix: a number of groups that divides {channels}."
         )
-    return _by_groups(x, num_groups, weight, bias, eps)
+    return normalisation.group_norm.apply(*_given(x, weight, bias), groups=num_groups, eps=eps)
 
 
 def instance_norm(
@@ -254,7 +255,7 @@ def instance_norm(
     samples, channels = x.shape[:2]
     count = math.prod(x.shape[2:])
     _several(name, x.shape, count, "element in each channel of a sample")
-    out = _by_groups(x, channels, weight, bias, eps)
+    out = normalisation.group_norm.apply(*_given(x, weight, bias), groups=channels, eps=eps)
     if running_mean is not None and running_var is not None:
         each = x.data.reshape(samples, channels, count)
         _move(running_mean, each.mean(axis=(0, 2)), momentum)
@@ -292,7 +293,7 @@ def local_response_norm(
     array([[[0.25  ],
             [0.1538]]])
     """
-    x, *_ = _checked("local_response_norm", x, None, None, 0.0)
+    x, *_ = _checked("local_response_norm", as_real(x), None, None, 0.0)
     if size < 1:
         raise ArgumentError(f"{at_user('local_response_norm')}: size is {size}.\nFix: size >= 1.")
     around = [(0, 0), (size // 2, (size - 1) // 2), *[(0, 0)] * (x.ndim - 2)]
@@ -358,17 +359,6 @@ def _last_axes(
                 f"{shape}.\nFix: the same shape."
             )
     return x, shape
-
-
-def _by_groups(x: Tensor, groups: int, weight: Any, bias: Any, eps: float) -> Tensor:
-    samples, channels = x.shape[:2]
-    size = channels // max(groups, 1) * math.prod(x.shape[2:])
-    rows = np.reshape(x, (samples * groups, size))
-    out: Any = np.reshape(normalisation.layer_norm.apply(rows, axes=1, eps=eps), x.shape)
-    if weight is not None:
-        out = out * _along_channels(weight, x)
-    normed: Tensor = out if bias is None else out + _along_channels(bias, x)
-    return normed
 
 
 def _affine(x: Tensor, mean: Any, variance: Any, weight: Any, bias: Any, eps: float) -> Tensor:

@@ -9,6 +9,7 @@ import numpy as np
 
 from tinygrad_bp.core import Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError, ShapeError
+from tinygrad_bp.nn.functional_activations import as_real
 from tinygrad_bp.nn.geometry import SMALLER, Counts, batched, fits, sizes, where
 from tinygrad_bp.ops.geometry import Pads, Sizes
 from tinygrad_bp.ops.indexing import scatter
@@ -282,7 +283,7 @@ def _avg_pool(
     divisor_override: int | None = None,
 ) -> Tensor:
     name = f"avg_pool{axes}d"
-    x, has_batch = batched(name, x, axes)
+    x, has_batch = batched(name, as_real(x), axes)
     kernel = sizes("kernel_size", kernel_size, axes)
     geometry, out = _windows(name, x, kernel, stride, padding, ceil_mode=ceil_mode)
     pads = geometry["padding"]

@@ -52,6 +52,23 @@ def checked(loss: str, reduction: str, **numbers: Any) -> None:
             )
 
 
+def reals(*inputs: Any) -> list[Tensor]:
+    """The inputs as tensors of real numbers: whole ones take the dtype of the others.
+
+    Of uint8, 0 - 1 would be 255.
+
+    Examples
+    --------
+    >>> reals(np.array([1, 2], np.uint8), np.zeros(2, np.float32))
+    [Tensor([1., 2.], dtype=float32), Tensor([0., 0.], dtype=float32)]
+    """
+    tensors = [as_tensor(x) for x in inputs]
+    if all(t.dtype.kind == "f" for t in tensors):
+        return tensors
+    dtype = np.result_type(*[t.dtype for t in tensors if t.dtype.kind == "f"] or [np.dtype(float)])
+    return [t if t.dtype.kind == "f" else t.astype(dtype) for t in tensors]
+
+
 def same_shape(loss: str, **inputs: Any) -> list[Tensor]:
     """The inputs as tensors of one shape.
 
@@ -65,7 +82,7 @@ def same_shape(loss: str, **inputs: Any) -> list[Tensor]:
     >>> same_shape("contrastive_loss", x1=[1.0], x2=[2.0])
     [Tensor([1.]), Tensor([2.])]
     """
-    tensors = [as_tensor(x) for x in inputs.values()]
+    tensors = reals(*inputs.values())
     if any(t.shape != tensors[0].shape for t in tensors):
         shapes = ", ".join(f"{name} {t.shape}" for name, t in zip(inputs, tensors, strict=True))
         raise ShapeError(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_bp.core import Tensor, as_tensor
+from tinygrad_bp.core import Tensor
 from tinygrad_bp.errors import ArgumentError
 from tinygrad_bp.nn import loss_checks as checks
 from tinygrad_bp.nn import targets
@@ -27,7 +27,8 @@ def pairwise_distance(
     >>> pairwise_distance(np.array([[3.0, 4.0]]), np.zeros((1, 2)), eps=0.0)
     Tensor([5.])
     """
-    d = as_tensor(x1) - x2 + eps
+    a, b = checks.reals(x1, x2)
+    d = a - b + eps
     distance: Tensor = np.linalg.norm(d, ord=p, axis=-1, keepdims=keepdim)
     return distance
 
@@ -49,7 +50,7 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Tens
     >>> cosine_similarity(np.array([[2.0, 0.0]]), np.array([[1.0, 1.0]])).item().__round__(6)
     0.707107
     """
-    a, b = np.broadcast_arrays(as_tensor(x1), as_tensor(x2))
+    a, b = np.broadcast_arrays(*checks.reals(x1, x2))
     lengths = [np.maximum(np.linalg.norm(v, axis=dim), eps) for v in (a, b)]
     cosine: Tensor = (a * b).sum(axis=dim) / (lengths[0] * lengths[1])
     return cosine

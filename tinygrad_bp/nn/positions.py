@@ -12,6 +12,7 @@ from tinygrad_bp.core.tensor import Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError
 from tinygrad_bp.nn.arguments import positive, shown
 from tinygrad_bp.nn.cells import misfit
+from tinygrad_bp.nn.functional_activations import as_real
 from tinygrad_bp.nn.functional_attention import angles_of, rotary
 from tinygrad_bp.nn.module import Module
 from tinygrad_bp.nn.registry import register_layer
@@ -92,7 +93,7 @@ class SinusoidalPositions(Module):
 
     def forward(self, x: Any) -> Tensor:
         """Add the positions; (steps, embed_dim) is a single sample."""
-        x = as_tensor(x)
+        x = as_real(x)
         if x.ndim not in (2, 3) or x.shape[-1] != self.embed_dim:
             axes = "samples, steps" if self.batch_first else "steps, samples"
             expected = f"({axes}, {self.embed_dim})"
