@@ -53,3 +53,13 @@ def test_huber_passes_delta_on_and_refuses_one_that_is_not_positive():
 def test_half_squared_error_is_half_the_sum():
     assert nn.HalfSquaredErrorLoss()(X, Y).item() == 0.5 * ((X - Y) ** 2).sum()
     assert repr(nn.HalfSquaredErrorLoss()) == "HalfSquaredErrorLoss()"
+
+
+@each
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64])
+def test_whole_numbers_are_compared_as_real_ones(kind, dtype):
+    x, y = 1 - Y, Y
+    found = kind()(x.astype(dtype), y.astype(dtype))
+    assert found.dtype == float
+    assert found.item() == kind()(x, y).item()
+    assert nn.L1Loss()(x.astype(dtype), y.astype(np.float32)).dtype == np.float32

@@ -61,7 +61,8 @@ def scale(loss: str, reduction: str, count: int) -> float:
 def pair(loss: str, prediction: Any, target: Any) -> tuple[Tensor, Any]:
     """Prediction and target as tensors or arrays of one shape.
 
-    Integer and boolean targets take the dtype of the prediction, so that float32 stays float32.
+    Integer and boolean targets take the dtype of the prediction, so that float32 stays float32,
+    and such predictions that of the targets.
 
     Raises
     ------
@@ -79,6 +80,9 @@ def pair(loss: str, prediction: Any, target: Any) -> tuple[Tensor, Any]:
     values = prediction.data
     if values.shape != target.shape:
         raise _mismatch(loss, values.shape, target.shape)
+    if values.dtype.kind in "iub":  # of uint8, 0 - 1 would be 255
+        prediction = prediction.astype(target.dtype if target.dtype.kind == "f" else float)
+        values = prediction.data
     if target.dtype is not values.dtype and target.dtype.kind in "iub" and values.dtype.kind == "f":
         target = target.astype(values.dtype)
     return prediction, target
