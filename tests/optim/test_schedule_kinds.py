@@ -239,6 +239,8 @@ def test_a_state_of_other_parts_is_refused_and_changes_nothing():
         (lambda o: OneCycleLR(o, 1.0), "total_steps=0.*or epochs and steps_per_epoch"),
         (lambda o: OneCycleLR(o, [1.0, 1.0], 5), r"one for each of the 1 groups"),
         (lambda o: OneCycleLR(o, 1.0, 5, pct_start=2.0), "pct_start=2.0"),
+        (lambda o: OneCycleLR(o, 1.0, 5, div_factor=0), "div_factor=0.*div_factor > 0"),
+        (lambda o: OneCycleLR(o, 1.0, 5, final_div_factor=np.nan), "final_div_factor=nan"),
         (lambda o: OneCycleLR(o, 1.0, 5, anneal_strategy="line"), "'cos' or 'linear'"),
         (lambda o: SWALR(o, -1.0), "swa_lr=-1.0"),
         (lambda o: SWALR(o, 1.0, -1), "choose anneal_epochs >= 0"),

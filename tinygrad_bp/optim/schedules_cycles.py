@@ -150,6 +150,8 @@ class OneCycleLR(ClosedForm):
         fix = "choose total_steps >= 1, or epochs and steps_per_epoch"
         check_setting(total_steps > 0, name, "total_steps", total_steps, fix)
         check_setting(0 <= pct_start <= 1, name, "pct_start", pct_start, "a share from 0 to 1")
+        for key, value in (("div_factor", div_factor), ("final_div_factor", final_div_factor)):
+            check_setting(value > 0, name, key, value, f"{key} > 0")
         known = anneal_strategy in ("cos", "linear")
         check_setting(known, name, "anneal_strategy", anneal_strategy, "'cos' or 'linear'")
         has_momentum = all("momentum" in g or "betas" in g for g in optimizer.param_groups)
