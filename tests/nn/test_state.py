@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -184,3 +186,19 @@ def test_a_shared_part_with_two_values_is_told_of():
     state["out.weight"] = state["table.weight"] + 1
     with pytest.raises(StateDictError, match=r"unexpected: 'out.weight' \(3, 2\)"):
         other.load_state_dict(state)
+
+
+@pytest.mark.parametrize(
+    ("state", "fix"),
+    [
+        (None, "other.state_dict"),
+        ([1], "other.state_dict"),
+        ({3: np.ones(2)}, "other.state_dict"),
+        (model(), "other.state_dict"),
+        ("weights.npz", r"io\.load\(path, module\)"),
+        (Path("weights.npz"), r"io\.load\(path, module\)"),
+    ],
+)
+def test_what_is_no_state_is_refused(state, fix):
+    with pytest.raises(StateDictError, match=rf"test_state.py:\d+\). Nothing.*\nFix: .*{fix}"):
+        model().load_state_dict(state)

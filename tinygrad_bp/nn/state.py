@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinygrad_bp.core.tensor import Tensor
-from tinygrad_bp.errors import StateDictError
+from tinygrad_bp.errors import StateDictError, user_line
 from tinygrad_bp.nn.parameter import Buffer
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ def load(
 ) -> LoadReport:
     """See `Module.load_state_dict`; with `same_dtype`, another dtype is a misfit, too."""
     own = dict(entries(module))
+    _check_mapping(values)
     arrays = {
         name: np.asarray(value.data if isinstance(value, Tensor) else value)
         for name, value in values.items()
@@ -84,6 +85,17 @@ def load(
         if name not in left_out:
             tensor.assign(arrays[name])
     return report
+
+
+def _check_mapping(values: Any) -> None:
+    if isinstance(values, Mapping) and all(isinstance(name, str) for name in values):
+        return
+    is_file = isinstance(values, str) or hasattr(values, "__fspath__")
+    fix = "tinygrad_bp.io.load(path, module), for a file." if is_file else "other.state_dict()."
+    raise StateDictError(
+        f"a state is a dict of arrays by dotted name, not this {type(values).__name__} (at "
+        f"{user_line()}). Nothing was changed.\nFix: {fix}"
+    )
 
 
 def _name_once(module: Module, own: dict[str, Tensor], arrays: dict[str, Any]) -> None:
