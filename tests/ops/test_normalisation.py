@@ -1,4 +1,4 @@
-"""Batch and layer normalisation: both ways of the rules agree, and long sums keep their digits."""
+"""Normalisation: both ways of the rules agree, and long sums keep their digits."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from tinygrad_bp.ops import normalisation
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 @pytest.mark.parametrize("shape", [(5, 3), (4, 3, 1), (2, 3, 4, 5), (3, 1, 7)])
-@pytest.mark.parametrize("kind", ["batch", "layer", "two axes"])
+@pytest.mark.parametrize("kind", ["batch", "layer", "two axes", "groups"])
 def test_on_arrays_the_rules_are_what_they_are_on_tensors(kind, shape, count):
     rng = np.random.default_rng(len(shape))
     if kind == "two axes" and len(shape) < 3:
         shape = (2, *shape)
-    axes = {"batch": None, "layer": 1, "two axes": 2}[kind]
+    axes = {"layer": 1, "two axes": 2}.get(kind)
     vector = shape[1:2] if axes is None else shape[-axes:]
     values = [rng.normal(size=s) for s in (shape, vector, vector)[:count]]
     v, gradients = rng.normal(size=shape), []
     for create_graph in (False, True):
         leaves = [tg.Tensor(x, requires_grad=True) for x in values]
-        if axes is None:
+        if kind == "groups":
+            out = normalisation.group_norm(*leaves, groups=3 if shape[1] == 3 else 1, eps=1e-3)
+        elif axes is None:
             out = normalisation.batch_norm(*leaves, eps=1e-3)
         else:
             out = normalisation.layer_norm(*leaves, axes=axes, eps=1e-3)
@@ -57,3 +59,18 @@ def test_what_comes_out_is_no_view_of_what_is_saved():
     x = tg.Tensor(np.random.default_rng(0).normal(size=(3, 4)), requires_grad=True)
     out = normalisation.layer_norm(x, axes=1, eps=1e-5)
     assert not np.shares_memory(out.data, out.node.saved)
+
+
+def test_groups_of_a_large_batch_are_computed_in_blocks(monkeypatch):
+    def computed():
+        leaves = [tg.Tensor(x, requires_grad=True) for x in values]
+        out = normalisation.group_norm(*leaves, groups=2, eps=1e-3)
+        out.backward(np.cos(out.data))
+        return [out.data, *(leaf.grad.data for leaf in leaves)]
+
+    rng = np.random.default_rng(0)
+    values = [rng.normal(size=s) for s in ((5, 4, 3), (4,), (4,))]
+    at_once = computed()
+    monkeypatch.setattr(normalisation, "_ELEMENTS", 24)  # two samples of five
+    for a, b in zip(at_once, computed(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)

@@ -31,11 +31,12 @@ _WORDS = {
 _COMMAND = re.compile(r"\\[A-Za-z]+")
 _SPACES = {r"\,", r"\;", r"\!", r"\quad"}
 _ENDING = re.compile(r"[\w)\]}!]|\\(?:alpha|delta|mu|pi|sigma|Phi|top|bar|infty)")  # ends a factor
+_NORMALISATIONS = ("batch_norm", "group_norm", "layer_norm")
 _LETTERS = {"linear": ("X", "W", "b"), "polyval": ("x", "y")}
 _LETTERS |= dict.fromkeys(("var", "std"), ("x", r"\mu"))
 _LETTERS |= {"lstm": ("x", "W", "s", "q"), "gru": ("x", "W", "b", "s")}
 _LETTERS |= dict.fromkeys(("rnn_tanh", "rnn_relu"), ("x", "W", "s"))
-_LETTERS |= dict.fromkeys(("batch_norm", "layer_norm"), ("x", r"\gamma", r"\beta"))
+_LETTERS |= dict.fromkeys(_NORMALISATIONS, ("x", r"\gamma", r"\beta"))
 _LETTERS |= {"embedding": ("W", "I")}
 _LETTERS |= {f"special.{name}": ("v", "x") for name in ("chdtr", "chdtrc")}
 _LETTERS |= {f"special.{name}": ("a", "b", "x") for name in ("gdtr", "gdtrc")}
@@ -328,7 +329,7 @@ def parameters(node: Node) -> dict[str, float]:
 
 def _without_affine(name: str, formula: str, count: int) -> str:
     """What a normalisation does without a bias, or a weight either."""
-    if name in ("batch_norm", "layer_norm"):
+    if name in _NORMALISATIONS:
         formula = formula if count > 2 else formula.replace(r" + \beta", "")
         formula = formula if count > 1 else formula.replace(r"\gamma \, ", "")
     return formula

