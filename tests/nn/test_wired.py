@@ -41,7 +41,7 @@ def test_several_inputs_are_passed_in_their_order():
     )
     expected = model["left"](X).data + model["right"](X[:, :2]).data
     np.testing.assert_array_equal(model(X, X[:, :2]).data, expected)
-    with pytest.raises(ArgumentError, match=r"(?s)in Wired \(Wired\): got 1 inputs.*pass a, b"):
+    with pytest.raises(ArgumentError, match=r"(?s)it has 2 inputs, and got 1.*pass a, b"):
         model(X)
 
 

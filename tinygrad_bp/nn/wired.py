@@ -83,7 +83,8 @@ class Wired(Sequential):
         """Call each layer on what it names; the last one's output is that of the network."""
         if len(inputs) != len(self.given):
             raise ArgumentError(
-                f"{place(self)}: got {len(inputs)} inputs.\nFix: pass {', '.join(self.given)}."
+                f"{place(self)}: it has {len(self.given)} inputs, and got {len(inputs)}.\n"
+                f"Fix: pass {', '.join(self.given)}."
             )
         values: dict[str, Any] = dict(zip(self.given, inputs, strict=True))
         out: Any = inputs[0]
