@@ -8,12 +8,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, MutableSequence
 from typing import Any, TypeVar, overload
 
+from tinygrad_bp.core.mode import MODE
 from tinygrad_bp.core.tensor import Tensor
-from tinygrad_bp.errors import ArgumentError, nearest
+from tinygrad_bp.errors import ArgumentError, OperationError, nearest, user_line
 from tinygrad_bp.nn.module import Module, is_parameter
 from tinygrad_bp.nn.parameter import Parameter
 
 T = TypeVar("T")
+
+
+def _no_layer(owner: Module) -> OperationError:
+    """The error for a list or dict that is called."""
+    name = type(owner).__name__
+    fix = "call its items in the forward of your module"
+    return OperationError(
+        f"in {MODE.get().path() or name}: a {name} is no layer, it holds parts of one (at "
+        f"{user_line()}).\nFix: {fix}{', or Sequential(*layers)' * (name == 'ModuleList')}."
+    )
 
 
 def _module(owner: Module, item: Any) -> Any:
@@ -45,6 +56,10 @@ class _List(Module, MutableSequence[T]):
 
     def _checked(self, item: Any) -> T:
         raise NotImplementedError
+
+    def forward(self, *inputs: Any, **kwargs: Any) -> Any:
+        """It is no layer: an error."""
+        raise _no_layer(self)
 
     def _attributes(self) -> Iterator[tuple[str, Any]]:
         for name, value in super()._attributes():
@@ -105,6 +120,10 @@ class _Dict(Module, MutableMapping[str, T]):
 
     def _checked(self, item: Any) -> T:
         raise NotImplementedError
+
+    def forward(self, *inputs: Any, **kwargs: Any) -> Any:
+        """It is no layer: an error."""
+        raise _no_layer(self)
 
     def _attributes(self) -> Iterator[tuple[str, Any]]:
         for name, value in super()._attributes():
