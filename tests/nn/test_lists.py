@@ -154,9 +154,8 @@ def test_a_list_that_is_extended_by_something_wrong_is_left_as_it_was():
 
 @pytest.mark.parametrize("kind", [ModuleList, ModuleDict, ParameterList, ParameterDict])
 def test_what_holds_layers_is_no_layer(kind):
-    with pytest.raises(
-        TypeError, match=rf"in Sequential.0: a {kind.__name__} is no layer"
-    ) as caught:
+    name = kind.__name__
+    with pytest.raises(TypeError, match=f"in {name}: a {name} is no layer.*\n.*") as caught:
         kind()(np.zeros(2))
     assert "Fix: call its items in the forward" in str(caught.value)
     assert ("Sequential(*layers)" in str(caught.value)) == (kind is ModuleList)
