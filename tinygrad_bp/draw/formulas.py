@@ -48,7 +48,7 @@ _LETTERS |= {
 }
 _LETTERS |= {"special.eval_jacobi": ("n", r"\alpha", r"\beta", "x")}
 _SETTINGS = {"scale": "s", "alpha": r"\alpha", "slope": r"\alpha", "delta": r"\delta", "p": "p"}
-_SETTINGS |= {"low": "a", "high": "b", "limit": r"\lambda", "other": r"\eta"}
+_SETTINGS |= {"low": "p", "high": "q", "limit": r"\lambda", "other": r"\eta"}
 _SETTINGS |= {"ddof": "d", "offset": "k", "k": "k"}
 _COUNTED = {"mean", "var", "std"}
 _WITH_BIAS = ("linear", "convolution", "transposed_convolution")

@@ -21,8 +21,8 @@ hardtanh = Primitive(
     "hardtanh",
     lambda x, *, low, high: np.clip(x, low, high),
     [_inside],
-    formula=r"\min(\max(x, a), b)",
-    vjp_formulas=[r"[a < x] \, [x < b] \, \bar{z}"],
+    formula=r"\min(\max(x, p), q)",
+    vjp_formulas=[r"[p < x] \, [x < q] \, \bar{z}"],
     analytic=False,
     kinks="0 at both limits",
 )

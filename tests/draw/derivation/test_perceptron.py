@@ -219,3 +219,9 @@ def test_the_functions_and_their_slopes_are_those_of_the_registry(activation):
     *definition, slope = [line.latex.partition("(z) = ")[0] for line in lines]
     assert definition == ([] if isinstance(activation, nn.Tanh) else [slope.removesuffix("'")])
     assert slope.endswith("'")
+
+
+def test_the_limits_of_an_activation_are_not_taken_for_its_name():
+    model = _network(nn.ReLU6(), None)
+    derivation = _holds(F.mse_loss(model(X), Y), model.parameters())
+    assert r"a^{1} = \min(\max(z^{1}, 0), 6)" in derivation.latex()
