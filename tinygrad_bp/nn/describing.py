@@ -127,7 +127,8 @@ class Description:
 
 def _short(entry: Layer) -> Any:
     """A Sequential without a name as the list of its layers."""
-    return entry["layers"] if set(entry) == {"type", "layers"} else entry
+    plain = entry["type"] == "Sequential" and set(entry) == {"type", "layers"}
+    return entry["layers"] if plain else entry
 
 
 def _same(value: Any, default: Any) -> bool:
