@@ -341,3 +341,12 @@ def test_models_that_no_spec_can_declare():
     for text, model in cases.items():
         with pytest.raises(SpecError, match=text):
             NetworkSpec.from_module(model, None if "first" in text else 3)
+
+
+@pytest.mark.parametrize("text", ["false", "No", "off", ""])
+def test_a_text_in_place_of_a_truth_value_is_refused(text):
+    linear = {"type": "Linear", "out_features": 3, "bias": text}
+    for layer in (linear, {"type": "Residual", "layers": [linear]}):
+        assert wrong_layer(layer).endswith(
+            f"(Linear): 'bias' is the text {text!r}.\nFix: true or false."
+        )

@@ -87,7 +87,16 @@ def _checked_layer(layer: Any, position: str) -> Layer:
             copied[key] = _checked_part(value, f"{position}.{key}")
         else:
             copied[key] = _plain(value, f"{where}, {key}")
+            _check_flag(kind, key, value, where)
     return copied
+
+
+def _check_flag(kind: str, key: str, value: Any, where: str) -> None:
+    """Refuse ``bias = "no"``: a text is true."""
+    default = LAYERS[kind].keys.get(key) if kind != SHARED else None
+    texts = ("true", "false", "yes", "no", "on", "off", "none", "")
+    if isinstance(default, bool) and isinstance(value, str) and value.casefold() in texts:
+        raise SpecError(f"{where}: {key!r} is the text {value!r}.\nFix: true or false.")
 
 
 def _checked_part(part: Any, position: str) -> Any:
