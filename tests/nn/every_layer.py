@@ -71,6 +71,9 @@ for _i, _shape in ((1, _ROWS), (2, _IMAGE), (3, _VOLUME)):
         DECLARED[f"{_kind}{_i}d"] = (_shape, {"kernel_size": 2})
     for _kind in ("AdaptiveAvgPool", "AdaptiveMaxPool"):
         DECLARED[f"{_kind}{_i}d"] = (_shape, {"output_size": 2})
+    for _kind in ("CircularPad", "ReflectionPad", "ReplicationPad", "ZeroPad"):
+        DECLARED[f"{_kind}{_i}d"] = (_shape, {"padding": 1})
+    DECLARED[f"ConstantPad{_i}d"] = (_shape, {"padding": 1, "value": 0.5})
     for _kind in ("BatchNorm", "InstanceNorm", "Dropout"):
         DECLARED[f"{_kind}{_i}d"] = (_shape, {})
 

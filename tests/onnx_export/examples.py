@@ -124,6 +124,14 @@ def pooling():
         yield of(f"AvgPool{n}d", here, 3, padding=1, count_include_pad=False)
 
 
+def padding():
+    for n, size in SIZES.items():
+        widths = (1, 2, -1, 0, 0, 1)[: 2 * n]
+        for kind in ("Circular", "Reflection", "Replication", "Zero"):
+            yield of(f"{kind}Pad{n}d", (2, *size), widths)
+        yield of(f"ConstantPad{n}d", (2, *size), widths, -1.5)
+
+
 def resizing():
     yield of("PixelShuffle", (8, 3, 2), 2)
     yield of("PixelUnshuffle", (2, 4, 6), 2)
@@ -211,6 +219,7 @@ FAMILIES = (
     normalisation,
     convolution,
     pooling,
+    padding,
     resizing,
     recurrent,
     attention,

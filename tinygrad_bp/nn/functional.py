@@ -59,6 +59,7 @@ from tinygrad_bp.nn.functional_normalisation import (
     local_response_norm,
     rms_norm,
 )
+from tinygrad_bp.nn.functional_padding import pad
 from tinygrad_bp.nn.functional_pooling import (
     avg_pool1d,
     avg_pool2d,
@@ -217,6 +218,7 @@ __all__ = [
     "multilabel_soft_margin_loss",
     "nll_loss",
     "normalize",
+    "pad",
     "pairwise_distance",
     "pixel_shuffle",
     "pixel_unshuffle",

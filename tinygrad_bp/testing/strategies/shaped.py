@@ -8,12 +8,14 @@ Shaped = tuple[tuple[int, ...], dict[str, Any]]
 
 _SIZES = {1: (3,), 2: (2, 3), 3: (2, 1, 2)}
 _WINDOWS = {1: 2, 2: [1, 2], 3: [2, 1, 1]}
+_PADDINGS = ("Circular", "Reflection", "Replication", "Zero")
 
 
 def _along(axes: int) -> list[Shaped]:
     """Those that there are for each number of axes."""
     image = (2, *_SIZES[axes])
     window: dict[str, Any] = {"kernel_size": _WINDOWS[axes]}
+    ends = [1] + [0] * (2 * axes - 1)
     conv = {**window, "out_channels": 2, "groups": 2}
     return [
         (image, {"type": f"Conv{axes}d", **conv, "padding": "same"}),
@@ -25,6 +27,8 @@ def _along(axes: int) -> list[Shaped]:
         (image, {"type": f"BatchNorm{axes}d"}),
         (image, {"type": f"InstanceNorm{axes}d", "affine": True}),
         (image, {"type": f"Dropout{axes}d"}),
+        (image, {"type": f"ConstantPad{axes}d", "padding": 1, "value": 0.5}),
+        *((image, {"type": f"{kind}Pad{axes}d", "padding": ends}) for kind in _PADDINGS),
     ]
 
 
