@@ -267,3 +267,12 @@ def test_a_picture_shows_a_layer_as_one_box_that_opens():
     out = model(tg.Tensor(np.ones((1, 1, 4, 4), np.float32), requires_grad=True))
     assert out.node.x.primitive.name == "convolution"
     assert [type(m).__name__ for m in out.node.x.mode.modules()] == ["Sequential", "Conv2d"]
+
+
+def test_what_is_not_finite_stays_in_the_windows_that_hold_it():
+    x = np.arange(9.0).reshape(1, 1, 3, 3)
+    x[0, 0, 2, 2], x[0, 0, 0, 0] = np.nan, -np.inf
+    columns = F.unfold(x, 2).data[0]
+    np.testing.assert_array_equal(columns[:, 0], [-np.inf, 1, 3, 4])
+    np.testing.assert_array_equal(columns[:, 1], [1, 2, 4, 5])
+    np.testing.assert_array_equal(columns[:, 3], [4, 5, 7, np.nan])

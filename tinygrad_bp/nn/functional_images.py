@@ -316,12 +316,6 @@ def conv_transpose3d(
     return _conv_transpose(3, x, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
-def _unit_kernels(kernel: Sizes, channels: int, dtype: Any) -> Any:
-    """For each channel and element of a window, the kernel that takes that element."""
-    units = np.eye(math.prod(kernel), dtype=dtype).reshape(-1, 1, *kernel)
-    return np.tile(units, (channels, *(1,) * (units.ndim - 1)))
-
-
 def unfold(
     x: Any,
     kernel_size: Counts,
@@ -331,7 +325,10 @@ def unfold(
 ) -> Tensor:
     """The windows of images as columns: of (N, C, H, W), an array (N, C · K, L).
 
-    It is a convolution with kernels that take one element each, and `fold` its transpose.
+    Raises
+    ------
+    ShapeError
+        A window does not fit.
 
     Examples
     --------
@@ -339,11 +336,20 @@ def unfold(
     Tensor([0., 1., 3., 4.])
     """
     x, has_batch = batched("unfold", x, 2)
-    kernel = sizes("kernel_size", kernel_size, 2)
-    weights = _unit_kernels(kernel, x.shape[1], x.dtype)
-    z = _conv(2, x, weights, None, stride, padding, dilation, x.shape[1])
-    z = z.reshape(*z.shape[:2], math.prod(z.shape[2:]))
-    return z if has_batch else z[0]
+    kernel, steps = sizes("kernel_size", kernel_size, 2), sizes("stride", stride, 2)
+    apart = sizes("dilation", dilation, 2)
+    around = pads("unfold", padding, kernel, steps, apart)
+    out = out_size(x.shape[2:], kernel, stride=steps, padding=around, dilation=apart)
+    fits("unfold", x, out, f"a window of {kernel}", SMALLER)
+    z: Any = np.pad(x, ((0, 0), (0, 0), *around)) if any(map(any, around)) else x
+    spans = tuple(d * (k - 1) + 1 for k, d in zip(kernel, apart, strict=True))
+    z = np.lib.stride_tricks.sliding_window_view(z, spans, axis=(2, 3))
+    if {*steps, *apart} != {1}:
+        z = z[(slice(None), slice(None), *(slice(None, None, n) for n in (*steps, *apart)))]
+    columns = (*x.shape[:1], x.shape[1] * math.prod(kernel), math.prod(out))
+    z = np.transpose(z, (0, 1, 4, 5, 2, 3)).reshape(columns)
+    y: Tensor = z if has_batch else z[0]
+    return y
 
 
 def fold(
@@ -383,7 +389,8 @@ def fold(
             f"{math.prod(out)}): images of {size} have {out} windows of {kernel}.\n"
             "Fix: the arguments of the unfold that made the columns."
         )
-    weights = _unit_kernels(kernel, channels, x.dtype)
+    units = np.eye(math.prod(kernel), dtype=x.dtype).reshape(-1, 1, *kernel)
+    weights = np.tile(units, (channels, *(1,) * (units.ndim - 1)))  # each takes one element
     y = x.reshape(*x.shape[:2], *out)
     z = transposed_convolution.apply(y, weights, size=size, groups=channels, **geometry)
     return z if has_batch else z[0]
