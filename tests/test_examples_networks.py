@@ -5,6 +5,7 @@ from __future__ import annotations
 import runpy
 
 import numpy as np
+import pytest
 from programs import EXAMPLES, ROOT, mnist_folder, numbers, run_here, told_by_the_page
 
 import tinygrad_bp as tg
@@ -36,6 +37,60 @@ def test_the_blocks_of_the_residual_network_add_to_what_they_are_given():
         np.testing.assert_array_equal(same(x).data, x + first)
         np.testing.assert_array_equal(narrower(x).data, narrower.shortcut(x).data + second)
     assert second.shape == (2, 32, 4, 4)
+
+
+def test_an_lstm_learns_to_write(run_here):
+    out = run_here("character_lstm.py", "--epochs", "3", "--characters", "20000")
+    learned, held = (numbers(out, word) for word in ("nats per character", "held out"))
+    assert learned == sorted(learned, reverse=True)
+    assert held[-1] < 3.4
+    lines = out.splitlines(keepends=True)
+    assert len(written := "".join(lines[3:])) > 200
+    assert written.startswith("The gradient")
+    told_by_the_page("character_lstm", "".join(lines[:3]))
+
+
+def test_the_lstm_reads_on_where_it_stopped():
+    own = runpy.run_path(str(EXAMPLES / "character_lstm.py"))
+    model = own["Writer"](7, np.random.default_rng(0)).astype(float).eval()
+    text = np.random.default_rng(1).integers(0, 7, 2 * 3 * own["STEPS"] + 1)
+    rows = text[:-1].reshape(2, -1)  # of three pieces
+    logits, (state, _) = model(rows)
+    assert not state.requires_grad
+    expected = tg.nn.functional.cross_entropy(logits.reshape(-1, 7), text[1:]).item()
+    assert own["read"](model, text, 2) == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_transformer_learns_to_write(run_here):
+    short = ("--steps", "12", "--characters", "4000", "--letters", "20")
+    out = run_here("character_transformer.py", *short)
+    held = numbers(out, "held out:")
+    assert len(held) == 6
+    assert held[-1] < held[0] - 0.3
+    lines = out.splitlines(keepends=True)
+    assert lines[6].startswith("#")
+    told_by_the_page("character_transformer", "".join(lines[:6]))
+
+
+def test_the_transformer_does_not_look_ahead():
+    own = runpy.run_path(str(EXAMPLES / "character_transformer.py"))
+    model = own["transformer"](5, np.random.default_rng(0)).eval()
+    text = np.random.default_rng(1).integers(0, 5, (2, 12))
+    text[1, :9] = text[0, :9]
+    with tg.no_grad():
+        one, other = model(text).data
+    np.testing.assert_allclose(one[:9], other[:9], rtol=1e-4, atol=1e-6)
+    assert np.abs(one[9:] - other[9:]).max() > 0.1
+
+
+def test_what_is_held_out_is_the_mean_over_all_pieces():
+    own = runpy.run_path(str(EXAMPLES / "character_transformer.py"))
+    model = own["transformer"](5, np.random.default_rng(0)).astype(float).eval()
+    text = np.random.default_rng(1).integers(0, 5, 19 * own["STEPS"] + 7)  # two unequal parts
+    pieces = text[: 19 * own["STEPS"] + 1]
+    logits = model(pieces[:-1].reshape(19, -1)).reshape(-1, 5)
+    expected = tg.nn.functional.cross_entropy(logits, pieces[1:]).item()
+    assert own["held_out"](model, text) == pytest.approx(expected, rel=1e-12)
 
 
 def test_the_newcomers_program_runs_in_under_sixty_lines(run_here, tmp_path):
