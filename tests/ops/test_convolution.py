@@ -98,3 +98,20 @@ def test_a_batch_of_none_has_none():
     z.sum().backward()
     assert x.grad.shape == x.shape
     assert not w.grad.data.any()
+
+
+@pytest.mark.parametrize("stride", [(1, 1), (2, 1)])
+@pytest.mark.parametrize("padding", [((0, 0), (0, 0)), ((1, 2), (0, 1)), ((3, 0), (2, 2))])
+@pytest.mark.parametrize("across", [1, 2])
+def test_kernels_of_one_channel_each_are_those_of_several_with_zeros(stride, padding, across):
+    rng = np.random.default_rng(0)
+    geometry = {"stride": stride, "padding": padding, "dilation": (1, 2)}
+    size = (5, 6)
+    out = module.out_size(size, (2, 3), **geometry)
+    y, w, b = (rng.normal(size=s) for s in ((2, 3, *out), (3, across, 2, 3), 3 * across))
+    full = np.zeros((3, 3 * across, 2, 3))
+    for i in range(3):
+        full[i, i * across : (i + 1) * across] = w[i]
+    there = transposed_convolution
+    ours = there(y, w, b, size=size, groups=3, **geometry).data
+    np.testing.assert_allclose(ours, there(y, full, b, size=size, groups=1, **geometry).data)
