@@ -16,6 +16,16 @@ and of second derivatives (the gradient of a random combination of all these gra
 pass from one to the other by their names. The tests allow {TOLERANCE:g} (tests/with_torch/, which
 needs the extra `dev`); `PYTHONPATH=tests python tests/with_torch/page.py` makes this page.
 
+Where PyTorch itself is off, rows keep away from it. Its CELU rounds 1/alpha to float32, so
+alpha is a power of two; its Hardsigmoid has a float32 gradient, so ours is held against relu6(x
++ 3) / 6; its weight_norm has a wrong second derivative, so ours is held against the operations
+one by one; its layer_norm and batch_norm have none with a bias and no weight; its
+cosine_similarity has the gradient of another function below eps. It has no second derivative of
+CTC and of losses with a margin of several classes; ours are held against numerical ones.
+Dropouts draw other numbers: here they are in eval mode, elsewhere their statistics are tested.
+Optimizers are compared over 40 steps in tests/with_torch/test_optimizers.py, files in
+test_files.py.
+
 | | options drawn | cases | outputs | statistics | gradients | second derivatives |
 | --- | --- | --- | --- | --- | --- | --- |
 """
