@@ -110,7 +110,7 @@ def test_unusual_programs_cast_to_float32_and_usual_ones_do_not():
     def casts(program):
         return any(".astype(np.float32)" in step.code for step in program.steps)
 
-    quick = settings(max_examples=500, database=None)
+    quick = settings(max_examples=2000, database=None)
     smallest = find(
         programs(max_operations=4, unusual=True), casts, settings=quick, random=random.Random(0)
     )
