@@ -67,7 +67,7 @@ def main() -> None:
         if step % (args.steps // 6) == 0:
             print(f"step {step:4}  held out: {held_out(model, test):.3f} nats per character")
 
-    text = np.searchsorted(letters, ["#"])
+    text = np.searchsorted(letters, list("The gradient"))
     for _ in range(args.letters):
         with tg.no_grad():
             logits = model.eval()(text[None, -STEPS:]).data[0, -1]
