@@ -397,11 +397,3 @@ def test_what_no_spec_can_declare():
 def test_a_model_in_a_residual_tells_its_first_size():
     assert NetworkSpec.from_module(Sequential(Residual(Linear(3, 3)))).input_shape == (3,)
     assert NetworkSpec.from_module(Sequential(Concat(Linear(3, 2), Identity()))).input_shape == (3,)
-
-
-def test_a_branch_that_holds_layers_is_a_list_only_if_it_is_a_chain():
-    linear = {"type": "Linear", "out_features": 2}
-    around = {"type": "Residual", "layers": [linear]}
-    for branches in ([[linear], around], [around, {"type": "Concat", "branches": [linear]}]):
-        spec = NetworkSpec(2, [{"type": "Concat", "branches": branches}])
-        assert NetworkSpec.from_module(spec.build(0), 2) == spec

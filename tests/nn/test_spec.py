@@ -350,3 +350,11 @@ def test_a_text_in_place_of_a_truth_value_is_refused(text):
         assert wrong_layer(layer).endswith(
             f"(Linear): 'bias' is the text {text!r}.\nFix: true or false."
         )
+
+
+def test_a_branch_that_holds_layers_is_a_list_only_if_it_is_a_chain():
+    linear = {"type": "Linear", "out_features": 2}
+    around = {"type": "Residual", "layers": [linear]}
+    for branches in ([[linear], around], [around, {"type": "Concat", "branches": [linear]}]):
+        spec = NetworkSpec(2, [{"type": "Concat", "branches": branches}])
+        assert NetworkSpec.from_module(spec.build(0), 2) == spec
