@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from tinygrad_bp.core import Tensor
 from tinygrad_bp.errors import ArgumentError, nearest
-from tinygrad_bp.nn import functional_activations as functional
 from tinygrad_bp.nn.arguments import shown
+from tinygrad_bp.nn.functional import activations as functional
 from tinygrad_bp.nn.module import Module
 from tinygrad_bp.nn.registry import register_layer
 

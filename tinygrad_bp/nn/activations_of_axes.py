@@ -8,9 +8,9 @@ import numpy as np
 
 from tinygrad_bp.core import Tensor
 from tinygrad_bp.errors import ShapeError
-from tinygrad_bp.nn import functional_activations as functional
-from tinygrad_bp.nn import functional_rectifiers
 from tinygrad_bp.nn.arguments import positive, shown
+from tinygrad_bp.nn.functional import activations as functional
+from tinygrad_bp.nn.functional import rectifiers
 from tinygrad_bp.nn.module import Module
 from tinygrad_bp.nn.registry import register_layer
 from tinygrad_bp.nn.targets import at_user
@@ -170,7 +170,7 @@ class CReLU(Module):
 
     def forward(self, x: Any) -> Tensor:
         """Map the axis to one of twice its length."""
-        return functional_rectifiers.crelu(x, self.axis)
+        return rectifiers.crelu(x, self.axis)
 
     def extra_repr(self) -> str:
         """The arguments that are not at their defaults."""
@@ -208,7 +208,7 @@ class Maxout(Module):
 
     def forward(self, x: Any) -> Tensor:
         """Map the axis to one that is shorter."""
-        return functional_rectifiers.maxout(x, self.pool_size, self.axis)
+        return rectifiers.maxout(x, self.pool_size, self.axis)
 
     def extra_repr(self) -> str:
         """The arguments that are not at their defaults."""

@@ -16,7 +16,7 @@ from tinygrad_bp.core.tensor import Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError, DTypeError
 from tinygrad_bp.nn.arguments import positive, shown
 from tinygrad_bp.nn.cells import below_one, choice, misfit
-from tinygrad_bp.nn.functional_attention import attend, where_open
+from tinygrad_bp.nn.functional.attention import attend, where_open
 from tinygrad_bp.nn.init import Seed, child_stream, glorot_normal, glorot_uniform
 from tinygrad_bp.nn.layers import Linear
 from tinygrad_bp.nn.module import Module

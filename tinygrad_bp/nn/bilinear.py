@@ -10,7 +10,7 @@ import numpy.typing as npt
 from tinygrad_bp.core.tensor import Tensor, as_tensor
 from tinygrad_bp.errors import ShapeError
 from tinygrad_bp.nn.arguments import positive, shown
-from tinygrad_bp.nn.functional_products import bilinear
+from tinygrad_bp.nn.functional.products import bilinear
 from tinygrad_bp.nn.init import Declaration, Seed, child_stream, initialize
 from tinygrad_bp.nn.module import Module
 from tinygrad_bp.nn.parameter import Parameter

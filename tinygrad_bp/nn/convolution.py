@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from tinygrad_bp.core.tensor import Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError, ShapeError, nearest
-from tinygrad_bp.nn import functional_images as F  # noqa: N812 # as the field has it
 from tinygrad_bp.nn.arguments import positive, shown
+from tinygrad_bp.nn.functional import images as F  # noqa: N812 # as the field has it
 from tinygrad_bp.nn.geometry import Counts, sizes, where
 from tinygrad_bp.nn.init import Declaration, Seed, child_stream, initialize
 from tinygrad_bp.nn.module import Module

@@ -7,7 +7,7 @@ from typing import Any
 
 from tinygrad_bp.core.tensor import Tensor
 from tinygrad_bp.errors import ArgumentError
-from tinygrad_bp.nn import functional_dropout as functional
+from tinygrad_bp.nn.functional import dropouts as functional
 from tinygrad_bp.nn.init import Seed, child_stream
 from tinygrad_bp.nn.module import Module
 from tinygrad_bp.nn.registry import register_layer

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from tinygrad_bp.core.tensor import Tensor
 from tinygrad_bp.errors import ArgumentError, ShapeError, nearest
-from tinygrad_bp.nn import functional_embedding as functional
 from tinygrad_bp.nn.arguments import positive, shown
+from tinygrad_bp.nn.functional import embeddings as functional
 from tinygrad_bp.nn.init import Declaration, Seed, child_stream, initialize
 from tinygrad_bp.nn.module import Module
 from tinygrad_bp.nn.parameter import Parameter

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from tinygrad_bp.core.tensor import Tensor, as_tensor
 from tinygrad_bp.errors import ShapeError
-from tinygrad_bp.nn import functional_normalisation as functional
 from tinygrad_bp.nn.arguments import between, positive, shown
+from tinygrad_bp.nn.functional import normalisation as functional
 from tinygrad_bp.nn.module import Module
 from tinygrad_bp.nn.parameter import Buffer, Parameter
 from tinygrad_bp.nn.registry import register_layer

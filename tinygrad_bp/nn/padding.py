@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from tinygrad_bp.core.tensor import Tensor
-from tinygrad_bp.nn import functional_padding as F  # noqa: N812 # as the field has it
 from tinygrad_bp.nn.arguments import shown
+from tinygrad_bp.nn.functional import padding as F  # noqa: N812 # as the field has it
 from tinygrad_bp.nn.geometry import Counts
 from tinygrad_bp.nn.module import Module
 from tinygrad_bp.nn.registry import register_layer

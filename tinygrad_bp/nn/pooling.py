@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from tinygrad_bp.core.tensor import Tensor
-from tinygrad_bp.nn import functional_pooling as F  # noqa: N812 # as the field has it
-from tinygrad_bp.nn import functional_resizing as resizing
 from tinygrad_bp.nn.arguments import shown
-from tinygrad_bp.nn.functional_resizing import Lengths
+from tinygrad_bp.nn.functional import pooling as F  # noqa: N812 # as the field has it
+from tinygrad_bp.nn.functional import resizing as resizing
+from tinygrad_bp.nn.functional.resizing import Lengths
 from tinygrad_bp.nn.geometry import Counts, sizes
 from tinygrad_bp.nn.module import Module
 from tinygrad_bp.nn.registry import register_layer

@@ -12,8 +12,8 @@ from tinygrad_bp.core.tensor import Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError
 from tinygrad_bp.nn.arguments import positive, shown
 from tinygrad_bp.nn.cells import misfit
-from tinygrad_bp.nn.functional_activations import as_real
-from tinygrad_bp.nn.functional_attention import angles_of, rotary
+from tinygrad_bp.nn.functional.activations import as_real
+from tinygrad_bp.nn.functional.attention import angles_of, rotary
 from tinygrad_bp.nn.module import Module
 from tinygrad_bp.nn.registry import register_layer
 from tinygrad_bp.nn.sequences import Shape, check_declared

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from tinygrad_bp.core import Tensor
 from tinygrad_bp.errors import ArgumentError
-from tinygrad_bp.nn import functional_rectifiers as functional
 from tinygrad_bp.nn.arguments import positive, shown
+from tinygrad_bp.nn.functional import rectifiers as functional
 from tinygrad_bp.nn.init import Seed, child_stream
 from tinygrad_bp.nn.module import Module
 from tinygrad_bp.nn.parameter import Parameter

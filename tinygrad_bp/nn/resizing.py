@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from tinygrad_bp.core.tensor import Tensor
-from tinygrad_bp.nn import functional_images as images
-from tinygrad_bp.nn import functional_resizing as F  # noqa: N812 # as the field has it
 from tinygrad_bp.nn.arguments import positive, shown
+from tinygrad_bp.nn.functional import images as images
+from tinygrad_bp.nn.functional import resizing as F  # noqa: N812 # as the field has it
 from tinygrad_bp.nn.geometry import Counts
 from tinygrad_bp.nn.module import Module
 from tinygrad_bp.nn.registry import register_layer

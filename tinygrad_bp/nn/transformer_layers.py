@@ -13,7 +13,7 @@ from tinygrad_bp.nn.arguments import positive, shown
 from tinygrad_bp.nn.attention import MultiheadAttention
 from tinygrad_bp.nn.cells import choice, misfit
 from tinygrad_bp.nn.dropout import Dropout
-from tinygrad_bp.nn.functional_activations import gelu, relu
+from tinygrad_bp.nn.functional.activations import gelu, relu
 from tinygrad_bp.nn.init import Seed, child_stream
 from tinygrad_bp.nn.layers import Linear
 from tinygrad_bp.nn.module import Module

@@ -8,8 +8,8 @@ import numpy as np
 
 from tinygrad_bp.core.tensor import Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError, ShapeError, user_line
-from tinygrad_bp.nn.functional_activations import softmax
-from tinygrad_bp.nn.functional_dropout import dropout
+from tinygrad_bp.nn.functional.activations import softmax
+from tinygrad_bp.nn.functional.dropouts import dropout
 from tinygrad_bp.nn.targets import at_user
 
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from tinygrad_bp.core import Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError, ShapeError
-from tinygrad_bp.nn import loss_checks as checks
 from tinygrad_bp.nn import targets
+from tinygrad_bp.nn.functional import loss_checks as checks
 from tinygrad_bp.nn.targets import Reduction
 from tinygrad_bp.ops.activations import softplus
 

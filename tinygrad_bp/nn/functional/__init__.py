@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tinygrad_bp.nn.functional_activations import (
+from tinygrad_bp.nn.functional.activations import (
     celu,
     elu,
     gelu,
@@ -23,11 +23,11 @@ from tinygrad_bp.nn.functional_activations import (
     tanh,
     tanhshrink,
 )
-from tinygrad_bp.nn.functional_attention import (
+from tinygrad_bp.nn.functional.attention import (
     rotary,
     scaled_dot_product_attention,
 )
-from tinygrad_bp.nn.functional_dropout import (
+from tinygrad_bp.nn.functional.dropouts import (
     alpha_dropout,
     drop_path,
     dropout,
@@ -40,8 +40,8 @@ from tinygrad_bp.nn.functional_dropout import (
     gumbel_softmax,
     zoneout,
 )
-from tinygrad_bp.nn.functional_embedding import embedding, embedding_bag
-from tinygrad_bp.nn.functional_images import (
+from tinygrad_bp.nn.functional.embeddings import embedding, embedding_bag
+from tinygrad_bp.nn.functional.images import (
     conv1d,
     conv2d,
     conv3d,
@@ -51,7 +51,45 @@ from tinygrad_bp.nn.functional_images import (
     fold,
     unfold,
 )
-from tinygrad_bp.nn.functional_normalisation import (
+from tinygrad_bp.nn.functional.loss_classes import (
+    focal_loss,
+    nll_loss,
+)
+from tinygrad_bp.nn.functional.loss_distances import (
+    contrastive_loss,
+    cosine_embedding_loss,
+    cosine_similarity,
+    margin_ranking_loss,
+    pairwise_distance,
+    triplet_margin_loss,
+    triplet_margin_with_distance_loss,
+)
+from tinygrad_bp.nn.functional.loss_functions import (
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    half_squared_error,
+    huber_loss,
+    l1_loss,
+    mse_loss,
+    smooth_l1_loss,
+)
+from tinygrad_bp.nn.functional.loss_likelihoods import (
+    binary_cross_entropy,
+    gaussian_nll_loss,
+    kl_div,
+    poisson_nll_loss,
+    sigmoid_focal_loss,
+)
+from tinygrad_bp.nn.functional.loss_margins import (
+    hinge_embedding_loss,
+    hinge_loss,
+    multi_margin_loss,
+    multilabel_margin_loss,
+    multilabel_soft_margin_loss,
+    soft_margin_loss,
+)
+from tinygrad_bp.nn.functional.loss_sequences import ctc_loss
+from tinygrad_bp.nn.functional.normalisation import (
     batch_norm,
     group_norm,
     instance_norm,
@@ -59,8 +97,8 @@ from tinygrad_bp.nn.functional_normalisation import (
     local_response_norm,
     rms_norm,
 )
-from tinygrad_bp.nn.functional_padding import pad
-from tinygrad_bp.nn.functional_pooling import (
+from tinygrad_bp.nn.functional.padding import pad
+from tinygrad_bp.nn.functional.pooling import (
     avg_pool1d,
     avg_pool2d,
     avg_pool3d,
@@ -71,8 +109,8 @@ from tinygrad_bp.nn.functional_pooling import (
     max_unpool2d,
     max_unpool3d,
 )
-from tinygrad_bp.nn.functional_products import bilinear, normalize
-from tinygrad_bp.nn.functional_rectifiers import (
+from tinygrad_bp.nn.functional.products import bilinear, normalize
+from tinygrad_bp.nn.functional.rectifiers import (
     clipped_relu,
     crelu,
     hardshrink,
@@ -86,7 +124,7 @@ from tinygrad_bp.nn.functional_rectifiers import (
     softshrink,
     threshold,
 )
-from tinygrad_bp.nn.functional_resizing import (
+from tinygrad_bp.nn.functional.resizing import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
     adaptive_avg_pool3d,
@@ -97,44 +135,6 @@ from tinygrad_bp.nn.functional_resizing import (
     pixel_shuffle,
     pixel_unshuffle,
 )
-from tinygrad_bp.nn.loss_classes import (
-    focal_loss,
-    nll_loss,
-)
-from tinygrad_bp.nn.loss_distances import (
-    contrastive_loss,
-    cosine_embedding_loss,
-    cosine_similarity,
-    margin_ranking_loss,
-    pairwise_distance,
-    triplet_margin_loss,
-    triplet_margin_with_distance_loss,
-)
-from tinygrad_bp.nn.loss_functions import (
-    binary_cross_entropy_with_logits,
-    cross_entropy,
-    half_squared_error,
-    huber_loss,
-    l1_loss,
-    mse_loss,
-    smooth_l1_loss,
-)
-from tinygrad_bp.nn.loss_likelihoods import (
-    binary_cross_entropy,
-    gaussian_nll_loss,
-    kl_div,
-    poisson_nll_loss,
-    sigmoid_focal_loss,
-)
-from tinygrad_bp.nn.loss_margins import (
-    hinge_embedding_loss,
-    hinge_loss,
-    multi_margin_loss,
-    multilabel_margin_loss,
-    multilabel_soft_margin_loss,
-    soft_margin_loss,
-)
-from tinygrad_bp.nn.loss_sequences import ctc_loss
 from tinygrad_bp.ops.linear_algebra import linear
 
 __all__ = [

@@ -8,7 +8,7 @@ import numpy as np
 
 from tinygrad_bp.core import Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError, ShapeError, nearest
-from tinygrad_bp.nn.functional_activations import as_real
+from tinygrad_bp.nn.functional.activations import as_real
 from tinygrad_bp.nn.geometry import where
 from tinygrad_bp.ops.geometry import Pads
 

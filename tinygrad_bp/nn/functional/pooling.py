@@ -1,4 +1,4 @@
-"""Pooling as functions, along one, two or three axes; see `functional_images` for the arguments."""
+"""Pooling as functions, along one, two or three axes; see `functional.images` for the arguments."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_bp.core import Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError, ShapeError
-from tinygrad_bp.nn.functional_activations import as_real
+from tinygrad_bp.nn.functional.activations import as_real
 from tinygrad_bp.nn.geometry import SMALLER, Counts, batched, fits, sizes, where
 from tinygrad_bp.ops.geometry import Pads, Sizes
 from tinygrad_bp.ops.indexing import scatter

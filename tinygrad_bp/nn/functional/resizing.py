@@ -1,6 +1,6 @@
 """Other sizes as functions: adaptive pooling, interpolation, and channels laid out as pixels.
 
-What is linear along each axis is a matrix for each axis, (to, from); see `functional_images` for
+What is linear along each axis is a matrix for each axis, (to, from); see `functional.images` for
 the arguments.
 """
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from tinygrad_bp.core import Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError, ShapeError, user_line
-from tinygrad_bp.nn.functional_activations import as_real, softmax
+from tinygrad_bp.nn.functional.activations import as_real, softmax
 from tinygrad_bp.nn.targets import at_user
 
 # What `selu` tends to for very negative inputs, with the sign turned.

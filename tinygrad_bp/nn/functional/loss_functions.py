@@ -15,8 +15,8 @@ import numpy as np
 from tinygrad_bp.core import Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError, user_line
 from tinygrad_bp.nn import targets
-from tinygrad_bp.nn.loss_checks import element_weight, reduced
-from tinygrad_bp.nn.loss_classes import cross_entropy_of_rows
+from tinygrad_bp.nn.functional.loss_checks import element_weight, reduced
+from tinygrad_bp.nn.functional.loss_classes import cross_entropy_of_rows
 from tinygrad_bp.nn.targets import Reduction
 from tinygrad_bp.ops import losses
 from tinygrad_bp.ops.activations import softplus

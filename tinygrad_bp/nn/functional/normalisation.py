@@ -14,7 +14,7 @@ import numpy as np
 
 from tinygrad_bp.core import Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError, ShapeError
-from tinygrad_bp.nn.functional_activations import as_real
+from tinygrad_bp.nn.functional.activations import as_real
 from tinygrad_bp.nn.targets import at_user
 from tinygrad_bp.ops import normalisation
 
