@@ -74,3 +74,23 @@ def test_groups_of_a_large_batch_are_computed_in_blocks(monkeypatch):
     monkeypatch.setattr(normalisation, "_ELEMENTS", 24)  # two samples of five
     for a, b in zip(at_once, computed(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("primitive", "params"),
+    [
+        (normalisation.batch_norm, {"eps": 1e-3}),
+        (normalisation.layer_norm, {"axes": 1, "eps": 1e-3}),
+        (normalisation.group_norm, {"groups": 2, "eps": 1e-3}),
+    ],
+    ids=lambda part: getattr(part, "name", ""),
+)
+def test_the_complex_step_gives_the_slope_that_the_rules_give(primitive, params):
+    rng = np.random.default_rng(0)
+    x, way, weight = rng.normal(size=(3, 4, 5)), rng.normal(size=(3, 4, 5)), np.arange(1.0, 5 + 1)
+    weight = weight if primitive is normalisation.layer_norm else weight[:4]
+    bias, g = np.zeros_like(weight), rng.normal(size=x.shape)
+    stepped = primitive.value(x + 1e-30j * way, weight, bias, **params).imag / 1e-30
+    t = tg.Tensor(x, requires_grad=True)
+    primitive(t, weight, bias, **params).backward(g)
+    assert np.vdot(g, stepped) == pytest.approx(np.vdot(t.grad.data, way), rel=1e-12)

@@ -55,7 +55,7 @@ def parse(content: bytes) -> tuple[dict[str, npt.NDArray[Any]], dict[str, str]]:
     except ImportError as error:
         raise missing_extra("safetensors", "train", "a safetensors file") from error
     try:
-        found = deserialize(content)  # type: ignore[no-untyped-call]
+        found = deserialize(content)  # type: ignore[no-untyped-call]  # safetensors has no types
         length = int.from_bytes(content[:8], "little")
         header = json.loads(content[8 : 8 + length], object_pairs_hook=_once)
     except (SafetensorError, ValueError) as error:

@@ -300,7 +300,7 @@ class Concat(Layers):
         parts = [as_tensor(part) for part in made]
         shapes = [part.shape for part in parts]
         try:
-            y: Tensor = np.concatenate(parts, self.axis)  # type: ignore[assignment]
+            y: Tensor = np.concatenate(parts, self.axis)  # type: ignore[assignment] # its protocol
         except (ValueError, IndexError) as error:
             raise ShapeError(
                 f"{place(self)}: {' and '.join(map(str, shapes))} cannot be joined along axis "
@@ -317,7 +317,7 @@ class Concat(Layers):
         return None
 
     @property
-    def takes_indices(self) -> bool:  # type: ignore[override]
+    def takes_indices(self) -> bool:  # type: ignore[override]  # here it depends, too
         """Whether any branch takes whole numbers."""
         return any(getattr(branch, "takes_indices", False) for branch in self)
 

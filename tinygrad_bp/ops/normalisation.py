@@ -21,11 +21,11 @@ from tinygrad_bp.core import Primitive
 def _as_float(*inputs: Any) -> tuple[Any, np.dtype[Any]]:
     """The inputs in the one dtype in which to compute, float32 or better, and that of the result.
 
-    None stays None.
+    None stays None, and complex numbers, which the complex step takes, stay complex.
     """
     given = [x for x in inputs if x is not None]
     dtype = np.result_type(*given)
-    dtype = dtype if dtype.kind == "f" else np.result_type(dtype, float)
+    dtype = dtype if dtype.kind in "fc" else np.result_type(dtype, float)
     wide = np.result_type(dtype, np.float32)
     return [x if x is None else np.asarray(x, wide) for x in inputs], dtype
 
@@ -148,7 +148,7 @@ def _layer_norm(x: Any, weight: Any = None, bias: Any = None, *, axes: int, eps:
     y, scale = saved[: rows.size].reshape(rows.shape), saved[rows.size :]
     mean = rows @ np.full(n, 1 / max(n, 1), rows.dtype)
     np.subtract(rows, mean[:, None], out=y)
-    np.divide(np.vecdot(y, y), max(n, 1), out=scale)
+    np.divide(np.vecdot(y.conj(), y), max(n, 1), out=scale)  # squares, of complex numbers too
     scale += eps
     np.divide(1, np.sqrt(scale, out=scale), out=scale)
     y *= scale[:, None]
@@ -237,7 +237,7 @@ def _group_norm(
         u, v = shared.grouped(x_), shared.grouped(y)
         mean = np.matmul(u, np.full(u.shape[-1], 1 / shared.count, u.dtype))
         np.subtract(u, mean[..., None], out=v)
-        scale = 1 / np.sqrt(np.vecdot(v, v) / shared.count + eps)
+        scale = 1 / np.sqrt(np.vecdot(v.conj(), v) / shared.count + eps)
         saved[0, rows], saved[1, rows] = mean, scale
         factor = shared.spread(scale)
         y *= (factor if weight is None else factor * weight)[..., None]
@@ -267,7 +267,7 @@ def _group_norm_rule(
         mean, scale = saved[:, rows]
         u, v = shared.grouped(x_), shared.grouped(y)
         np.subtract(u, mean[..., None], out=v)
-        along, total = np.vecdot(y, g_), np.matmul(g_, np.ones(shared.length, g.dtype))
+        along, total = np.vecdot(y.conj(), g_), np.matmul(g_, np.ones(shared.length, g.dtype))
         factor = shared.spread(scale)
         of_weight += np.einsum("nc,nc->c", along, factor)
         of_bias += total.sum(axis=0)
@@ -338,7 +338,6 @@ batch_norm = Primitive(
     _batch_norm_rule,
     joint=True,
     saves=True,
-    analytic=False,
     **_formulas("channel", "channel"),
 )
 
@@ -348,7 +347,6 @@ layer_norm = Primitive(
     _layer_norm_rule,
     joint=True,
     saves=True,
-    analytic=False,
     **_formulas("sample", "broadcast"),
 )
 
@@ -358,6 +356,5 @@ group_norm = Primitive(
     _group_norm_rule,
     joint=True,
     saves=True,
-    analytic=False,
     **_formulas("group of channels", "channel"),
 )
