@@ -306,7 +306,7 @@ def backward(
             w_gradient += l2 * weights[i]
         found.deltas.append(delta)
         found.weights.append(w_gradient)
-        found.biases.append(None if biases[i] is None else delta.sum(axis=0))
+        found.biases.append(None if biases[i] is None else np.ones(len(delta), delta.dtype) @ delta)
         if i:
             g = delta @ weights[i]
     return Gradients(found.deltas[::-1], found.weights[::-1], found.biases[::-1], value)

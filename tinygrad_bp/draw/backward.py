@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_bp.core import Node, Tensor, record_grads
-from tinygrad_bp.core.backward import _parts
+from tinygrad_bp.core.backward import cotangents_of, inputs_of
 from tinygrad_bp.core.cotangents import Sparse, conform, starting_cotangent
 from tinygrad_bp.core.messages import named
 from tinygrad_bp.core.mode import TAPE
@@ -84,10 +84,12 @@ class Pass:
     def apply_rules(self, node: Node, add: bool) -> None:
         """Note what the rules of a node send to its inputs, and add it to their cotangents."""
         self.visited.append(node)
-        sent, arrays = _parts(node, self.of(node), None, None)
-        for i, source, part in sent:
+        arrays, needed = inputs_of(node)
+        sent = cotangents_of(node, self.of(node), arrays, needed)
+        for i, source, data in needed:
+            part = sent[i]
             if part is not None:
-                value = conform(part, arrays[i], node, i, False)
+                value = conform(part, data, node, i, False)
                 if add:
                     self.add(source, value)
                 value = value.dense() if isinstance(value, Sparse) else value

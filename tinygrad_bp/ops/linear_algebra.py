@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from tinygrad_bp.core import Primitive, implements
+from tinygrad_bp.core.cotangents import sum_of_rows
 from tinygrad_bp.core.mode import MODE
 from tinygrad_bp.errors import AxisError, OperationError, ShapeError, user_line
 from tinygrad_bp.ops.matrices import gufunc
@@ -227,7 +228,7 @@ def _linear_forward(x: Any, weight: Any, bias: Any = None) -> Any:
         return z.reshape((*x.shape[:-1], len(weight)))
     if weight.ndim != 2 or x.shape[1] != weight.shape[1]:
         raise _wrong_input(x.shape, weight.shape)
-    z = np.dot(x, weight.T)
+    z = x.dot(weight.T)
     if bias is None:
         return z
     if bias.shape != z.shape[1:]:
@@ -239,7 +240,7 @@ def _linear_forward(x: Any, weight: Any, bias: Any = None) -> Any:
 
 
 def _linear_x(g: Any, out: Any, x: Any, weight: Any, bias: Any = None) -> Any:
-    return np.dot(g, weight) if g.ndim == 2 else g @ weight
+    return g.dot(weight) if g.ndim == 2 else g @ weight
 
 
 def _linear_weight(g: Any, out: Any, x: Any, weight: Any, bias: Any = None) -> Any:
@@ -248,17 +249,15 @@ def _linear_weight(g: Any, out: Any, x: Any, weight: Any, bias: Any = None) -> A
         # In memory as the weight is, so that an optimizer need not turn it; and no view, which
         # would be copied.
         gradient = np.empty(weight.shape, x.dtype, "F")
-        np.dot(x.T, g, out=gradient.T)
+        x.T.dot(g, out=gradient.T)
         return gradient
-    return np.dot(g.T, x)
+    return g.T.dot(x)
 
 
 def _linear_bias(g: Any, out: Any, x: Any, weight: Any, bias: Any) -> Any:
     if g.size == bias.size:
         return g.reshape(bias.shape)
-    if type(g) is np.ndarray:
-        return np.add.reduce(_rows(g), axis=0)  # as sum(axis=0), which costs 0.4 µs more
-    return _rows(g).sum(axis=0)
+    return sum_of_rows(_rows(g)) if type(g) is np.ndarray else _rows(g).sum(axis=0)
 
 
 _linear = Primitive(
