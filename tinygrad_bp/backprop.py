@@ -299,9 +299,8 @@ def backward(
             value += 0.5 * l2 * float(np.sum(w * w))
     for i in reversed(range(len(weights))):
         delta = ACTIVATIONS[activations[i]].back(g, z[i], a[i + 1])
-        # For one sample, broadcasting writes the outer product five times as fast as matmul.
-        # Else a^T delta, turned, is column after column in memory, as `nn.Linear` keeps weights.
-        w_gradient = delta.T * a[i] if len(delta) == 1 else (a[i].T @ delta).T
+        few = len(delta) < 512  # then column after column in memory, as `nn.Linear` keeps weights
+        w_gradient = np.dot(a[i].T, delta).T if few else np.dot(delta.T, a[i])
         if l2:
             w_gradient += l2 * weights[i]
         found.deltas.append(delta)

@@ -85,6 +85,55 @@ def test_a_batch_of_one_has_the_gradient_of_a_matrix_product():
     np.testing.assert_allclose(x.grad.data, g @ w.data.T, rtol=1e-15)
 
 
+@pytest.mark.parametrize("samples", [1, 511, 512, 3000])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("spoiled", ["no", "strides", "turned"])
+def test_few_samples_and_many_have_the_same_equations(samples, dtype, order, spoiled):
+    """Other products are taken from 512 rows on, and other sums of rows in other layouts."""
+    x, w, b = leaf(samples, 7, dtype=dtype), leaf(5, 7, dtype=dtype), leaf(5, dtype=dtype)
+    w.data = np.array(w.data, order=order)
+    g = RNG.normal(size=(samples, 5)).astype(dtype)
+    if spoiled == "turned":
+        g = np.asfortranarray(g)
+    elif spoiled == "strides":
+        g = np.repeat(g, 2, axis=0)[::2]
+    before = g.copy()
+    wide = g.astype(np.longdouble), x.data.astype(np.longdouble)
+    exact = np.einsum("nj,ni->ji", *wide), np.einsum("nj->j", wide[0])
+    off = (1e-5 if dtype == np.float32 else 1e-13) * samples**0.5
+    for compute in (lambda: linear(x, w, b), lambda: x @ w.T + b):
+        w.grad = b.grad = None
+        compute().backward(g)
+        for found, expected in zip((w.grad, b.grad), exact, strict=True):
+            assert found.dtype == dtype
+            assert not np.shares_memory(found.data, g)
+            np.testing.assert_allclose(found.data, expected, rtol=0, atol=off)
+        np.testing.assert_array_equal(g, before)
+
+
+@pytest.mark.parametrize("shape", [(512, 3), (2, 512, 3), (0, 3), (600, 1), (9000, 2), (4, 0)])
+def test_a_bias_is_summed_over_all_that_it_was_added_to(shape):
+    x, b = leaf(*shape), leaf(shape[-1])
+    g = np.arange(1.0, 1.0 + np.prod(shape)).reshape(shape)  # whole numbers: sums are exact
+    (x + b).backward(g)
+    np.testing.assert_array_equal(b.grad.data, g.reshape(-1, shape[-1]).sum(axis=0) if g.size
+                                  else np.zeros(shape[-1]))  # fmt: skip
+    assert b.grad.data.flags.owndata
+
+
+def test_second_derivatives_of_many_samples():
+    """Both ways to the gradient of a weight are differentiated by the same rules."""
+    x, w = leaf(600, 3), leaf(3, 2)
+    v = RNG.normal(size=(3, 2))
+    ((x @ w) ** 3).sum().backward(create_graph=True)
+    slope, w.grad = (w.grad * v).sum(), None
+    slope.backward()
+    h = x.data @ w.data
+    exact = x.data.T @ (6 * h * (x.data @ v))
+    np.testing.assert_allclose(w.grad.data, exact, rtol=1e-10)
+
+
 def test_the_rule_of_a_product_with_a_stack_makes_no_stack_of_products():
     """(1000, 40, 50)ᵀ (1000, 40, 60) summed afterwards would take 24 MB."""
     import tracemalloc

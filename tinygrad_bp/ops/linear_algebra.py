@@ -31,6 +31,12 @@ def _rows(x: Any) -> Any:
     return x if x.ndim == 2 else x.reshape((math.prod(x.shape[:-1]), x.shape[-1]))
 
 
+#: Of so many rows and more, not X^T G is computed but its transpose, for which BLAS takes less: of
+#: (5000, 400) and (5000, 25), 4.0 ms in place of 7.2 in float64, and 2.4 in place of 3.2 in float32.
+#: Of fewer, it counts for more that the gradient lies in memory as its parameter does.
+_TALL = 512
+
+
 def _forward(x: Any, y: Any) -> Any:
     try:
         return np.dot(x, y) if x.ndim == 2 == y.ndim else x @ y
@@ -67,7 +73,7 @@ def _matmul_x(g: Any, out: Any, x: Any, y: Any) -> Any:
 
 def _matmul_y(g: Any, out: Any, x: Any, y: Any) -> Any:
     if x.ndim == 2 == y.ndim:
-        return _product(x.T, g)
+        return g.T.dot(x).T if len(x) >= _TALL and type(g) is np.ndarray else _product(x.T, g)
     if x.ndim == 1:
         return x * g if y.ndim == 1 else x[:, None] * g[..., None, :]
     if y.ndim == 1:
@@ -245,7 +251,8 @@ def _linear_x(g: Any, out: Any, x: Any, weight: Any, bias: Any = None) -> Any:
 
 def _linear_weight(g: Any, out: Any, x: Any, weight: Any, bias: Any = None) -> Any:
     g, x = (g, x) if g.ndim == 2 else (_rows(g), _rows(x))
-    if type(weight) is np.ndarray and weight.strides[0] < weight.strides[1] and x.dtype is g.dtype:
+    turned = type(weight) is np.ndarray and weight.strides[0] < weight.strides[1]
+    if turned and len(x) < _TALL and x.dtype is g.dtype:
         # In memory as the weight is, so that an optimizer need not turn it; and no view, which
         # would be copied.
         gradient = np.empty(weight.shape, x.dtype, "F")
