@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 
 import numpy as np
@@ -267,3 +268,82 @@ def test_no_schedule_of_the_package_is_left_out():
     names = {kind.__name__ for kind in kinds if issubclass(kind, schedules.Schedule)}
     older = {"StepLR", "CosineAnnealingLR", "LinearWarmup", "ReduceLROnPlateau"}
     assert names == {*FACTORS, *older, "OneCycleLR", "SWALR"}
+
+
+# What each is made with where a setting has no default.
+NEEDED = {
+    "StepLR": {"step_size": 1},
+    "CosineAnnealingLR": {"T_max": 1},
+    "CosineAnnealingWarmRestarts": {"T_0": 1},
+    "ExponentialLR": {"gamma": 0.5},
+    "LambdaLR": {"lr_lambda": abs},
+    "LinearWarmup": {"warmup_steps": 1},
+    "MultiStepLR": {"milestones": [1]},
+    "OneCycleLR": {"max_lr": 1.0, "total_steps": 9},
+    "SWALR": {"swa_lr": 1.0},
+}
+SETTINGS = [
+    (kind, name)
+    for kind in vars(optim).values()
+    if isinstance(kind, type) and issubclass(kind, schedules.Schedule)
+    for name, parameter in inspect.signature(kind).parameters.items()
+    if parameter.annotation != "bool"
+]
+
+
+@pytest.mark.parametrize("value", ["abc", 3j, [None, None], {}])
+@pytest.mark.parametrize(("kind", "name"), SETTINGS)
+def test_a_setting_of_another_kind_is_named(kind, name, value):
+    optimizer = make(0.5, momentum=0.9)
+    given = {"optimizer": optimizer, **NEEDED.get(kind.__name__, {})}
+    if "schedulers" in inspect.signature(kind).parameters:
+        given["schedulers"] = [StepLR(optimizer, 1), StepLR(optimizer, 1)]
+    if kind is SequentialLR:
+        given["milestones"] = [1]
+    with pytest.raises(ArgumentError, match=kind.__name__) as caught:
+        kind(**{**given, name: value})
+    assert name in str(caught.value)
+    assert "test_schedule_kinds.py:" in str(caught.value)
+    assert "\nFix: " in str(caught.value)
+    assert optimizer.param_groups[0]["lr"] == 0.5
+
+
+def test_arrays_and_numbers_of_numpy_are_settings():
+    optimizer = make(1.0, 1.0)
+    assert MultiStepLR(optimizer, np.array([3, 1]), np.float32(0.5)).rates(2) == [0.5, 0.5]
+    assert MultiStepLR(optimizer, iter([3, 1]), 0.5).rates(3) == [0.25, 0.25]
+    assert StepLR(optimizer, np.int64(2), np.float64(0.5)).rates(2) == [0.5, 0.5]
+    assert SWALR(optimizer, np.array([0.5, 0.25]), 0).rates(1) == [0.5, 0.25]
+    with pytest.raises(ArgumentError, match=r"MultiStepLR got milestones=\['a'\]"):
+        MultiStepLR(optimizer, iter("a"))
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda o: StepLR(None, 1), "StepLR got optimizer=None.*Fix: pass an optimizer"),
+        (lambda o: LambdaLR(None, abs), "LambdaLR got optimizer=None"),
+        (lambda o: StepLR(o, None), "StepLR got step_size=None.*Fix: pass a whole number"),
+        (lambda o: CosineAnnealingLR(o, None), "T_max=None"),
+        (lambda o: MultiStepLR(o, None), "milestones=None.*Fix: pass a list of whole numbers"),
+        (lambda o: ChainedScheduler(None), "schedulers=None.*Fix: pass a list of schedules"),
+        (lambda o: ChainedScheduler([None]), "cannot have a NoneType among its schedulers"),
+    ],
+)
+def test_none_is_no_setting(build, message):
+    with pytest.raises(ArgumentError, match="(?s)" + message):
+        build(make(1.0))
+
+
+def test_positions_and_names_of_arguments_are_as_declared():
+    assert list(inspect.signature(StepLR).parameters) == ["optimizer", "step_size", "gamma"]
+    with pytest.raises(ArgumentError, match=r"StepLR got gamma='x'.*\n.*pass a number"):
+        StepLR(make(1.0), 1, "x")
+    with pytest.raises(TypeError, match="unexpected keyword argument 'gama'"):
+        StepLR(make(1.0), 1, gama=0.1)
+
+
+@pytest.mark.parametrize("metric", [None, "low", [1.0, 2.0]])
+def test_a_metric_that_is_no_number_is_refused(metric):
+    with pytest.raises(ArgumentError, match=r"ReduceLROnPlateau.step\(\) got metric=.*\nFix: pass"):
+        ReduceLROnPlateau(make(1.0)).step(metric)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from tinygrad_bp.errors import ArgumentError, StateDictError, user_line
+from tinygrad_bp.errors import StateDictError, user_line
 from tinygrad_bp.optim.optimizer import Optimizer
+from tinygrad_bp.optim.settings import check_setting, checked
 
 
 class Schedule:
@@ -22,6 +23,12 @@ class Schedule:
     """
 
     _state: tuple[str, ...]
+
+    def __init_subclass__(cls) -> None:
+        """Have every schedule look at the kinds of its arguments before all else."""
+        super().__init_subclass__()
+        if "__init__" in vars(cls):
+            cls.__init__ = checked(cls.__init__)  # type: ignore[method-assign]
 
     def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer = optimizer
@@ -251,7 +258,12 @@ class ReduceLROnPlateau(Schedule):
 
     def step(self, metric: Any) -> None:
         """Take note of a metric, as the loss of an epoch; NaN is no improvement."""
-        value = float(metric)
+        try:
+            value = float(metric)
+        except (TypeError, ValueError):
+            fix = "pass one number, as loss.item()"
+            check_setting(False, "ReduceLROnPlateau.step()", "metric", metric, fix)
+            raise
         sign = 1 if self.mode == "min" else -1
         best = self.best
         if not math.isnan(value) and (
@@ -315,8 +327,9 @@ class LinearWarmup(ClosedForm):
         check_setting(
             warmup_steps > 0, name, "warmup_steps", warmup_steps, "choose warmup_steps >= 1"
         )
-        fits = after is None or after.optimizer is optimizer
-        check_setting(fits, name, "after", after, "make it for the same optimizer")
+        fits = after is None or getattr(after, "optimizer", None) is optimizer
+        fix = "pass a schedule that is made for the same optimizer"
+        check_setting(fits, name, "after", after, fix)
         super().__init__(optimizer)
         self.warmup_steps, self.after = warmup_steps, after
         self.begin()
@@ -356,18 +369,3 @@ class LinearWarmup(ClosedForm):
             except StateDictError:
                 super().load_state_dict({k: v for k, v in before.items() if k != "after"})
                 raise
-
-
-def check_setting(right: bool, schedule: str, name: str, value: Any, fix: str) -> None:
-    """Refuse a setting that makes no sense, before anything is changed.
-
-    Raises
-    ------
-    ArgumentError
-
-    Examples
-    --------
-    >>> check_setting(True, "StepLR", "gamma", 0.5, "choose gamma > 0")
-    """
-    if not right:
-        raise ArgumentError(f"{schedule} got {name}={value!r} (at {user_line()}).\nFix: {fix}.")

@@ -9,25 +9,27 @@ from typing import Any
 
 from tinygrad_bp.errors import ArgumentError, StateDictError, user_line
 from tinygrad_bp.optim.optimizer import Optimizer
-from tinygrad_bp.optim.schedules import ClosedForm, check_setting
+from tinygrad_bp.optim.schedules import ClosedForm
+from tinygrad_bp.optim.settings import check_setting
 
 
 class _Several(ClosedForm):
     """Schedules for one optimizer, which are asked for their rates and never step."""
 
-    def __init__(self, optimizer: Optimizer, schedulers: Sequence[ClosedForm]) -> None:
+    def __init__(self, optimizer: Optimizer | None, schedulers: Sequence[ClosedForm]) -> None:
         name = type(self).__name__
-        check_setting(bool(schedulers), name, "schedulers", schedulers, "pass one or more")
+        check_setting(len(schedulers) > 0, name, "schedulers", schedulers, "pass some")
         for each in schedulers:
             if not isinstance(each, ClosedForm):
                 raise ArgumentError(
-                    f"{name} cannot have a {type(each).__name__} among its schedules: its rates "
+                    f"{name} cannot have a {type(each).__name__} among its schedulers: its rates "
                     f"are no function of the number of steps (at {user_line()}).\n"
                     "Fix: LinearWarmup(..., after=...) goes on with any schedule."
                 )
+            optimizer = optimizer or each.optimizer
             same = each.optimizer is optimizer
             check_setting(same, name, "schedulers", schedulers, "make all for one optimizer")
-        super().__init__(optimizer)
+        super().__init__(optimizer or schedulers[0].optimizer)
         self.schedulers = list(schedulers)
 
     def state_dict(self) -> dict[str, Any]:
@@ -131,8 +133,7 @@ class ChainedScheduler(_Several):
     def __init__(
         self, schedulers: Sequence[ClosedForm], optimizer: Optimizer | None = None
     ) -> None:
-        check_setting(bool(schedulers), "ChainedScheduler", "schedulers", schedulers, "pass some")
-        super().__init__(optimizer or schedulers[0].optimizer, schedulers)
+        super().__init__(optimizer, schedulers)
         self.begin()
 
     def rates(self, count: int) -> list[float]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from tinygrad_bp.errors import ArgumentError, user_line
 from tinygrad_bp.optim.optimizer import Group, Optimizer
-from tinygrad_bp.optim.schedules import ClosedForm, check_setting
+from tinygrad_bp.optim.schedules import ClosedForm
+from tinygrad_bp.optim.settings import check_setting, is_list
 
 Anneal = Literal["cos", "linear"]
 
@@ -255,7 +256,7 @@ class SWALR(ClosedForm):
 def _of_each(optimizer: Optimizer, name: str, value: float | Sequence[float]) -> list[float]:
     """A number for each group."""
     groups = len(optimizer.param_groups)
-    numbers = list(value) if isinstance(value, Sequence) else [value] * groups
+    numbers: Any = list(value) if is_list(value) else [value] * groups  # type: ignore[arg-type]
     fix = f"choose {name} >= 0, one number or one for each of the {groups} groups"
     right = len(numbers) == groups and all(x >= 0 for x in numbers)
     check_setting(right, "the schedule", name, value, fix)

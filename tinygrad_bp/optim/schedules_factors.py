@@ -6,7 +6,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 
 from tinygrad_bp.optim.optimizer import Optimizer
-from tinygrad_bp.optim.schedules import ClosedForm, check_setting
+from tinygrad_bp.optim.schedules import ClosedForm
+from tinygrad_bp.optim.settings import check_setting, is_number
 
 
 class ExponentialLR(ClosedForm):
@@ -61,11 +62,12 @@ class MultiStepLR(ClosedForm):
     """
 
     def __init__(self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1) -> None:
-        name, steps = "MultiStepLR", sorted(milestones)
-        check_setting(bool(steps), name, "milestones", milestones, "name one step or more")
+        name, steps = "MultiStepLR", list(milestones)
+        named = bool(steps) and all(map(is_number, steps))
+        check_setting(named, name, "milestones", steps, "name one step or more")
         check_setting(gamma > 0, name, "gamma", gamma, "choose gamma > 0")
         super().__init__(optimizer)
-        self.milestones, self.gamma = steps, gamma
+        self.milestones, self.gamma = sorted(steps), gamma
 
     def rate(self, count: int, base: float) -> float:
         """See `MultiStepLR`."""
