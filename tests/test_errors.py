@@ -36,6 +36,14 @@ def test_nearest(word, known, words):
     assert errors.nearest(word, known) == words
 
 
+@pytest.mark.parametrize(
+    ("x", "words"),
+    [(7, "an int"), ("w", "a str"), (np.ones(1), "an ndarray"), (np.uint8(1), "a uint8")],
+)
+def test_a_kind_has_the_article_that_goes_with_it(x, words):
+    assert errors.a_kind(x) == words
+
+
 def test_user_line_is_the_line_of_the_caller():
     assert errors.user_line().startswith("test_errors.py:")
 

@@ -46,7 +46,7 @@ def test_before_fit_there_is_nothing_to_predict() -> None:
         ({"max_iter": 0}, ArgumentError, "max_iter is 0"),
         ({"batch_size": 0}, ArgumentError, "batch_size is 0"),
         ({"lr": -1}, ArgumentError, "lr=-1"),
-        ({"network": 7}, ArgumentError, "network is a int (7)"),
+        ({"network": 7}, ArgumentError, "network is an int (7)"),
         ({"network": lambda n, k, g: None}, ArgumentError, "network made a NoneType"),
         ({"network": LINEAR}, ShapeError, "an output of shape (1, 3), and (N, 1) is needed"),
         ({"network": nn.Identity()}, ShapeError, "an output of shape (1, 4), and (N, 1)"),

@@ -162,6 +162,19 @@ def missing_extra(library: str, extra: str, purpose: str) -> MissingExtraError:
     )
 
 
+def a_kind(x: object) -> str:
+    """The type of something with its article, for a message.
+
+    Examples
+    --------
+    >>> a_kind(3), a_kind("w")
+    ('an int', 'a str')
+    """
+    name = type(x).__name__
+    vowel = name[0] in "aeioAEIOU" or name == "ndarray"
+    return f"a{'n' if vowel else ''} {name}"
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """The words ``did you mean ...?`` for a misspelt name, or the list of what there is.
 

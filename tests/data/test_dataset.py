@@ -138,7 +138,7 @@ def test_shares_are_rounded_down_and_the_rest_goes_round(count, shares, sizes) -
 def test_lengths_that_are_no_parts_are_refused(lengths) -> None:
     with pytest.raises(ArgumentError, match=r"are no parts of 8 samples\.\nFix: whole numbers"):
         random_split(Squares(8), lengths, np.random.default_rng(0))
-    with pytest.raises(ArgumentError, match=r"generator is a int \(0\)"):
+    with pytest.raises(ArgumentError, match=r"generator is an int \(0\)"):
         random_split(Squares(8), [8], 0)
 
 

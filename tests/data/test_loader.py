@@ -104,7 +104,11 @@ def test_its_repr_says_what_comes() -> None:
         ((INPUTS,), {"batch_size": True}, "batch_size is True"),
         ((INPUTS,), {"batch_size": "8"}, "batch_size is '8'"),
         ((INPUTS,), {"batch_size": 2, "shuffle": True}, "shuffle=True without a generator"),
-        ((INPUTS,), {"batch_size": 2, "generator": 7}, "generator is a int (7)"),
+        (
+            (INPUTS,),
+            {"batch_size": 2, "generator": 7},
+            "generator is an int (7).\nFix: generator=numpy.random.default_rng(7).",
+        ),
         ((INPUTS,), {"batch_size": 11, "drop_last": True}, "10 examples make no batch of 11 with"),
         ((INPUTS[:0],), {"batch_size": 2}, "0 examples make no batch of 2"),
         ((INPUTS, 32), {"batch_size": 2}, "got ndarray, int, expected arrays"),

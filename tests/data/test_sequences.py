@@ -150,7 +150,7 @@ def test_sequences_of_different_lengths_name_what_pads_them() -> None:
         (([1.5], 2), "dtype float64"),
         (([1], 0), "batch_size is 0"),
         (([1], True), "batch_size is True"),
-        (([1], 1, 7), "generator is a int (7)"),
+        (([1], 1, 7), "generator is an int (7)"),
     ],
 )
 def test_what_makes_no_batches_is_refused(arguments, says: str) -> None:

@@ -193,7 +193,7 @@ def leaf():
         (iter([]), ArgumentError, r"got no parameters: the list .*Fix: pass model.parameters"),
         ([{"params": ()}], ArgumentError, r"got no parameters: the tuple"),
         (leaf(), ArgumentError, r"not a Tensor.*Fix: pass a list: \[parameter\]"),
-        (3, ArgumentError, r"not a int"),
+        (3, ArgumentError, r"not an int"),
         ([leaf(), "w"], ArgumentError, r"got a str as parameter number 1"),
         ([leaf() * 2], GraphError, r"number 0 \(1,\) float64, which is not a leaf.*'multiply'"),
         ([tg.Tensor([1, 2], name="n")], DTypeError, r"cannot change parameter 'n' \(2,\) int64"),

@@ -244,7 +244,7 @@ def test_what_is_not_recorded_is_found(case):
 def test_what_is_no_tensor_is_found(case):
     row = case(lambda x: x * x, lambda g, out, x: 2 * g * x, call=lambda x: np.ones(3))
     check = battery.forward_equals_the_reference_in_value_shape_and_dtype
-    fails(check, row, "returned a ndarray, no Tensor")
+    fails(check, row, "returned an ndarray, no Tensor")
 
 
 def test_a_wrong_shape_is_found(case):

@@ -10,7 +10,7 @@ import numpy as np
 from tinygrad_bp.core.graph import Node, Variable
 from tinygrad_bp.core.messages import named
 from tinygrad_bp.core.registry import PRIMITIVES
-from tinygrad_bp.errors import DTypeError, ShapeError, VJPError, user_line
+from tinygrad_bp.errors import DTypeError, ShapeError, VJPError, a_kind, user_line
 
 # How the array of a cotangent is held: it may be another's too, it came new from a rule, or it is
 # a sum made here, to which more can be added in place.
@@ -86,7 +86,7 @@ class Joint:
         found = self.rule(g, out, *inputs, **params)
         count = len(found) if isinstance(found, (list, tuple)) else None
         if count != len(inputs):
-            what = f"a {type(found).__name__}" if count is None else f"{count} cotangents"
+            what = a_kind(found) if count is None else f"{count} cotangents"
             raise VJPError(
                 f"the rule of {self.name!r} returned {what} for {len(inputs)} inputs.\n"
                 "Fix: a list with one cotangent per input, None for an input that has none."

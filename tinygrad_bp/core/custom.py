@@ -11,7 +11,14 @@ import numpy as np
 from tinygrad_bp.core.graph import NO_PARAMS, Variable
 from tinygrad_bp.core.primitive import Primitive, Rule
 from tinygrad_bp.core.registry import PRIMITIVES
-from tinygrad_bp.errors import ArgumentError, DTypeError, InplaceError, OperationError, user_line
+from tinygrad_bp.errors import (
+    ArgumentError,
+    DTypeError,
+    InplaceError,
+    OperationError,
+    a_kind,
+    user_line,
+)
 
 # Where the decorated functions stand, so that running a notebook's cell again may replace one.
 _HOMES: dict[str, str] = {}
@@ -241,7 +248,7 @@ def _checked(forward: Callable[..., Any], title: str) -> Callable[..., Any]:
             return np.asarray(out)[()]
         if not isinstance(out, (np.ndarray, np.generic)) or out.dtype.kind not in "fiubc":
             raise DTypeError(
-                f"{title!r} returned a {type(out).__name__}, not an array of numbers (at "
+                f"{title!r} returned {a_kind(out)}, not an array of numbers (at "
                 f"{user_line()}).\nFix: return one array; for several results, an array each from "
                 "an operation each, or one array of all, to be indexed."
             )

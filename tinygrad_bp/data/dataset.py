@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tinygrad_bp.core import Tensor
 from tinygrad_bp.data.collection import Examples
-from tinygrad_bp.errors import ArgumentError, IndexingError
+from tinygrad_bp.errors import ArgumentError, IndexingError, a_kind
 
 __all__ = ["Dataset", "Subset", "TensorDataset", "random_split"]
 
@@ -166,13 +166,28 @@ def random_split(
             f"random_split: the lengths {list(lengths)} are no parts of {total} samples.\n"
             f"Fix: whole numbers that sum to {total}, or shares that sum to 1."
         )
-    if not isinstance(generator, np.random.Generator):
-        raise ArgumentError(
-            f"random_split: generator is a {type(generator).__name__} ({generator!r}).\n"
-            "Fix: generator=np.random.default_rng(seed)."
-        )
+    check_generator("random_split", generator)
     parts = np.split(generator.permutation(total), np.cumsum(sizes[:-1]).astype(int))
     return [Subset(dataset, part) for part in parts]
+
+
+def check_generator(who: str, generator: Any) -> None:
+    """Refuse what is no generator, as a seed.
+
+    Raises
+    ------
+    ArgumentError
+
+    Examples
+    --------
+    >>> check_generator("random_split", np.random.default_rng(0))
+    """
+    if not isinstance(generator, np.random.Generator):
+        seed = generator if isinstance(generator, int) else "seed"
+        raise ArgumentError(
+            f"{who}: generator is {a_kind(generator)} ({generator!r}).\n"
+            f"Fix: generator=numpy.random.default_rng({seed})."
+        )
 
 
 def gather(dataset: Dataset[Any], indices: Any) -> tuple[NDArray[Any], ...] | None:

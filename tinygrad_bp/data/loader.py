@@ -11,7 +11,7 @@ import numpy as np
 
 from tinygrad_bp.core import Tensor
 from tinygrad_bp.data import workers
-from tinygrad_bp.data.dataset import Dataset, TensorDataset, checked_arrays
+from tinygrad_bp.data.dataset import Dataset, TensorDataset, check_generator, checked_arrays
 from tinygrad_bp.data.workers import Fetch, Kind, Part
 from tinygrad_bp.errors import ArgumentError
 
@@ -195,11 +195,8 @@ def _check_order(
         raise ArgumentError(
             f"DataLoader: batch_size is {batch_size!r}.\nFix: give a whole number of 1 or more."
         )
-    if generator is not None and not isinstance(generator, np.random.Generator):
-        raise ArgumentError(
-            f"DataLoader: generator is a {type(generator).__name__} ({generator!r}).\n"
-            "Fix: generator=np.random.default_rng(seed)."
-        )
+    if generator is not None:
+        check_generator("DataLoader", generator)
     if shuffle and generator is None:
         raise ArgumentError(
             "DataLoader: shuffle=True without a generator.\n"

@@ -15,7 +15,7 @@ from tinygrad_bp.data.folders import cache_folder, look_in, named_folder, not_fo
 from tinygrad_bp.data.idx import LIMIT, looks_like_html, read_idx
 from tinygrad_bp.data.official import MNIST_SOURCES
 from tinygrad_bp.data.pickled import read_pickled_arrays
-from tinygrad_bp.errors import DataError
+from tinygrad_bp.errors import DataError, a_kind
 
 __all__ = ["load_mnist"]
 
@@ -173,7 +173,7 @@ def _from_pickle(path: Path) -> Collection:
     except (TypeError, ValueError, IndexError) as error:
         raise DataError(
             f"{path}: expected three pairs (images, labels) for training, validation and test, "
-            f"found a {type(content).__name__} of something else.\n{_AGAIN}"
+            f"found {a_kind(content)} of something else.\n{_AGAIN}"
         ) from error
     train, validation, test = (
         _examples(_pixels(images, path), labels, path, path) for images, labels in splits

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_bp.data.idx import looks_like_html, open_plain
-from tinygrad_bp.errors import DataError, TgError
+from tinygrad_bp.errors import DataError, TgError, a_kind
 
 __all__ = ["read_pickled_arrays"]
 
@@ -179,4 +179,4 @@ def _unwrap(value: Any, depth: int = 0) -> Any:
         return {key: _unwrap(item, depth + 1) for key, item in value.items()}
     if value is None or isinstance(value, str | bytes | int | float):
         return value
-    raise pickle.UnpicklingError(f"a {type(value).__name__}")
+    raise pickle.UnpicklingError(a_kind(value))

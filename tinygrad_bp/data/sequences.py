@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_bp.data.collate import collate
+from tinygrad_bp.data.dataset import check_generator
 from tinygrad_bp.errors import ArgumentError, ShapeError
 
 __all__ = ["LengthBatches", "PadCollate", "pad_sequences"]
@@ -159,11 +160,8 @@ class LengthBatches:
                 raise ArgumentError(
                     f"LengthBatches: {name} is {value!r}.\nFix: a whole number of 1 or more."
                 )
-        if generator is not None and not isinstance(generator, np.random.Generator):
-            raise ArgumentError(
-                f"LengthBatches: generator is a {type(generator).__name__} ({generator!r}).\n"
-                "Fix: generator=np.random.default_rng(seed)."
-            )
+        if generator is not None:
+            check_generator("LengthBatches", generator)
         self.batch_size, self.generator, self.pool = int(batch_size), generator, int(pool)
         self.drop_last = drop_last
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from tinygrad_bp.core import Tensor
 from tinygrad_bp.draw.scene import Arrow, Box, Scene, nodes_behind, short
-from tinygrad_bp.errors import ArgumentError, user_line
+from tinygrad_bp.errors import ArgumentError, a_kind, user_line
 
 if TYPE_CHECKING:
     from tinygrad_bp.draw.picture import Picture
@@ -94,7 +94,7 @@ def _graph(graph: Any) -> Scene | Sequence[Tensor]:
     tensors = [graph] if isinstance(graph, Tensor) else graph
     if not isinstance(tensors, (list, tuple)) or not all(isinstance(t, Tensor) for t in tensors):
         raise ArgumentError(
-            f"difference compares graphs, not a {type(graph).__name__} (at {user_line()}).\n"
+            f"difference compares graphs, not {a_kind(graph)} (at {user_line()}).\n"
             "Fix: pass a tensor, a list of tensors, or a picture that draw made."
         )
     return tensors

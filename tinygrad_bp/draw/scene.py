@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_bp.core import Node, Tensor
-from tinygrad_bp.errors import GraphError, in_words, user_line
+from tinygrad_bp.errors import GraphError, a_kind, in_words, user_line
 from tinygrad_bp.nn.module import Module, is_parameter, walk
 from tinygrad_bp.nn.parameter import Buffer
 
@@ -173,7 +173,7 @@ def nodes_behind(outputs: Sequence[Tensor]) -> list[Node]:
         )
     for t in outputs:
         if not isinstance(t, Tensor) or t.node is None:
-            what = f"a tensor {t.shape}" if isinstance(t, Tensor) else f"a {type(t).__name__}"
+            what = f"a tensor {t.shape}" if isinstance(t, Tensor) else a_kind(t)
             raise GraphError(
                 f"there is no graph to draw behind {what} (at {user_line()}).\n"
                 "Fix: draw the result of operations on tensors that require a gradient."

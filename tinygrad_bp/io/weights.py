@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tinygrad_bp.errors import ArgumentError, user_line
+from tinygrad_bp.errors import ArgumentError, a_kind, user_line
 from tinygrad_bp.io.arrays import read_arrays, write_arrays
 from tinygrad_bp.nn import state
 from tinygrad_bp.nn.module import Module
@@ -87,6 +87,6 @@ def load(path: str | Path, model: Module, strict: bool = True) -> state.LoadRepo
 def _check_order(call: str, model: Any, path: Any) -> None:
     if not isinstance(model, Module) or not isinstance(path, (str, Path)):
         raise ArgumentError(
-            f"a {type(model).__name__} stands where the module belongs, and a "
-            f"{type(path).__name__} where the path does (at {user_line()}).\nFix: {call}"
+            f"{a_kind(model)} stands where the module belongs, and "
+            f"{a_kind(path)} where the path does (at {user_line()}).\nFix: {call}"
         )

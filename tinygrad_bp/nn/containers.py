@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_bp.core.mode import MODE
 from tinygrad_bp.core.tensor import Tensor, as_tensor
-from tinygrad_bp.errors import ArgumentError, ShapeError, nearest
+from tinygrad_bp.errors import ArgumentError, ShapeError, a_kind, nearest
 from tinygrad_bp.nn.module import Module
 from tinygrad_bp.nn.registry import register_layer
 
@@ -43,7 +43,7 @@ class Layers(Module):
             raise ArgumentError(f"the name of a layer is a text without dots, not {name!r}.")
         if not callable(layer) or isinstance(layer, (type, Tensor)):
             raise ArgumentError(
-                f"layer {name} of a {type(self).__name__} is {layer!r}, which is not a layer.\n"
+                f"layer {name} of {a_kind(self)} is {layer!r}, which is not a layer.\n"
                 + (
                     f"Fix: make one: {layer.__name__}(...)"
                     if isinstance(layer, type)

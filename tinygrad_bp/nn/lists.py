@@ -10,7 +10,7 @@ from typing import Any, TypeVar, overload
 
 from tinygrad_bp.core.mode import MODE
 from tinygrad_bp.core.tensor import Tensor
-from tinygrad_bp.errors import ArgumentError, OperationError, nearest, user_line
+from tinygrad_bp.errors import ArgumentError, OperationError, a_kind, nearest, user_line
 from tinygrad_bp.nn.module import Module, is_parameter
 from tinygrad_bp.nn.parameter import Parameter
 
@@ -31,9 +31,7 @@ def _module(owner: Module, item: Any) -> Any:
     """A module, or an error."""
     if not isinstance(item, Module):
         fix = f"make one: {item.__name__}(...)" if isinstance(item, type) else "pass modules."
-        raise ArgumentError(
-            f"a {type(owner).__name__} holds modules, and {item!r} is none.\nFix: {fix}"
-        )
+        raise ArgumentError(f"{a_kind(owner)} holds modules, and {item!r} is none.\nFix: {fix}")
     return item
 
 
@@ -146,9 +144,7 @@ class _Dict(Module, MutableMapping[str, T]):
 
     def __setitem__(self, key: str, item: Any) -> None:
         if not isinstance(key, str) or not key or "." in key:
-            raise ArgumentError(
-                f"a key of a {type(self).__name__} is a text without dots, not {key!r}."
-            )
+            raise ArgumentError(f"a key of {a_kind(self)} is a text without dots, not {key!r}.")
         self._items[key] = self._checked(item)
 
     def __delitem__(self, key: str) -> None:

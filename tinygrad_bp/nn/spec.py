@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_bp.core.mode import no_grad
-from tinygrad_bp.errors import SpecError, missing_extra, nearest
+from tinygrad_bp.errors import SpecError, a_kind, missing_extra, nearest
 from tinygrad_bp.nn.building import Building, LayerShape
 from tinygrad_bp.nn.containers import Sequential
 from tinygrad_bp.nn.declarations import (
@@ -160,7 +160,7 @@ class NetworkSpec:
         """
         if type(model) not in (Sequential, Wired):
             raise SpecError(
-                f"a spec declares a Sequential, not a {type(model).__name__}.\n"
+                f"a spec declares a Sequential, not {a_kind(model)}.\n"
                 "Fix: put it into one: Sequential(model), and decorate its class with "
                 "@register_layer."
             )

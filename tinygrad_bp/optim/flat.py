@@ -11,7 +11,15 @@ import numpy.typing as npt
 
 from tinygrad_bp.core import Tensor
 from tinygrad_bp.core.graph import Version, clock
-from tinygrad_bp.errors import ArgumentError, DTypeError, GraphError, Place, ShapeError, user_line
+from tinygrad_bp.errors import (
+    ArgumentError,
+    DTypeError,
+    GraphError,
+    Place,
+    ShapeError,
+    a_kind,
+    user_line,
+)
 
 Array = npt.NDArray[Any]
 
@@ -46,7 +54,7 @@ def checked_parameters(parameters: Any, who: str) -> list[Tensor]:
     if isinstance(parameters, Tensor) or not isinstance(parameters, Iterable):
         hint = ".parameters()" if hasattr(parameters, "parameters") else ""
         raise ArgumentError(
-            f"{who} needs an iterable of parameters, not a {type(parameters).__name__} "
+            f"{who} needs an iterable of parameters, not {a_kind(parameters)} "
             f"(at {user_line()}).\n"
             f"Fix: pass {'model' + hint if hint else 'a list: [parameter]'}."
         )
@@ -61,7 +69,7 @@ def checked_parameters(parameters: Any, who: str) -> list[Tensor]:
     for i, p in enumerate(found):
         if not isinstance(p, Tensor):
             raise ArgumentError(
-                f"{who} got a {type(p).__name__} as parameter number {i} (at {user_line()}).\n"
+                f"{who} got {a_kind(p)} as parameter number {i} (at {user_line()}).\n"
                 "Fix: pass tensors, as with model.parameters() or Tensor(..., requires_grad=True)."
             )
         if p.node is not None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from tinygrad_bp.errors import ArgumentError, StateDictError, user_line
+from tinygrad_bp.errors import ArgumentError, StateDictError, a_kind, user_line
 from tinygrad_bp.optim.optimizer import Optimizer
 from tinygrad_bp.optim.schedules import ClosedForm
 from tinygrad_bp.optim.settings import check_setting
@@ -22,7 +22,7 @@ class _Several(ClosedForm):
         for each in schedulers:
             if not isinstance(each, ClosedForm):
                 raise ArgumentError(
-                    f"{name} cannot have a {type(each).__name__} among its schedulers: its rates "
+                    f"{name} cannot have {a_kind(each)} among its schedulers: its rates "
                     f"are no function of the number of steps (at {user_line()}).\n"
                     "Fix: LinearWarmup(..., after=...) goes on with any schedule."
                 )

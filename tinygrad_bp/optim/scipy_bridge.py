@@ -12,6 +12,7 @@ from tinygrad_bp.errors import (
     ArgumentError,
     NonFiniteError,
     ShapeError,
+    a_kind,
     missing_extra,
     nearest,
     user_line,
@@ -94,7 +95,7 @@ def minimize_scipy(
         value = loss()
         if not isinstance(value, Tensor) or value.size != 1:
             raise ShapeError(
-                f"the loss is a {type(value).__name__} of shape {np.shape(value)}, not a tensor "
+                f"the loss is {a_kind(value)} of shape {np.shape(value)}, not a tensor "
                 "with a single element.\nFix: reduce it, as with .sum() or .mean()."
             )
         value.backward()

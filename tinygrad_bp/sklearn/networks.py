@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_bp.core import no_grad
-from tinygrad_bp.errors import ArgumentError, ShapeError, SpecError
+from tinygrad_bp.errors import ArgumentError, ShapeError, SpecError, a_kind
 from tinygrad_bp.nn import Module, NetworkSpec
 
 Shape = tuple[int, ...]
@@ -90,7 +90,7 @@ def build(network: Any, shape: Shape, outputs: int, generator: np.random.Generat
     made = network(math.prod(shape), outputs, generator) if callable(network) else network
     if not isinstance(made, Module):
         raise ArgumentError(
-            f"network {'made' if callable(network) else 'is'} a {type(made).__name__} ({made!r}).\n"
+            f"network {'made' if callable(network) else 'is'} {a_kind(made)} ({made!r}).\n"
             "Fix: a dict, a NetworkSpec, a path of a TOML file, a module, or a function "
             "(features, outputs, generator) that makes a module."
         )

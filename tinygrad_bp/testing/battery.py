@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_bp.core import Tensor
-from tinygrad_bp.errors import GradientError
+from tinygrad_bp.errors import GradientError, a_kind
 from tinygrad_bp.testing.catalogue.ties import ties_of
 from tinygrad_bp.testing.numerical import numerical_jacobian
 from tinygrad_bp.testing.record import RECORD
@@ -46,7 +46,7 @@ def forward_equals_the_reference_in_value_shape_and_dtype(case: Case, draw: Draw
     for shapes in case.shapes:
         setting = Setting(case, shapes, draw)
         out = case.call(*setting.inputs)
-        require(isinstance(out, Tensor), f"{setting}: returned a {type(out).__name__}, no Tensor")
+        require(isinstance(out, Tensor), f"{setting}: returned {a_kind(out)}, no Tensor")
         expected = np.asarray(setting.reference(*setting.arrays))
         tolerance = 1e-12 if expected.dtype == np.float64 and len(draw.dtypes) == 1 else 1e-5
         require(out.dtype == expected.dtype, f"{setting}: {out.dtype}, not {expected.dtype}")
