@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tinygrad_bp.core import PRIMITIVES, backward_pass
-from tinygrad_bp.core.cotangents import Sparse, conform, sum_to_shape
+from tinygrad_bp.core.cotangents import Sparse, conform, sum_of_rows, sum_to_shape
 from tinygrad_bp.errors import ArgumentError
 from tinygrad_bp.testing.mutants.mutant import Mutant
 
@@ -32,6 +32,9 @@ _EVERYWHERE: tuple[tuple[Any, str, str, str], ...] = (
     (sum_to_shape, "g = np.add.reduce(g, axis=0 if", "g = np.add.reduce(g, axis=-1 if",
      "un-broadcast over the wrong axis"),
     (sum_to_shape, "g = np.add.reduce(g,", "g = np.mean(g,", "mean for sum in un-broadcasting"),
+    (sum_of_rows, ").dot(g)", ").dot(g) / n", "mean for sum in un-broadcasting"),
+    (sum_of_rows, "np.add.reduce(g, axis=0)", "np.mean(g, axis=0)",
+     "mean for sum in un-broadcasting"),
     (conform, "else part.astype(data.dtype)", "else part",
      "dtype of the input forgotten, as in float32"),
 )  # fmt: skip
