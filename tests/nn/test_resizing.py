@@ -25,6 +25,7 @@ RNG = np.random.default_rng(23)
         ({"size": 2, "mode": "nearest-exact"}, [0, 2]),
         ({"size": 5, "mode": "linear", "align_corners": True}, [0, 2, 4, 3, 2]),
         ({"size": 6, "mode": "linear"}, [0, 1, 3, 3.5, 2.5, 2]),
+        ({"scale_factor": 1.2, "mode": "linear"}, [0, 4, 2]),
         ({"size": 1, "mode": "linear"}, [4]),
         ({"size": 1, "mode": "linear", "align_corners": True}, [0]),
         ({"size": 2, "mode": "area"}, [2, 3]),

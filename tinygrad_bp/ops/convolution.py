@@ -11,6 +11,9 @@ the other two, so that there is nothing more to write for derivatives of any ord
 
 Windows become the columns of a matrix, and the rest is a product of matrices, for a block of them
 at a time: all columns at once would take the memory of x as often as the kernel has elements.
+
+Weights that only move elements, or weigh a few of many, are 0 elsewhere, and 0 · NaN is NaN. With
+`used`, which tells the weights that count, what is not finite reaches no further than these do.
 """
 
 from __future__ import annotations
@@ -95,7 +98,42 @@ def _bias_vjp(g: Any, out: Any, x: Any, w: Any, b: Any, **params: Any) -> Any:
     return g.sum(axis=(0, *range(2, g.ndim)))
 
 
-def _convolution(x: Any, w: Any, b: Any = None, *, groups: int, **geometry: Any) -> Any:
+def _apart(product: Any, x: Any, w: Any, used: Any) -> Any:
+    """A product of x and w, linear in both, to which only the weights `used` bring anything.
+
+    It is computed as it is, and once more where there is a NaN: of what is finite, and, of what is
+    not, how many bring something to an element, and with which signs.
+    """
+    with np.errstate(invalid="ignore"):
+        z = product(x, w)
+    if z.dtype.kind != "f" or not np.isnan(z).any():
+        return z
+    finite = np.isfinite(x)
+    count = product((~finite).astype(z.dtype), used.astype(z.dtype))
+    net = product(np.where(np.isinf(x), np.sign(x), 0).astype(z.dtype), np.sign(w))
+    beyond = np.where(np.abs(net) == count, np.copysign(np.inf, net), np.nan)
+    return np.where(count == 0, product(np.where(finite, x, 0), w), beyond).astype(z.dtype)
+
+
+def _mixes(w: Any, stride: Sizes, padding: Pads) -> bool:
+    """Whether each element comes from the channels of its own place, along one axis."""
+    return w.shape[2:] == (1,) == stride and not any(padding[0])
+
+
+def _mixed(x: Any, w: Any) -> Any:
+    """Channels mixed by a matrix, as x lies: 16 × 8 × 32 × 32 to 48 × 48 in 0.5 ms, not 1.4."""
+    return (x[..., 0] @ w.T)[..., None] if x.shape[2] == 1 else w @ x
+
+
+def _convolution(x: Any, w: Any, b: Any = None, *, used: Any = None, **p: Any) -> Any:
+    if used is None:
+        return _convolved(x, w, b, **p)
+    if p["groups"] == 1 and _mixes(w, p["stride"], p["padding"]):
+        return _apart(_mixed, x, w[..., 0], used[..., 0])
+    return _apart(lambda x, w: _convolved(x, w, **p), x, w, used)
+
+
+def _convolved(x: Any, w: Any, b: Any = None, *, groups: int, **geometry: Any) -> Any:
     kernel, n = w.shape[2:], len(x)
     out = out_size(x.shape[2:], kernel, **geometry)
     z = np.empty((groups, len(w) // groups, out[0], math.prod(out[1:]) * n), _result(x, w, b))
@@ -111,7 +149,15 @@ def _beyond(kernel: Sizes, padding: Pads, dilation: Sizes) -> Pads:
     return tuple((n - a, n - b) for n, (a, b) in zip(reach, padding, strict=True))
 
 
-def _transposed(
+def _transposed(y: Any, w: Any, b: Any = None, *, used: Any = None, **p: Any) -> Any:
+    if used is None:
+        return _carried_back(y, w, b, **p)
+    if p["groups"] == 1 and _mixes(w, p["stride"], p["padding"]):
+        return _apart(_mixed, y, w[..., 0].T, used[..., 0].T)
+    return _apart(lambda y, w: _carried_back(y, w, **p), y, w, used)
+
+
+def _carried_back(
     y: Any,
     w: Any,
     b: Any = None,
@@ -130,7 +176,7 @@ def _transposed(
         # 0.9 ms in place of 9, for 3 × 3 and (16, 32, 28, 28) float32.
         turned = np.flip(w, tuple(range(2, w.ndim))).reshape(channels, 1, *kernel).copy()
         geometry = {"stride": stride, "padding": ends, "dilation": dilation}
-        return _convolution(y, turned, b, groups=groups, **geometry)
+        return _convolved(y, turned, b, groups=groups, **geometry)
     y, weights = _by_rows(y, groups), _matrix(w, groups).swapaxes(1, 2)
     padded = (m + before + after for m, (before, after) in zip(size, padding, strict=True))
     x = np.zeros((channels, *padded, n), _result(y, w, b))

@@ -392,5 +392,6 @@ def fold(
     units = np.eye(math.prod(kernel), dtype=x.dtype).reshape(-1, 1, *kernel)
     weights = np.tile(units, (channels, *(1,) * (units.ndim - 1)))  # each takes one element
     y = x.reshape(*x.shape[:2], *out)
-    z = transposed_convolution.apply(y, weights, size=size, groups=channels, **geometry)
+    geometry.update(groups=channels, used=weights != 0)
+    z = transposed_convolution.apply(y, weights, size=size, **geometry)
     return z if has_batch else z[0]

@@ -14,6 +14,7 @@ import numpy as np
 from tinygrad_bp.core import Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError, ShapeError, nearest
 from tinygrad_bp.nn.geometry import Counts, batched, sizes, where
+from tinygrad_bp.ops.convolution import convolution
 from tinygrad_bp.ops.geometry import Sizes
 from tinygrad_bp.ops.pooling import avg_pool_spread, max_pool, which_is_largest
 
@@ -21,16 +22,21 @@ from tinygrad_bp.ops.pooling import avg_pool_spread, max_pool, which_is_largest
 Lengths = int | tuple[int | None, ...] | list[int | None] | None
 
 
-def _along(x: Tensor, matrices: list[Any]) -> Tensor:
-    """The last axes of x, each multiplied by a matrix."""
-    *others, last = (m.astype(_real(x)) for m in matrices)
-    z: Any = x @ last.T
-    for axis, matrix in enumerate(others, -len(matrices)):
-        if axis == -2:
-            z = matrix @ z
-        else:
-            z = np.moveaxis(np.moveaxis(z, axis, -1) @ matrix.T, -1, axis)
-    return as_tensor(z)
+def _along(x: Tensor, maps: list[tuple[Any, Any]]) -> Tensor:
+    """The last axes of x, each multiplied by a matrix of which the second array tells what counts.
+
+    That is a convolution with the axis as channels and a kernel of one element, and not `matmul`,
+    which would carry a NaN, times 0, to where it does not belong.
+    """
+    geometry: dict[str, Any] = {"stride": (1,), "padding": ((0, 0),), "dilation": (1,), "groups": 1}
+    real = _real(x)
+    for axis, (matrix, used) in reversed([*enumerate(maps, x.ndim - len(maps))]):
+        before, after = x.shape[:axis], x.shape[axis + 1 :]
+        rows = x.reshape(math.prod(before), x.shape[axis], math.prod(after))
+        weights = matrix.astype(real)[..., None]
+        z = convolution.apply(rows, weights, used=used[..., None], **geometry)
+        x = z.reshape(*before, len(matrix), *after)
+    return x
 
 
 def _real(x: Tensor) -> Any:
@@ -62,11 +68,12 @@ def _adaptive_avg_pool(axes: int, x: Any, output_size: Lengths) -> Tensor:
     return as_tensor(z if has_batch else z[0])
 
 
-def _means(n: int, m: int) -> Any:
-    """The matrix that takes the mean of each window."""
+def _means(n: int, m: int) -> tuple[Any, Any]:
+    """The matrix that takes the mean of each window, and which elements are in it."""
     first, last = _bounds(n, m)
     at = np.arange(n)
-    return ((at >= first[:, None]) & (at < last[:, None])) / (last - first)[:, None]
+    inside = (at >= first[:, None]) & (at < last[:, None])
+    return inside / (last - first)[:, None], inside
 
 
 def adaptive_avg_pool1d(x: Any, output_size: Lengths) -> Tensor:
@@ -295,14 +302,18 @@ def _repeated(x: Tensor, times: Sizes, out: Sizes) -> Tensor:
     return avg_pool_spread.apply(x, size=out, kernel=times, stride=times, **geometry)
 
 
-def _nearest(n: int, m: int, scale: float, half: float) -> Any:
-    """The matrix that takes the nearest element."""
+def _nearest(n: int, m: int, scale: float, half: float) -> tuple[Any, Any]:
+    """The matrix that takes the nearest element, and which one that is."""
     at = np.floor((np.arange(m) + half) * scale).astype(int)
-    return np.eye(n)[np.minimum(at, n - 1)]
+    unit = np.eye(n)[np.minimum(at, n - 1)]
+    return unit, unit > 0
 
 
-def _between(n: int, m: int, scale: float, align_corners: bool) -> Any:
-    """The matrix that lies between two elements in proportion to the distance of each."""
+def _between(n: int, m: int, scale: float, align_corners: bool) -> tuple[Any, Any]:
+    """The matrix that lies between two elements in proportion to the distance of each, and which.
+
+    Both count, even at a distance of 0, as in PyTorch: a NaN there makes a NaN.
+    """
     i = np.arange(m)
     if align_corners:
         at = i * ((n - 1) / (m - 1) if m > 1 else 0.0)
@@ -311,8 +322,10 @@ def _between(n: int, m: int, scale: float, align_corners: bool) -> Any:
     low = np.minimum(at.astype(int), n - 1)
     high = np.minimum(low + 1, n - 1)
     part = np.minimum(at - low, 1.0)[:, None]
+    if n == m:  # a copy, whatever the scale is
+        low, high, part = i, i, np.zeros((m, 1))
     unit = np.eye(n)
-    return unit[low] * (1 - part) + unit[high] * part
+    return unit[low] * (1 - part) + unit[high] * part, unit[low] + unit[high] > 0
 
 
 def pixel_shuffle(x: Any, upscale_factor: int) -> Tensor:
