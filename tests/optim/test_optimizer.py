@@ -7,6 +7,7 @@ import pytest
 from optim.stepping import KINDS, parameters, step
 
 import tinygrad_bp as tg
+from tinygrad_bp import nn
 from tinygrad_bp.core import as_tensor
 from tinygrad_bp.errors import ArgumentError, DTypeError, GraphError, InplaceError, ShapeError
 from tinygrad_bp.optim import SGD, Adagrad, Adam, AdamW, RMSprop
@@ -207,13 +208,17 @@ def test_what_is_no_parameter_is_refused(params, error, message):
     assert "test_optimizer.py:" in str(caught.value)
 
 
-def test_a_module_in_the_place_of_its_parameters_is_refused_with_the_fix():
-    class Module:
-        def parameters(self):
-            return []
-
-    with pytest.raises(ArgumentError, match=r"Fix: pass model.parameters\(\)"):
-        SGD(Module(), lr=0.1)
+@pytest.mark.parametrize(
+    "model", [nn.Linear(2, 1), nn.Sequential(nn.Linear(2, 1)), nn.ModuleList()]
+)
+@pytest.mark.parametrize("wrap", [lambda model: model, lambda model: [{"params": model}]])
+def test_a_module_in_the_place_of_its_parameters_is_refused_with_the_fix(model, wrap):
+    kind = type(model).__name__
+    words = (
+        rf"(?s)^pass model.parameters\(\): AdamW needs .* a {kind} .*Fix: AdamW\(model.parameters"
+    )
+    with pytest.raises(ArgumentError, match=words):
+        AdamW(wrap(model), lr=0.1)
 
 
 def test_a_parameter_in_two_groups_is_refused():

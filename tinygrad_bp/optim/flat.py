@@ -51,12 +51,15 @@ def checked_parameters(parameters: Any, who: str) -> list[Tensor]:
     ArgumentError, DTypeError, GraphError
         There are none, or one of them is no tensor, not real, or an intermediate value.
     """
+    if hasattr(parameters, "parameters"):  # a module; Sequential is an iterable of its layers
+        raise ArgumentError(
+            f"pass model.parameters(): {who} needs the parameters, and got the module that has "
+            f"them, {a_kind(parameters)} (at {user_line()}).\nFix: {who}(model.parameters(), ...)."
+        )
     if isinstance(parameters, Tensor) or not isinstance(parameters, Iterable):
-        hint = ".parameters()" if hasattr(parameters, "parameters") else ""
         raise ArgumentError(
             f"{who} needs an iterable of parameters, not {a_kind(parameters)} "
-            f"(at {user_line()}).\n"
-            f"Fix: pass {'model' + hint if hint else 'a list: [parameter]'}."
+            f"(at {user_line()}).\nFix: pass a list: [parameter]."
         )
     found = list({id(p): p for p in parameters}.values())
     if not found:

@@ -71,7 +71,8 @@ class Optimizer:
         self._step_name = f"{name}.step()"
         defaults = {**defaults, "maximize": defaults.get("maximize", False)}
         listed: Any = params
-        if isinstance(params, Iterable) and not isinstance(params, (Tensor, list, tuple)):
+        whole = isinstance(params, (Tensor, list, tuple)) or hasattr(params, "parameters")
+        if isinstance(params, Iterable) and not whole:
             listed = list(params)
         grouped = isinstance(listed, (list, tuple)) and listed and isinstance(listed[0], dict)
         given: Any = listed if grouped else [{"params": listed}]
