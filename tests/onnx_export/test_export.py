@@ -254,6 +254,16 @@ def test_options_that_make_no_sense_are_refused(example, options, words):
         to_onnx(perceptron(), example, **options)
 
 
+@pytest.mark.parametrize(
+    ("model", "kind"),
+    [(3, "an int"), (X, "an ndarray"), (nn.Linear, "a type"), (None, "a NoneType")],
+)
+def test_what_is_no_module_is_refused(model, kind):
+    words = rf"needs a module first, not {kind} \(at test_export.py:\d+\)\.\nFix: to_onnx\(model"
+    with pytest.raises(ArgumentError, match=words):
+        to_onnx(model, X)
+
+
 def test_without_onnx_the_error_names_the_extra(monkeypatch):
     real = builtins.__import__
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinygrad_bp.core.graph import Node, Variable
-from tinygrad_bp.errors import ArgumentError, ExportError, missing_extra, user_line
+from tinygrad_bp.errors import ArgumentError, ExportError, a_kind, missing_extra, user_line
 from tinygrad_bp.files import write_atomically
 from tinygrad_bp.nn import state
 from tinygrad_bp.nn.module import Module
@@ -70,6 +70,8 @@ def to_onnx(
     ------
     MissingExtraError
         `onnx` is not installed.
+    ArgumentError
+        `model` is no module, or an option makes no sense.
     ExportError
         An operation has no counterpart in ONNX, or something depends on the values of the input
         in a way that the graph does not know. It names the operation and the module.
@@ -88,6 +90,11 @@ def to_onnx(
         import onnx  # noqa: F401
     except ImportError as error:
         raise missing_extra("onnx", "onnx", "to_onnx") from error
+    if not isinstance(model, Module):
+        raise ArgumentError(
+            f"to_onnx needs a module first, not {a_kind(model)} (at {user_line()}).\n"
+            "Fix: to_onnx(model, example_input), of an nn.Module."
+        )
     if opset not in IR_VERSIONS:
         raise ArgumentError(
             f"opset is {opset!r} (at {user_line()}).\nFix: a whole number from 17 to 21."
