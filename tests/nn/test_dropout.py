@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 
 import numpy as np
 import pytest
@@ -172,12 +173,34 @@ def test_a_probability_lies_in_its_range(layer, wrong):
         layer(wrong)
 
 
+@pytest.mark.parametrize("layer", LAYERS[:-2], ids=lambda layer: layer.__name__)
+@pytest.mark.parametrize("p", [1, 1.0])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_with_a_probability_of_one_everything_is_zero_and_so_is_the_gradient(layer, p, dtype):
+    x = tg.Tensor(ones(layer, dtype), requires_grad=True)
+    with warnings.catch_warnings(), np.errstate(all="raise"):
+        warnings.simplefilter("error")
+        y = layer(p, generator=0)(x)
+        y.sum().backward()
+    for found in (y, x.grad):
+        assert found.dtype == dtype
+        np.testing.assert_array_equal(found.data, np.zeros(x.shape))
+    np.testing.assert_array_equal(layer(p, generator=0).eval()(x).data, x.data)
+
+
+def test_noise_of_infinite_variance_is_refused():
+    with pytest.raises(ArgumentError, match=r"of GaussianDropout lies in \[0, 1\), not 1"):
+        nn.GaussianDropout(1)
+    with pytest.raises(ArgumentError, match=r"of Dropout lies in \[0, 1\], not 1.5"):
+        nn.Dropout(1.5)
+
+
 @pytest.mark.parametrize(
     ("call", "text"),
     [
-        (lambda x: functional.dropout1d(x, 1.0), "the probability p is 1.0"),
+        (lambda x: functional.dropout1d(x, 1.5), "the probability p is 1.5"),
         (lambda x: functional.alpha_dropout(x, -1), "the probability p is -1"),
-        (lambda x: functional.gaussian_dropout(x, 1.0), "the probability p is 1.0"),
+        (lambda x: functional.gaussian_dropout(x, 1.0), "the probability p is 1.0, .* infinite"),
         (lambda x: functional.gaussian_noise(x, -1), "std is -1"),
         (lambda x: functional.zoneout(x, x, 2), "p is 2"),
         (lambda x: functional.zoneout(x, x), "zoneout at .* has no generator"),

@@ -16,9 +16,14 @@ from tinygrad_bp.nn.registry import register_layer
 class _Drawn(Module):
     """A layer that draws at random in training, with a probability."""
 
+    _bounds = "[0, 1]"
+
     def __init__(self, p: float = 0.5, generator: Seed = None) -> None:
-        if isinstance(p, bool) or not isinstance(p, (int, float)) or not 0 <= p < 1:
-            raise ArgumentError(f"the p of {type(self).__name__} lies in [0, 1), not {p!r}.")
+        inside = isinstance(p, (int, float)) and not isinstance(p, bool) and 0 <= p <= 1
+        if not inside or (p == 1 and self._bounds == "[0, 1)"):
+            raise ArgumentError(
+                f"the p of {type(self).__name__} lies in {self._bounds}, not {p!r}."
+            )
         self.p = p
         self.generator = child_stream(generator)
 
@@ -37,7 +42,7 @@ class Dropout(_Drawn):
     Parameters
     ----------
     p : float, default 0.5
-        In [0, 1).
+        In [0, 1]; with 1, everything is zero.
     generator : Generator, int or None
         Where the choice comes from; a generator gives this layer a child stream of its own. The
         stream is the attribute `generator`, which `Module.generators` finds.
@@ -45,7 +50,7 @@ class Dropout(_Drawn):
     Raises
     ------
     ArgumentError
-        `p` does not lie in [0, 1).
+        `p` does not lie in [0, 1].
 
     Examples
     --------
@@ -71,14 +76,14 @@ class Dropout1d(_Drawn):
     Parameters
     ----------
     p : float, default 0.5
-        The probability with which a channel is dropped, in [0, 1).
+        The probability with which a channel is dropped, in [0, 1].
     generator : Generator, int or None
         Where the choice comes from; a generator gives this layer a child stream of its own.
 
     Raises
     ------
     ArgumentError
-        `p` does not lie in [0, 1).
+        `p` does not lie in [0, 1].
     ShapeError
         On a call: the input has another number of axes.
 
@@ -181,7 +186,7 @@ class FeatureAlphaDropout(_Drawn):
 
 @register_layer
 class GaussianDropout(_Drawn):
-    """In training, multiply elements by normal noise of mean 1 and variance p / (1 - p).
+    """In training, multiply elements by normal noise of mean 1 and variance p / (1 - p), p < 1.
 
     Examples
     --------
@@ -189,6 +194,8 @@ class GaussianDropout(_Drawn):
     >>> GaussianDropout(0.5, generator=0)(np.ones(2)).data.round(2).tolist()
     [1.13, 0.87]
     """
+
+    _bounds = "[0, 1)"
 
     def forward(self, x: Any) -> Tensor:
         """Map (...) to the same shape."""

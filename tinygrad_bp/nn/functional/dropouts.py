@@ -31,7 +31,7 @@ def dropout(
     x : array_like
         Any shape.
     p : float
-        In [0, 1).
+        In [0, 1]; with 1, everything is zero.
     training : bool, default True
         Without it, `x` is returned as it is.
     generator : numpy.random.Generator
@@ -40,7 +40,7 @@ def dropout(
     Raises
     ------
     ArgumentError
-        `p` lies outside of [0, 1), or there is no generator.
+        `p` lies outside of [0, 1], or there is no generator.
 
     Examples
     --------
@@ -60,7 +60,7 @@ def dropout1d(
     Raises
     ------
     ArgumentError
-        `p` lies outside of [0, 1), or there is no generator.
+        `p` lies outside of [0, 1], or there is no generator.
     ShapeError
         The input has another number of axes.
 
@@ -126,7 +126,8 @@ def alpha_dropout(
     x : array_like
         Any shape.
     p : float, default 0.5
-        The probability with which an element is set, in [0, 1).
+        The probability with which an element is set, in [0, 1]; with 1, everything is zero, as in
+        PyTorch.
     training : bool, default True
         Without it, `x` is returned as it is.
     generator : numpy.random.Generator
@@ -135,7 +136,7 @@ def alpha_dropout(
     Raises
     ------
     ArgumentError
-        `p` lies outside of [0, 1), or there is no generator.
+        `p` lies outside of [0, 1], or there is no generator.
 
     Examples
     --------
@@ -213,6 +214,11 @@ def gaussian_dropout(
     [1.13, 0.87]
     """
     _check_probability("gaussian_dropout", p)
+    if p == 1:
+        raise ArgumentError(
+            f"{at_user('gaussian_dropout')}: the probability p is {p!r}, and the variance "
+            "p / (1 - p) of the noise infinite.\nFix: a number in [0, 1)."
+        )
     if not training or p == 0:
         return as_tensor(x)
     values = as_real(x)
@@ -326,10 +332,10 @@ def gumbel_softmax(
 
 
 def _check_probability(name: str, p: float) -> None:
-    if not 0 <= p < 1:
+    if not 0 <= p <= 1:
         raise ArgumentError(
             f"{name} at {user_line()}: the probability p is {p!r}.\n"
-            "Fix: a number in [0, 1); 0.5 drops half of the elements."
+            "Fix: a number in [0, 1]; 0.5 drops half of the elements."
         )
 
 
@@ -364,7 +370,8 @@ def _dropped(
     axes = None if forms is None else forms[values.ndim]
     keep = _kept(name, values, p, generator, axes)
     factors = keep.astype(values.dtype if values.dtype.kind == "f" else np.dtype(float))
-    factors *= 1 / (1 - p)
+    if p < 1:  # with 1, none is kept
+        factors *= 1 / (1 - p)
     kept: Tensor = values * factors
     return kept
 
@@ -379,6 +386,9 @@ def _alpha_dropped(
     if axes is not None and values.ndim < axes:
         raise ShapeError(f"{at_user(name)}: an input of shape {values.shape}.\nFix: (N, C, ...).")
     keep = _kept(name, values, p, generator, axes).astype(values.dtype)
+    if p == 1:
+        none: Tensor = values * keep  # no scale would bring the variance back
+        return none
     scale = ((_ALPHA**2 * p + 1) * (1 - p)) ** -0.5
     kept: Tensor = values * (keep * scale) + (keep - (1 - p)) * (_ALPHA * scale)
     return kept
