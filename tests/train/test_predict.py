@@ -3,9 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PIL import Image
+from told import told
 
-from tinygrad_bp.errors import ArgumentError, CheckpointError, DataError
+from tinygrad_bp.errors import ArgumentError, CheckpointError, DataError, NonFiniteError
 from tinygrad_bp.train import load_samples, predict, train
+from tinygrad_bp.train.checkpoint import read_arrays, save_arrays
 
 
 @pytest.fixture(scope="module")
@@ -80,13 +82,26 @@ def test_an_index_that_is_not_there_is_refused(trained):
         predict(trained.path, index=-1)
 
 
-def test_a_model_without_its_scaling_is_refused(trained, tmp_path):
+@pytest.mark.parametrize(
+    "scaling", [None, "3", "null", '{"shift": NaN, "scale": 1}', '{"shift": 0, "scale": 0}']
+)
+def test_a_model_without_its_scaling_is_refused(trained, tmp_path, scaling):
     from safetensors.numpy import save
 
     (tmp_path / "recipe.toml").write_text(trained.recipe.to_toml())
-    (tmp_path / "model.safetensors").write_bytes(save({"x": np.ones(1)}))
+    header = None if scaling is None else {"scaling": scaling}
+    (tmp_path / "model.safetensors").write_bytes(save({"x": np.ones(1)}, header))
     with pytest.raises(CheckpointError, match="does not say how its inputs were scaled"):
         predict(tmp_path)
+
+
+def test_a_network_of_weights_that_are_not_numbers_is_refused(trained, tmp_path):
+    arrays, header = read_arrays(trained.path / "model.safetensors")
+    (tmp_path / "recipe.toml").write_text(trained.recipe.to_toml())
+    save_arrays(tmp_path / "model.safetensors", {k: v * np.nan for k, v in arrays.items()}, header)
+    with pytest.raises(NonFiniteError) as caught:
+        predict(tmp_path)
+    told(caught, str(tmp_path), "not finite for digits, test sample 0", fix="train it anew")
 
 
 def test_a_recipe_without_a_test_set_shows_training_samples(digits, tmp_path):

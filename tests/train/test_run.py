@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from told import told
 
 from tinygrad_bp import files
 from tinygrad_bp.errors import CheckpointError, MissingExtraError, NonFiniteError, OutputError
 from tinygrad_bp.train import Interrupted, RunFolder, load_recipe, resume, run, train
-from tinygrad_bp.train.checkpoint import load_checkpoint, read_arrays
+from tinygrad_bp.train.build import example_loss
+from tinygrad_bp.train.checkpoint import load_checkpoint, read_arrays, save_checkpoint
 from tinygrad_bp.train.progress import Reporter
 
 ALWAYS = {
@@ -218,6 +220,36 @@ def test_a_model_of_another_network_is_refused(digits, tmp_path, silent):
     (folder.path / "model.safetensors").unlink()
     with pytest.raises(CheckpointError, match=r"model.safetensors cannot be read: there is no"):
         run.load_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"step": None}, "int() argument must be"),
+        ({"batches": {"generator": {}, "position": 0}}, "state must be for a PCG64"),
+        ({"optimizer": None}, "not iterable"),
+        ({"rows": [[1, 2]]}, "missing"),
+        ("gradients", "it has no 'gradients'"),
+        ("batches", "it has no 'batches'"),
+    ],
+)
+def test_a_checkpoint_of_something_else_is_refused(digits, tmp_path, silent, change, words):
+    folder, _ = train(digits.with_epochs(1), out=tmp_path / "run", **silent)
+    path = folder.path / "checkpoints/last.safetensors"
+    state = load_checkpoint(path)
+    if isinstance(change, str):
+        del state[change]
+    else:
+        state |= change
+    save_checkpoint(path, state)
+    with pytest.raises(CheckpointError) as caught:
+        resume(folder.path, **silent)
+    told(caught, "is not the checkpoint of this run", words, fix="train anew")
+
+
+def test_a_batch_larger_than_memory_is_drawn_smaller(digits):
+    loss = example_loss(digits.override([f"training.batch_size={10**30}"]))
+    assert loss.node.inputs[0].shape == (10_000, 10)
 
 
 def test_weights_are_readable_without_the_package(digits, tmp_path, silent):

@@ -37,7 +37,8 @@ def _arguments(table: Any) -> dict[str, Any]:
 def example_loss(recipe: Recipe, model: Module | None = None) -> Tensor:
     """The loss of one batch of noise, with its graph: what a training step computes.
 
-    Of a network that is there already, or of a new one; where a batch is all samples, of 128.
+    Of a network that is there already, or of a new one; where a batch is all samples, of 128,
+    and never of more than 10,000.
 
     Examples
     --------
@@ -47,7 +48,7 @@ def example_loss(recipe: Recipe, model: Module | None = None) -> Tensor:
     """
     size = recipe.training.batch_size
     rng = np.random.default_rng(0)
-    x = rng.random((128 if size == "full" else size, *recipe.network.input_shape))
+    x = rng.random((128 if size == "full" else min(size, 10_000), *recipe.network.input_shape))
     model = recipe.network.build(rng) if model is None else model
     objective = Objective(recipe.loss, model, len(x))
     inputs = as_tensor(x.astype(recipe.dtype))

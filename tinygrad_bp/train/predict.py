@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tinygrad_bp.core import no_grad
 from tinygrad_bp.data import Collection
-from tinygrad_bp.errors import ArgumentError, DataError
+from tinygrad_bp.errors import ArgumentError, DataError, NonFiniteError
 from tinygrad_bp.train.objective import Objective
 from tinygrad_bp.train.run import RunFolder, load_model
 from tinygrad_bp.train.samples import load_samples, scaled
@@ -71,7 +71,7 @@ def predict(
 
     Raises
     ------
-    CheckpointError, DataError, ArgumentError
+    CheckpointError, DataError, ArgumentError, NonFiniteError
         The run, the image or the index is no good; the message says why.
     """
     folder = RunFolder.open(run)
@@ -96,6 +96,11 @@ def predict(
     objective = Objective(folder.recipe.loss, model, len(samples.labels))
     with no_grad():
         probabilities = objective.probabilities(model(x).data)[0]
+    if not np.isfinite(probabilities).all():
+        raise NonFiniteError(
+            f"the network of {run} gives probabilities that are not finite for {title}.\n"
+            "Fix: train it anew; its model.safetensors holds NaN, infinite or huge weights."
+        )
     low, high = dataset.value_range
     picture = dataset.images(x[0] * scale + shift)
     picture = np.clip((picture - low) / (high - low), 0, 1)

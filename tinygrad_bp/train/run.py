@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from tinygrad_bp.draw import draw
 from tinygrad_bp.draw import save as save_picture
-from tinygrad_bp.errors import CheckpointError, MissingExtraError, missing_extra
+from tinygrad_bp.errors import CheckpointError, MissingExtraError, TgError, missing_extra
 from tinygrad_bp.nn import Module
 from tinygrad_bp.train import plots
 from tinygrad_bp.train.build import example_loss
@@ -115,13 +117,29 @@ class RunFolder:
 
     def restore(self, trainer: Trainer) -> None:
         """Set a trainer to where the last checkpoint was taken."""
-        trainer.load_state_dict(load_checkpoint(self.path / _LAST))
+        with self._fitting():
+            trainer.load_state_dict(load_checkpoint(self.path / _LAST))
         self.write_metrics(trainer)
 
     def gradients(self) -> Gradients:
         """Where the gradients of this run come from, as its checkpoint says."""
-        chosen: Gradients = load_checkpoint(self.path / _LAST)["gradients"]
+        with self._fitting():
+            chosen: Gradients = load_checkpoint(self.path / _LAST)["gradients"]
         return chosen
+
+    @contextmanager
+    def _fitting(self) -> Iterator[None]:
+        """Turn what goes wrong with the parts of the last checkpoint into an error of ours."""
+        try:
+            yield
+        except TgError:
+            raise
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            fault = f"it has no {error}" if isinstance(error, KeyError) else error
+            raise CheckpointError(
+                f"{self.path / _LAST} is not the checkpoint of this run: {fault}.\n"
+                "Fix: put another checkpoint of the run in its place, or train anew with --out."
+            ) from None
 
     # ------------------------------------------------------------------ at its end
 
@@ -246,7 +264,9 @@ def load_model(folder: RunFolder) -> tuple[Module, float, float]:
     try:
         scaling = json.loads(header["scaling"])
         shift, scale = float(scaling["shift"]), float(scaling["scale"])
-    except (KeyError, ValueError):
+        if not (math.isfinite(shift) and math.isfinite(scale) and scale):
+            raise ValueError("inputs cannot be scaled so")
+    except (KeyError, TypeError, ValueError):
         raise CheckpointError(
             f"{path} does not say how its inputs were scaled.\n"
             "Fix: use the model.safetensors that the run wrote."

@@ -228,7 +228,7 @@ class Trainer:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from what `state_dict` gave."""
-        self.step = state["step"]
+        self.step = int(state["step"])
         self.model.load_state_dict(state["model"])
         if self.optimizer is not None:
             self.optimizer.load_state_dict(state["optimizer"])
@@ -238,7 +238,7 @@ class Trainer:
         for name, generator in self.model.generators():
             generator.bit_generator.state = state["generators"][name]
         self.rows = [Row(*row) for row in state["rows"]]
-        self._clock = state["clock"]
+        self._clock = float(state["clock"])
 
     # ------------------------------------------------------------------ failure
 
