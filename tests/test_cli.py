@@ -108,6 +108,8 @@ def test_a_run_by_hand_ends_where_autograd_does(run):
         (["train", "--resume", "nowhere"], "nowhere is not the folder of a run"),
         (["train", "--set", "network.layers.1.type=GELU", "--gradients", "by-hand"],
          "the equations by hand do not describe this network: layer '1' is GELU"),
+        (["check", "--set", "network.layers.0.out_features=99999999999999"], "memory does not"),
+        (["check", "--set", "optimizer.lr.x=3"], "Fix: leave '.x' away"),
         (["check", "mnits-mlp"], "did you mean 'mnist-mlp'?"),
         (["predict", "nowhere"], "nowhere is not the folder of a run"),
         (["draw", "digits", "-o", "x.gif"], "a picture cannot be written as 'x.gif'"),

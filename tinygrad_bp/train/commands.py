@@ -35,6 +35,7 @@ from tinygrad_bp.train.stepping import write_page
 from tinygrad_bp.train.tables import Scipy
 
 _SHADES = " ░▒▓█"
+_NO_MEMORY = "memory does not suffice. {}\nFix: a smaller network, or fewer samples in a batch."
 
 app = typer.Typer(
     add_completion=False,
@@ -61,11 +62,12 @@ def _command(function: Callable[..., None]) -> Callable[..., None]:
     def command(*args: Any, **kwargs: Any) -> None:
         try:
             function(*args, **kwargs)
-        except TgError as error:
+        except (TgError, MemoryError) as error:
             code: int = getattr(error, "exit_code", 1)
             head = "[bold red]error:[/] " if code == 1 else ""
+            told = str(error) if isinstance(error, TgError) else _NO_MEMORY.format(error)
             console = Console(stderr=True)
-            console.print(head + escape(str(error)), highlight=False, soft_wrap=True)
+            console.print(head + escape(told), highlight=False, soft_wrap=True)
             raise typer.Exit(code) from None
         except KeyboardInterrupt:
             raise typer.Exit(130) from None

@@ -192,7 +192,10 @@ def _put(tables: dict[str, Any], key: str, value: Any) -> None:
                 )
             name = int(name)
         elif not isinstance(here, dict):
-            raise RecipeError(f"--set {key}: what comes before {name!r} is a value, not a table.")
+            raise RecipeError(
+                f"--set {key}: what comes before {name!r} is a value, not a table.\n"
+                f"Fix: leave {'.' + name!r} away, or begin with a table, as in optimizer.lr."
+            )
         if part is None:
             here[name] = value
         else:
