@@ -122,6 +122,6 @@ def test_dropout_is_reproducible_from_its_generator():
 def test_dropout_needs_a_generator_and_a_probability():
     with pytest.raises(ArgumentError, match="has no generator.\nFix: generator=numpy.random"):
         functional.dropout(X, 0.5, True)
-    for p in (-0.1, 1.0, 2):
+    for p in (-0.1, 1.5, 2):
         with pytest.raises(ArgumentError, match=rf"probability p is {p}"):
             functional.dropout(X, p, True, np.random.default_rng(0))

@@ -283,9 +283,9 @@ def test_dropout_draws_anew_from_its_own_stream():
     np.testing.assert_array_equal(again(x).data, second)
 
 
-@pytest.mark.parametrize("p", [1, -0.1, 1.5, "0.5", True, None, float("nan")])
+@pytest.mark.parametrize("p", [2, -0.1, 1.5, "0.5", True, None, float("nan")])
 def test_the_p_of_dropout_lies_in_its_range(p):
-    with pytest.raises(ArgumentError, match=r"the p of Dropout lies in \[0, 1\), not"):
+    with pytest.raises(ArgumentError, match=r"the p of Dropout lies in \[0, 1\], not"):
         Dropout(p)
 
 
