@@ -200,10 +200,12 @@ def _carried_back(
 def _weights(x: Any, y: Any, *, kernel: Sizes, groups: int, **geometry: Any) -> Any:
     y_ = _by_rows(y, groups)
     inner = x.shape[1] // groups * math.prod(kernel)
-    w = np.zeros((*y_.shape[:2], inner), np.result_type(x, y))
+    # Turned, for which BLAS takes less in float32, and as much in float64: 1.2 ms in place of 1.9
+    # for 64 × 6 × 14 × 14 with 5 × 5 to 16, 4.1 in place of 4.9 for 16 × 64 × 16 × 16, 3 × 3 to 64.
+    w = np.zeros((groups, inner, y_.shape[1]), np.result_type(x, y))
     for rows, columns in _columns(x, kernel, groups, **geometry):
-        w += np.matmul(_block(y_, rows), columns.swapaxes(1, 2))
-    return w.reshape(y.shape[1], x.shape[1] // groups, *kernel)
+        w += np.matmul(columns, _block(y_, rows).swapaxes(1, 2))
+    return w.swapaxes(1, 2).reshape(y.shape[1], x.shape[1] // groups, *kernel)
 
 
 _FORWARD = r"\textstyle\sum_{c,k} %s_{ock} \, %s_{n,c,sp+dk-q}"
