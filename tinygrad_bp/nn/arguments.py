@@ -7,6 +7,8 @@ import math
 import operator
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tinygrad_bp.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -80,3 +82,15 @@ def between(name: str, value: Any, low: float, high: float = math.inf) -> float:
         where = f"in [{low}, {high}]" if math.isfinite(high) else f"of {low} or more"
         raise ArgumentError(f"{name} is a number {where}, not {value!r}.")
     return value
+
+
+def weak(option: Any) -> Any:
+    """A scalar of NumPy as a number of Python, which leaves a float32 array float32.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> (np.ones(1, np.float32) * weak(np.float64(0.5))).dtype
+    dtype('float32')
+    """
+    return option.item() if isinstance(option, np.generic) else option

@@ -8,6 +8,7 @@ import numpy as np
 
 from tinygrad_bp.core import Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError, ShapeError
+from tinygrad_bp.nn.arguments import weak
 from tinygrad_bp.nn.targets import at_user
 from tinygrad_bp.ops import activations
 from tinygrad_bp.ops import softmax as softmaxes
@@ -36,6 +37,7 @@ def leaky_relu(x: Any, negative_slope: float = 0.01) -> Tensor:
     >>> leaky_relu(np.array([-1.0, 2.0]))
     Tensor([-0.01,  2.  ])
     """
+    negative_slope = weak(negative_slope)
     return activations.leaky_relu(x, slope=negative_slope)
 
 
@@ -49,6 +51,7 @@ def elu(x: Any, alpha: float = 1.0) -> Tensor:
     >>> elu(np.array([-1e4, 2.0]))
     Tensor([-1.,  2.])
     """
+    alpha = weak(alpha)
     return activations.elu(x, alpha=alpha)
 
 
@@ -67,6 +70,7 @@ def celu(x: Any, alpha: float = 1.0) -> Tensor:
     >>> celu(np.array([-1e4, 3.0]), 2.0)
     Tensor([-2.,  3.])
     """
+    alpha = weak(alpha)
     if alpha == 0:
         raise ArgumentError(f"{at_user('celu')}: alpha is 0, and x is divided by it.")
     result: Tensor = activations.elu(as_real(x) / alpha, alpha=1.0) * alpha

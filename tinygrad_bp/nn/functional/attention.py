@@ -8,6 +8,7 @@ import numpy as np
 
 from tinygrad_bp.core.tensor import Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError, ShapeError, user_line
+from tinygrad_bp.nn.arguments import weak
 from tinygrad_bp.nn.functional.activations import softmax
 from tinygrad_bp.nn.functional.dropouts import dropout
 from tinygrad_bp.nn.targets import at_user
@@ -66,6 +67,7 @@ def scaled_dot_product_attention(
     Tensor([[1. , 0. ],
             [0.5, 0.5]])
     """
+    scale = weak(scale)
     q: Any = as_tensor(query)
     k: Any = as_tensor(key)
     v: Any = as_tensor(value)

@@ -12,6 +12,7 @@ import numpy as np
 
 from tinygrad_bp.core import Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError, ShapeError, user_line
+from tinygrad_bp.nn.arguments import weak
 from tinygrad_bp.nn.functional.activations import as_real, softmax
 from tinygrad_bp.nn.targets import at_user
 
@@ -262,6 +263,7 @@ def zoneout(
     >>> zoneout(np.zeros(2), np.ones(2), 0.25, training=False)
     Tensor([0.75, 0.75])
     """
+    p = weak(p)
     h, x = as_real(h), as_real(x)
     if h.shape != x.shape:
         raise ShapeError(
@@ -316,6 +318,7 @@ def gumbel_softmax(
     >>> gumbel_softmax(logits, hard=True, generator=np.random.default_rng(0))
     Tensor([[0., 1., 0.]])
     """
+    tau = weak(tau)
     name, axis = "gumbel_softmax", axis if dim is None else dim
     if not tau > 0:
         raise ArgumentError(f"{at_user(name)}: tau is {tau!r}.\nFix: tau > 0.")
@@ -379,6 +382,7 @@ def _dropped(
 def _alpha_dropped(
     name: str, x: Any, p: float, training: bool, generator: Any, axes: int | None
 ) -> Tensor:
+    p = weak(p)
     _check_probability(name, p)
     if not training or p == 0:
         return as_tensor(x)

@@ -15,6 +15,7 @@ from tinygrad_bp.core import Tensor, as_tensor
 from tinygrad_bp.core.mode import MODE
 from tinygrad_bp.errors import ArgumentError, ShapeError
 from tinygrad_bp.nn import targets
+from tinygrad_bp.nn.arguments import weak
 from tinygrad_bp.nn.functional import loss_checks as checks
 from tinygrad_bp.nn.targets import Reduction
 from tinygrad_bp.ops import losses
@@ -166,6 +167,7 @@ def focal_loss(
     >>> focal_loss(np.zeros((1, 2)), [1]).item().__round__(6)
     0.173287
     """
+    gamma = weak(gamma)
     name = "focal_loss"
     checks.checked(name, reduction, gamma=gamma)
     rows = _rows(name, as_tensor(logits), labels, ignore_index)

@@ -10,6 +10,7 @@ import numpy as np
 from tinygrad_bp.core import Tensor
 from tinygrad_bp.errors import ArgumentError
 from tinygrad_bp.nn import targets
+from tinygrad_bp.nn.arguments import weak
 from tinygrad_bp.nn.functional import loss_checks as checks
 from tinygrad_bp.nn.targets import Reduction
 from tinygrad_bp.ops.activations import relu
@@ -27,6 +28,7 @@ def pairwise_distance(
     >>> pairwise_distance(np.array([[3.0, 4.0]]), np.zeros((1, 2)), eps=0.0)
     Tensor([5.])
     """
+    eps = weak(eps)
     a, b = checks.reals(x1, x2)
     d = a - b + eps
     distance: Tensor = np.linalg.norm(d, ord=p, axis=-1, keepdims=keepdim)
@@ -50,6 +52,7 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Tens
     >>> cosine_similarity(np.array([[2.0, 0.0]]), np.array([[1.0, 1.0]])).item().__round__(6)
     0.707107
     """
+    eps = weak(eps)
     a, b = np.broadcast_arrays(*checks.reals(x1, x2))
     lengths = [np.maximum(np.linalg.norm(v, axis=dim), eps) for v in (a, b)]
     cosine: Tensor = (a * b).sum(axis=dim) / (lengths[0] * lengths[1])
@@ -84,6 +87,7 @@ def cosine_embedding_loss(
     >>> cosine_embedding_loss(np.array([[2.0, 0.0]]), np.array([[0.0, 1.0]]), [1]).item()
     1.0
     """
+    margin = weak(margin)
     name = "cosine_embedding_loss"
     checks.checked(name, reduction)
     if not -1 <= margin <= 1:
@@ -141,6 +145,7 @@ def triplet_margin_loss(
     >>> triplet_margin_loss(zero, one, 3 * one, margin=3.0).item().__round__(9)
     1.0
     """
+    margin, eps = weak(margin), weak(eps)
 
     def distance(a: Any, b: Any) -> Tensor:
         return pairwise_distance(a, b, p, eps)
@@ -186,6 +191,7 @@ def triplet_margin_with_distance_loss(
     >>> triplet_margin_with_distance_loss(zero, one, 3 * one, distance_function=taxi).item()
     0.0
     """
+    margin = weak(margin)
     return _triplet(
         "triplet_margin_with_distance_loss",
         anchor,
@@ -246,6 +252,7 @@ def margin_ranking_loss(
     >>> margin_ranking_loss(np.array([1.0]), np.array([3.0]), [1]).item()
     2.0
     """
+    margin = weak(margin)
     name = "margin_ranking_loss"
     checks.checked(name, reduction)
     a, b = checks.same_shape(name, x1=x1, x2=x2)
@@ -289,6 +296,7 @@ def contrastive_loss(
     >>> contrastive_loss(a, b, [1, 0], margin=2.0, reduction="none")
     Tensor([0.125, 1.125])
     """
+    margin = weak(margin)
     name = "contrastive_loss"
     checks.checked(name, reduction, margin=margin)
     a, b = checks.same_shape(name, x1=x1, x2=x2)

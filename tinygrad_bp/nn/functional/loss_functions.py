@@ -15,6 +15,7 @@ import numpy as np
 from tinygrad_bp.core import Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError, user_line
 from tinygrad_bp.nn import targets
+from tinygrad_bp.nn.arguments import weak
 from tinygrad_bp.nn.functional.loss_checks import element_weight, reduced
 from tinygrad_bp.nn.functional.loss_classes import cross_entropy_of_rows
 from tinygrad_bp.nn.targets import Reduction
@@ -104,6 +105,7 @@ def huber_loss(
     >>> huber_loss(np.array([1.0, 3.0]), np.array([0.0, 0.0]), reduction="none")
     Tensor([0.5, 2.5])
     """
+    delta = weak(delta)
     if not 0 < delta < math.inf:
         raise ArgumentError(f"huber_loss at {user_line()}: delta is {delta!r}.\nFix: delta > 0.")
     x, y = targets.pair("huber_loss", prediction, target)
@@ -135,6 +137,7 @@ def smooth_l1_loss(
     >>> smooth_l1_loss(np.array([1.0, 4.0]), np.zeros(2), reduction="none", beta=2.0)
     Tensor([0.25, 3.  ])
     """
+    beta = weak(beta)
     name = "smooth_l1_loss"
     if not 0 <= beta < math.inf:
         raise ArgumentError(f"{name} at {user_line()}: beta is {beta!r}.\nFix: beta >= 0.")
@@ -199,6 +202,7 @@ def cross_entropy(
     ...
     tinygrad_bp.errors.ArgumentError: cross_entropy at ...: the label at index 0 is 2, but ...
     """
+    label_smoothing = weak(label_smoothing)
     x = as_tensor(logits)
     y = None
     if weight is None and not label_smoothing and ignore_index == -100 and x.data.ndim == 2:

@@ -14,6 +14,7 @@ import numpy as np
 from tinygrad_bp.core import Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError, ShapeError
 from tinygrad_bp.nn import targets
+from tinygrad_bp.nn.arguments import weak
 from tinygrad_bp.nn.functional import loss_checks as checks
 from tinygrad_bp.nn.targets import Reduction
 from tinygrad_bp.ops.activations import softplus
@@ -114,6 +115,7 @@ def sigmoid_focal_loss(
     >>> sigmoid_focal_loss(np.zeros(1), [1], alpha=None).item().__round__(6)
     0.173287
     """
+    alpha, gamma = weak(alpha), weak(gamma)
     name = "sigmoid_focal_loss"
     checks.checked(name, reduction, gamma=gamma)
     if alpha is not None and not 0 <= alpha <= 1:
@@ -220,6 +222,7 @@ def gaussian_nll_loss(
     >>> gaussian_nll_loss(np.array([3.0]), [1], np.array([1.0])).item()
     2.0
     """
+    eps = weak(eps)
     name = "gaussian_nll_loss"
     checks.checked(name, reduction, eps=eps)
     if not eps > 0:

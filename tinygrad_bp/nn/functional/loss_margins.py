@@ -12,6 +12,7 @@ import numpy as np
 from tinygrad_bp.core import Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError, ShapeError
 from tinygrad_bp.nn import targets
+from tinygrad_bp.nn.arguments import weak
 from tinygrad_bp.nn.functional import loss_checks as checks
 from tinygrad_bp.nn.targets import Reduction
 from tinygrad_bp.ops.activations import relu, softplus
@@ -81,6 +82,7 @@ def hinge_embedding_loss(
     >>> hinge_embedding_loss(np.array([0.25, 0.25]), [1, -1], reduction="none")
     Tensor([0.25, 0.75])
     """
+    margin = weak(margin)
     name = "hinge_embedding_loss"
     checks.checked(name, reduction)
     x, y = targets.pair(name, prediction, target)
@@ -153,6 +155,7 @@ def multi_margin_loss(
     >>> multi_margin_loss(np.array([[0.5, 0.0]]), [0]).item()
     0.25
     """
+    margin = weak(margin)
     name = "multi_margin_loss"
     checks.checked(name, reduction)
     if p not in (1, 2):

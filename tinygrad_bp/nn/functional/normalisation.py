@@ -14,6 +14,7 @@ import numpy as np
 
 from tinygrad_bp.core import Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError, ShapeError
+from tinygrad_bp.nn.arguments import weak
 from tinygrad_bp.nn.functional.activations import as_real
 from tinygrad_bp.nn.targets import at_user
 from tinygrad_bp.ops import normalisation
@@ -155,6 +156,7 @@ def rms_norm(
     >>> rms_norm(np.array([[3.0, 4.0]]), 2, eps=0.0).data.round(3).tolist()
     [[0.849, 1.131]]
     """
+    eps = weak(eps)
     x, shape = _last_axes("rms_norm", as_real(x), normalized_shape, eps or 0.0, weight=weight)
     if eps is None:
         eps = float(np.finfo(x.dtype).eps)
@@ -293,6 +295,7 @@ def local_response_norm(
     array([[[0.25  ],
             [0.1538]]])
     """
+    alpha, beta, k = weak(alpha), weak(beta), weak(k)
     x, *_ = _checked("local_response_norm", as_real(x), None, None, 0.0)
     if size < 1:
         raise ArgumentError(f"{at_user('local_response_norm')}: size is {size}.\nFix: size >= 1.")

@@ -9,6 +9,7 @@ import numpy as np
 
 from tinygrad_bp.core import Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError, ShapeError
+from tinygrad_bp.nn.arguments import weak
 from tinygrad_bp.nn.targets import at_user
 
 
@@ -85,6 +86,7 @@ def normalize(
     Tensor([[0.6, 0.8],
             [0. , 0. ]])
     """
+    eps = weak(eps)
     x, axis = as_tensor(x), axis if dim is None else dim
     if not -x.ndim <= axis < x.ndim:
         raise ShapeError(

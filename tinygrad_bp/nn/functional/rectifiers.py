@@ -12,6 +12,7 @@ import numpy as np
 
 from tinygrad_bp.core import Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError, ShapeError
+from tinygrad_bp.nn.arguments import weak
 from tinygrad_bp.nn.functional.activations import as_real, divided
 from tinygrad_bp.nn.targets import at_user
 from tinygrad_bp.ops import activations, rectifiers
@@ -30,6 +31,7 @@ def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
     >>> hardtanh(np.array([-3.0, 0.5, 3.0]))
     Tensor([-1. ,  0.5,  1. ])
     """
+    min_val, max_val = weak(min_val), weak(max_val)
     if not min_val < max_val:
         raise ArgumentError(
             f"{at_user('hardtanh')}: the limits are {min_val} and {max_val}.\n"
@@ -57,6 +59,7 @@ def clipped_relu(x: Any, z: float = 20.0) -> Tensor:
     >>> clipped_relu(np.array([-1.0, 2.0, 8.0]), 3.0)
     Tensor([0., 2., 3.])
     """
+    z = weak(z)
     return hardtanh(x, 0.0, z)
 
 
@@ -101,6 +104,7 @@ def softshrink(x: Any, lambd: float = 0.5) -> Tensor:
     >>> softshrink(np.array([-1.0, 0.5, 2.0]))
     Tensor([-0.5,  0. ,  1.5])
     """
+    lambd = weak(lambd)
     return rectifiers.softshrink.apply(as_real(x), limit=lambd)
 
 
@@ -182,7 +186,7 @@ def rrelu(
     >>> rrelu(np.array([-1.0, 2.0]), 0.25, 0.75)
     Tensor([-0.5,  2. ])
     """
-    x = as_real(x)
+    x, lower, upper = as_real(x), weak(lower), weak(upper)
     if not lower <= upper:
         raise ArgumentError(
             f"{at_user('rrelu')}: the slopes lie in [{lower}, {upper}].\nFix: lower <= upper."
