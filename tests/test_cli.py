@@ -182,6 +182,37 @@ def test_without_a_library_the_extra_is_named(library):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize(
+    ("command", "code", "words"),
+    [
+        ("recipes > /dev/full", 1, "error: the output cannot be written: No space left"),
+        ("explain digits > /dev/full", 1, "error: the output cannot be written: No space left"),
+        ("explain digits >&-", 0, ""),
+        ("check digits", 0, ""),
+        ("recipes | head -1", 0, ""),
+    ],
+)
+def test_where_output_cannot_go_there_is_no_traceback(tmp_path, command, code, words):
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(
+        f"{sys.executable} -m tinygrad_bp {command}", shell=True, cwd=tmp_path, check=False,
+        env=environment | {"PYTHONIOENCODING": "ascii"}, text=True, capture_output=True,
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    assert done.stderr.startswith(words)
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
+
+
+def test_a_digit_fits_a_narrow_terminal(run, monkeypatch):
+    run("train", "--epochs", "1", "--out", "run")
+    monkeypatch.setenv("COLUMNS", "40")
+    answer = run("predict", "run").output
+    assert len(re.findall(r"\d\.\d%", answer)) == 10
+    assert "◀" in answer
+
+
 def test_kill_saves_the_run_and_resume_finishes_it(tmp_path):
     command = [sys.executable, "-m", "tinygrad_bp", "train"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import functools
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -35,7 +37,6 @@ from tinygrad_bp.train.stepping import write_page
 from tinygrad_bp.train.tables import Scipy
 
 _SHADES = " ░▒▓█"
-_NO_MEMORY = "memory does not suffice. {}\nFix: a smaller network, or fewer samples in a batch."
 
 app = typer.Typer(
     add_completion=False,
@@ -62,17 +63,36 @@ def _command(function: Callable[..., None]) -> Callable[..., None]:
     def command(*args: Any, **kwargs: Any) -> None:
         try:
             function(*args, **kwargs)
-        except (TgError, MemoryError) as error:
+        except (TgError, MemoryError, OSError) as error:
+            if getattr(error, "errno", None) == errno.EPIPE:
+                raise  # nobody reads on, as after `| head`: typer ends the program
             code: int = getattr(error, "exit_code", 1)
             head = "[bold red]error:[/] " if code == 1 else ""
-            told = str(error) if isinstance(error, TgError) else _NO_MEMORY.format(error)
             console = Console(stderr=True)
-            console.print(head + escape(told), highlight=False, soft_wrap=True)
+            console.print(head + escape(_told(error)), highlight=False, soft_wrap=True)
             raise typer.Exit(code) from None
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
 
     return app.command()(command)
+
+
+def _told(error: Exception) -> str:
+    """What to print of an error: its message, or, where it is not one of ours, one like them."""
+    if isinstance(error, TgError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return (
+            f"memory does not suffice. {error}\n"
+            "Fix: a smaller network, or fewer samples in a batch."
+        )
+    what = getattr(error, "filename", None)
+    if what is None:  # what is left of the output cannot go there either
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
+    return (
+        f"{what or 'the output'} cannot be written: {getattr(error, 'strerror', None) or error}.\n"
+        "Fix: make room, or send it elsewhere."
+    )
 
 
 def _say(line: str) -> None:
@@ -205,7 +225,7 @@ def predict(
     found = predict_digit(folder, index=index, image=image, data_dir=data_dir)
     console = Console()
     console.print(f"[bold]{escape(found.title)}[/]", highlight=False)
-    console.print(_blocks(found), highlight=False, no_wrap=True)
+    console.print(_blocks(found, console.width), highlight=False, no_wrap=True)
     truth = "" if found.label is None else f"; it is {found.label}"
     console.print(f"The network says [bold]{found.answer}[/]{truth}.", highlight=False)
     if png is not None:
@@ -213,14 +233,14 @@ def predict(
         write_file(png, plots.digit(found.picture, found.probabilities, found.names, title))
 
 
-def _blocks(found: Prediction) -> str:
+def _blocks(found: Prediction, columns: int) -> str:
     """The image in shades of grey, two characters for a pixel, beside bars of probability."""
     lines = [
         "".join(_SHADES[min(4, int(v * 5))] * 2 for v in row).rstrip() for row in found.picture
     ]
     width = 2 * found.picture.shape[1]
     best = int(found.probabilities.argmax())
-    length = max(8, min(24, 80 - width - 14))  # so that the whole fits into 80 columns
+    length = max(8, min(24, columns - width - 14))  # so that the whole fits beside it
     bars = []
     for k, (name, p) in enumerate(zip(found.names, found.probabilities, strict=True)):
         bar = "█" * round(length * min(max(float(p), 0.0), 1.0))
