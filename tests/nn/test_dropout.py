@@ -209,6 +209,7 @@ def test_noise_of_infinite_variance_is_refused():
         (lambda x: functional.gumbel_softmax(x), "has no generator"),
         (lambda x: functional.dropout1d(x), "dropout1d at .* has no generator"),
         (lambda x: functional.alpha_dropout(x), "has no generator"),
+        (lambda x: functional.dropout(x, generator=7), "has no generator"),
         (lambda x: functional.dropout2d(x), "3 or 4 axes"),
         (lambda x: functional.feature_alpha_dropout(x[0], training=True), r"\(N, C, ...\)"),
     ],

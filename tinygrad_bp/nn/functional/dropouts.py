@@ -343,7 +343,7 @@ def _check_probability(name: str, p: float) -> None:
 
 
 def _generator(name: str, generator: np.random.Generator | None) -> np.random.Generator:
-    if generator is None:
+    if not isinstance(generator, np.random.Generator):
         raise ArgumentError(
             f"{name} at {user_line()} draws at random in training and has no generator.\n"
             "Fix: generator=numpy.random.default_rng(seed)."
