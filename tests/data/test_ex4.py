@@ -104,6 +104,7 @@ GOOD = {"X": np.zeros((3, 400)), "y": np.array([[1], [2], [10]], np.uint8)}
         ({**GOOD, "y": "text"}, "expected the arrays X and y"),
         ({**GOOD, "X": np.zeros((3, 399))}, "found X (3, 399) and y (3, 1)"),
         ({**GOOD, "X": np.zeros((2, 400))}, "found X (2, 400) and y (3, 1)"),
+        ({**GOOD, "X": np.full((3, 400), np.nan)}, "expected finite pixels in X"),
         ({**GOOD, "y": np.array([[0], [1], [2]])}, "expected labels 1..10 (10 for the digit 0)"),
         ({**GOOD, "y": np.array([[1.5], [1], [2]])}, "found 1.0..2.0"),
     ],

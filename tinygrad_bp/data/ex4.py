@@ -56,6 +56,11 @@ def load_ex4(data_dir: str | os.PathLike[str] | None = None) -> Collection:
             f"{path}: expected X (5000, 400) and y (5000, 1), found X {inputs.shape} and y "
             f"{content['y'].shape}.\nFix: use another copy of the file."
         )
+    if not np.isfinite(inputs).all():
+        raise DataError(
+            f"{path}: expected finite pixels in X, found NaN or infinity.\n"
+            "Fix: use another copy of the file."
+        )
     if not np.isin(labels, np.arange(1, 11)).all():
         raise DataError(
             f"{path}: expected labels 1..10 (10 for the digit 0), found {labels.min()}.."
