@@ -131,6 +131,15 @@ def test_files_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
         load_mnist(tmp_path)
 
 
+def test_files_without_images_are_refused(tmp_path: Path) -> None:
+    write_idx_files(tmp_path)
+    images, labels = (tmp_path / f"{name}.gz" for name in NAMES[:2])
+    images.write_bytes(gzip.compress(idx_bytes(np.zeros((0, 28, 28), np.uint8))))
+    labels.write_bytes(gzip.compress(idx_bytes(np.zeros(0, np.uint8))))
+    with pytest.raises(DataError, match=r"holds no images: its shape is \(0, 28, 28\)"):
+        load_mnist(tmp_path)
+
+
 def test_swapped_files_are_refused(tmp_path: Path) -> None:
     write_idx_files(tmp_path, suffix="")
     (tmp_path / NAMES[0]).rename(tmp_path / "other")

@@ -125,6 +125,8 @@ def _examples(images: NDArray[Any], labels: NDArray[Any], source: Path, other: P
             f"{source} and {other} do not belong together: images of shape {images.shape}, labels "
             f"of shape {labels.shape}; expected one label for each image.\n{_AGAIN}"
         )
+    if not images.size:
+        raise DataError(f"{source} holds no images: its shape is {images.shape}.\n{_AGAIN}")
     if labels.dtype.kind not in "iu":
         raise DataError(f"{other}: expected integer labels, found {labels.dtype}.\n{_AGAIN}")
     return Examples(images.reshape(len(images), -1), labels.astype(np.int64))
