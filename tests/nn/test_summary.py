@@ -6,6 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 from nn.every_layer import every_layer
+from told import told
 
 import tinygrad_bp as tg
 from tinygrad_bp import nn
@@ -78,6 +79,13 @@ def test_everything_is_put_back_when_the_shape_does_not_fit():
         net.summary(100)
     assert all(m.training for m in net.modules())
     assert not any(m._forward_hooks for m in net.modules())
+
+
+@pytest.mark.parametrize("shape", ["x", (-2,), (2.0,), None])
+def test_what_is_no_shape_is_refused(shape):
+    with pytest.raises(ArgumentError) as caught:
+        model().summary(shape)
+    told(caught, f"no input has the shape {shape!r}", fix="the shape of one sample")
 
 
 def test_shared_frozen_and_uncalled_parts():

@@ -155,10 +155,16 @@ def _zeros(
         axes = tuple(shapes)
         shapes = axes if axes and all(isinstance(each, Iterable) for each in axes) else [axes]
     kind = np.int64 if dtype is None else dtype
-    return [
-        np.zeros((batch_size, *(shape if isinstance(shape, Iterable) else (shape,))), kind)
-        for shape in shapes
-    ]
+    try:
+        return [
+            np.zeros((batch_size, *(shape if isinstance(shape, Iterable) else (shape,))), kind)
+            for shape in shapes
+        ]
+    except (TypeError, ValueError):
+        raise ArgumentError(
+            f"no input has the shape {input_shape!r}, batch size {batch_size!r} and dtype "
+            f"{dtype!r}.\nFix: the shape of one sample, as (784,) or (3, 32, 32)."
+        ) from None
 
 
 def _dry_run(
