@@ -201,6 +201,13 @@ def test_a_hook_of_the_wrong_shape_is_refused_and_no_gradient_changed(x):
     assert w.grad is None
 
 
+def test_a_hook_with_a_complex_gradient_of_a_real_tensor_is_refused(x):
+    x.register_hook(lambda g: g * 1j)
+    with pytest.raises(errors.DTypeError, match=r"a gradient of complex128 in place of float64"):
+        x.sum().backward()
+    assert x.grad is None
+
+
 def test_hooks_are_part_of_a_recorded_backward_pass():
     x = tg.Tensor(3.0, requires_grad=True)
     x.register_hook(lambda g: g * g)

@@ -10,7 +10,7 @@ import numpy as np
 
 from tinygrad_bp.core.cotangents import not_shared
 from tinygrad_bp.core.graph import Node, Variable
-from tinygrad_bp.errors import ShapeError
+from tinygrad_bp.errors import DTypeError, ShapeError
 
 if TYPE_CHECKING:
     from tinygrad_bp.core.tensor import Tensor
@@ -49,6 +49,11 @@ class Hook:
             raise ShapeError(
                 f"the hook {self.hook!r} returned a gradient of shape {result.shape} in place of "
                 f"{given.shape}.\nFix: return the shape that came in, or None."
+            )
+        if result.dtype.kind == "c" and given.dtype.kind != "c":
+            raise DTypeError(
+                f"the hook {self.hook!r} returned a gradient of {result.dtype} in place of "
+                f"{given.dtype}.\nFix: return real numbers, as those of .real, or None."
             )
         return result if recording else result._data.astype(given.dtype, copy=False)
 
