@@ -33,8 +33,13 @@ def test_as_tensor_shares_memory_and_leaves_tensors_alone(x):
 def test_only_real_floats_can_require_a_gradient(data):
     with pytest.raises(errors.DTypeError, match=r"'labels' of dtype .* cannot require a gradient"):
         tg.Tensor(data, requires_grad=True, name="labels")
+    t = tg.Tensor(data)
     with pytest.raises(TypeError, match="Fix: use real floating-point numbers"):
-        tg.Tensor(data).requires_grad_()
+        t.requires_grad_()
+    with pytest.raises(errors.DTypeError, match="cannot require a gradient"):
+        t.requires_grad = True
+    assert not t.requires_grad
+    t.requires_grad = False
 
 
 @pytest.mark.parametrize("data", ["text", object(), None])
@@ -221,8 +226,29 @@ def test_hooks_are_part_of_a_recorded_backward_pass():
 
 
 def test_requires_grad_cannot_be_switched_on_an_intermediate(x):
+    y = x * 2.0
     with pytest.raises(errors.GraphError, match="output of 'multiply'"):
-        (x * 2.0).requires_grad_(False)
+        y.requires_grad_(False)
+    with pytest.raises(errors.GraphError, match="output of 'multiply'"):
+        y.requires_grad = False
+    y.sum().backward()
+    assert x.grad is not None
+
+
+def test_requires_grad_is_set_on_a_leaf(x):
+    x.requires_grad = False
+    assert not (x * 2.0).requires_grad
+    x.requires_grad = True
+    (x * 2.0).sum().backward()
+    assert (x.grad.data == 2).all()
+
+
+def test_a_hook_is_a_function(x):
+    with pytest.raises(errors.ArgumentError, match="register_hook takes a function .* not an int"):
+        x.register_hook(3)
+    with pytest.raises(ValueError, match=r"Fix: register_hook\(lambda"):
+        x.register_hook(None)
+    (x * 2.0).sum().backward()
 
 
 def test_detach_cuts_the_graph_and_shares_the_memory(x):

@@ -270,7 +270,7 @@ def inputs_of(
             if x.version is not None and x.version.changed > node.number:
                 raise _changed(node, x)
             data = x._data
-            if not x.requires_grad:
+            if not x._requires_grad:
                 arrays.append(data)
                 continue
         else:

@@ -71,8 +71,9 @@ class Variable:
     _data : ndarray or NumPy scalar
         The value. Results without axes are NumPy scalars, as NumPy's own are. The engine reads
         it here; `Tensor.data`, which users read, also notes what is written to it.
-    requires_grad : bool
-        Whether gradients flow to here.
+    _requires_grad : bool
+        Whether gradients flow to here. The engine reads it here; `Tensor.requires_grad`, which
+        users set, refuses what cannot have a gradient.
     node : Node or None
         The application that made it; None for leaves and constants.
     version : Version or None
@@ -81,12 +82,13 @@ class Variable:
         Functions that see, and may replace, the gradient of a leaf.
     """
 
-    __slots__ = ("__weakref__", "_data", "hooks", "node", "requires_grad", "version")
+    __slots__ = ("__weakref__", "_data", "_requires_grad", "hooks", "node", "version")
 
     _data: Any
     hooks: list[Callable[[Any], Any]] | None
     node: Node | None
     requires_grad: bool
+    _requires_grad: bool
     version: Version | None
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from tinygrad_bp.core.cotangents import not_shared
 from tinygrad_bp.core.graph import Node, Variable
-from tinygrad_bp.errors import DTypeError, ShapeError
+from tinygrad_bp.errors import ArgumentError, DTypeError, ShapeError, a_kind, user_line
 
 if TYPE_CHECKING:
     from tinygrad_bp.core.tensor import Tensor
@@ -34,6 +34,11 @@ class Hook:
     def __init__(
         self, hook: Callable[[Tensor], Tensor | None], as_tensor: Callable[[Any], Tensor]
     ) -> None:
+        if not callable(hook):
+            raise ArgumentError(
+                f"register_hook takes a function of the gradient, not {a_kind(hook)} (at "
+                f"{user_line()}).\nFix: register_hook(lambda g: g * 2)."
+            )
         self.hook = hook
         self.as_tensor = as_tensor
 

@@ -152,7 +152,7 @@ class Primitive:
         if count == 2 or count == 3:
             x, y = inputs[0], inputs[1]
             if isinstance(x, Tensor):
-                a, needed = x._data, x.requires_grad
+                a, needed = x._data, x._requires_grad
                 x = x.node or x
             elif type(x) in _SEQUENCES:
                 return self.apply(np.asarray(x), *inputs[1:], **params)
@@ -160,7 +160,7 @@ class Primitive:
                 a = x
             if isinstance(y, Tensor):
                 b = y._data
-                needed = needed or y.requires_grad
+                needed = needed or y._requires_grad
                 y = y.node or y
             elif type(y) in _SEQUENCES:
                 return self.apply(inputs[0], np.asarray(y), *inputs[2:], **params)
@@ -171,14 +171,14 @@ class Primitive:
                 z = inputs[2]
                 if isinstance(z, Tensor):
                     values = (a, b, z._data)
-                    needed = needed or z.requires_grad
+                    needed = needed or z._requires_grad
                     rest = (z.node or z,)
                 else:
                     z = np.asarray(z) if type(z) in _SEQUENCES else z
                     values, rest = (a, b, z), (z,)
         elif count == 1 and isinstance(inputs[0], Tensor):
             x, y = inputs[0], NOTHING
-            needed = x.requires_grad
+            needed = x._requires_grad
             values, x = (x._data,), x.node or x
         else:
             values = []
@@ -187,7 +187,7 @@ class Primitive:
                 if isinstance(x, Tensor):
                     values.append(x._data)
                     found.append(x.node or x)
-                    needed = needed or x.requires_grad
+                    needed = needed or x._requires_grad
                 else:  # an array for a list, since [1, 2] * 2 would repeat it
                     x = np.asarray(x) if type(x) in _SEQUENCES else x
                     values.append(x)
@@ -229,7 +229,7 @@ class Primitive:
             node.instruction = frame.f_lasti
             result = _new(Tensor)
             result._data = out
-            result.requires_grad = True
+            result._requires_grad = True
             result.node = node
             result.version = result.hooks = result.name = result._grad = result._cut = None
         else:

@@ -89,13 +89,22 @@ class Tensor(Values, ArrayMethods):
             raise no_array(error) from error
         require_float(requires_grad, array.dtype, name)
         self._data = array
-        self.requires_grad = requires_grad
+        self._requires_grad = requires_grad
         self.node = None
         self.version = Version()
         self.hooks = None
         self.name = name
         self._grad = None
         self._cut: str | None = None
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow to this tensor; setting it is `requires_grad_`."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, requires_grad: bool) -> None:
+        self.requires_grad_(requires_grad)
 
     @property
     def is_leaf(self) -> bool:
@@ -147,7 +156,7 @@ class Tensor(Values, ArrayMethods):
         >>> x.grad.item()
         12.0
         """
-        if not self.requires_grad:
+        if not self._requires_grad:
             raise no_path(self)
         cotangent = starting_cotangent(self, gradient)
         if create_graph:
@@ -220,10 +229,11 @@ class Tensor(Values, ArrayMethods):
         """
         if not self.requires_grad:
             raise no_path(self)
+        watcher = Hook(hook, as_tensor)
         owner = self if self.node is None else self.node
         if owner.hooks is None:
             owner.hooks = []
-        owner.hooks.append(Hook(hook, as_tensor))
+        owner.hooks.append(watcher)
         return HookHandle(owner.hooks)
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
@@ -235,7 +245,7 @@ class Tensor(Values, ArrayMethods):
                 "Fix: set it on a leaf; to cut the graph here, use detach()."
             )
         require_float(requires_grad, self.dtype, self.name)
-        self.requires_grad = requires_grad
+        self._requires_grad = requires_grad
         return self
 
     def detach(self) -> Tensor:
@@ -277,7 +287,7 @@ class Tensor(Values, ArrayMethods):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._data = state["data"]
-        self.requires_grad = state["requires_grad"]
+        self._requires_grad = state["requires_grad"]
         self.node, self.hooks, self._cut, self.version = None, None, None, Version()
         self.name = state["name"]
         self._grad = None if state["grad"] is None else wrap(state["grad"])
@@ -290,7 +300,7 @@ def recorded(data: Any, node: Node | None) -> Tensor:
     """The output of a node as a tensor; without a node, a constant around the array itself."""
     t = _new(Tensor)
     t._data = data
-    t.requires_grad = node is not None
+    t._requires_grad = node is not None
     t.node = node
     t.version = None
     t.hooks = None

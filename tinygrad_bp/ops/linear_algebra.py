@@ -32,7 +32,7 @@ def _rows(x: Any) -> Any:
 
 
 #: Of so many rows and more, not X^T G is computed but its transpose, for which BLAS takes less: of
-#: (5000, 400) and (5000, 25), 4.0 ms in place of 7.2 in float64, and 2.4 in place of 3.2 in float32.
+#: (5000, 400) and (5000, 25), 4.0 ms in place of 7.2 in float64, 2.4 in place of 3.2 in float32.
 #: Of fewer, it counts for more that the gradient lies in memory as its parameter does.
 _TALL = 512
 
