@@ -86,13 +86,11 @@ def _told(error: Exception) -> str:
             f"memory does not suffice. {error}\n"
             "Fix: a smaller network, or fewer samples in a batch."
         )
-    what = getattr(error, "filename", None)
-    if what is None:  # what is left of the output cannot go there either
-        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
-    return (
-        f"{what or 'the output'} cannot be written: {getattr(error, 'strerror', None) or error}.\n"
-        "Fix: make room, or send it elsewhere."
-    )
+    what, why = getattr(error, "filename", None), getattr(error, "strerror", None) or error
+    if what is not None:
+        return f"{what}: {why}.\nFix: name a file or folder that can be read and written."
+    sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - the rest cannot go there either
+    return f"the output cannot be written: {why}.\nFix: make room, or send it elsewhere."
 
 
 def _say(line: str) -> None:
