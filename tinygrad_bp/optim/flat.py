@@ -230,7 +230,7 @@ class FlatParameters:
         """
         grads: list[Any] = []
         ready: list[int] = []
-        steps = self.steps
+        steps, now = self.steps, next(clock)
         for i, p in enumerate(self.params):
             grad = p._grad  # as p.grad, which costs a call
             grads.append(grad)
@@ -239,7 +239,7 @@ class FlatParameters:
                 steps[i] += 1
                 version = p.version  # set when it was adopted; written to as by `advance`
                 version.count += 1  # type: ignore[union-attr]
-                version.changed = next(clock)  # type: ignore[union-attr]
+                version.changed = now  # type: ignore[union-attr]
                 version.where = where  # type: ignore[union-attr]
         # The pieces are the same from step to step, until other parameters have a gradient;
         # making them anew would cost 3 of the 10 microseconds of a step on two small matrices.

@@ -205,7 +205,7 @@ def cross_entropy(
     label_smoothing = weak(label_smoothing)
     x = as_tensor(logits)
     y = None
-    if weight is None and not label_smoothing and ignore_index == -100 and x.data.ndim == 2:
+    if weight is None and not label_smoothing and ignore_index == -100 and x._data.ndim == 2:
         y = targets.check_labels("cross_entropy", x, labels)
     if y is None:
         return cross_entropy_of_rows(x, labels, weight, ignore_index, reduction, label_smoothing)
@@ -215,7 +215,7 @@ def cross_entropy(
             -logs[np.arange(len(y)), np.asarray(y)] if y.ndim == 1 else -(logs * y).sum(axis=1)
         )
         return each
-    factor = targets.scale("cross_entropy", reduction, len(x))
+    factor = targets.scale("cross_entropy", reduction, len(y))
     if y.ndim == 1:
         return losses.cross_entropy_labels.apply(x, y, scale=factor)
     return losses.cross_entropy(x, y, scale=factor)
