@@ -34,6 +34,9 @@ def reader_of(step: Step, values: dict[str, Any], shape: tuple[int, ...] | None 
             values[s] = np.asarray(values[s])[..., None, None]
     if step.operation == "linear":
         _rows(step, values, reader, own)
+    if step.operation in ("batch_norm", "group_norm"):  # a number for each channel, the second axis
+        for s in step.inputs[1:]:
+            values[s] = np.reshape(values[s], (-1, *[1] * (np.ndim(step.quantity.value) - 2)))
     if step.operation in ("matmul", "solve", "lstsq"):
         _vectors(step, values, reader, own)
     return reader
