@@ -17,6 +17,7 @@ class _Padding(Module):
 
     axes: ClassVar[int]
     mode: ClassVar[str]
+    value: float | None = None
 
     def __init__(self, padding: Counts) -> None:
         F.whole_numbers(f"{type(self).__name__}: padding", padding, 2 * self.axes)
@@ -24,7 +25,8 @@ class _Padding(Module):
 
     def forward(self, x: Any) -> Tensor:
         """Map (..., H, W) to (..., top + H + bottom, left + W + right), for images."""
-        return F.pad(x, F.whole_numbers("padding", self.padding, 2 * self.axes), self.mode)
+        widths = F.whole_numbers("padding", self.padding, 2 * self.axes)
+        return F.pad(x, widths, self.mode, self.value)
 
     def extra_repr(self) -> str:
         """What is not at its default."""
@@ -37,27 +39,6 @@ class _ConstantPadding(_Padding):
     def __init__(self, padding: Counts, value: float) -> None:
         super().__init__(padding)
         self.value = value
-
-    def forward(self, x: Any) -> Tensor:
-        """Map (..., H, W) to (..., top + H + bottom, left + W + right), for images."""
-        widths = F.whole_numbers("padding", self.padding, 2 * self.axes)
-        return F.pad(x, widths, self.mode, self.value)
-
-
-class _ZeroPadding(_Padding):
-    mode = "constant"
-
-
-class _Reflection(_Padding):
-    mode = "reflect"
-
-
-class _Replication(_Padding):
-    mode = "replicate"
-
-
-class _Circular(_Padding):
-    mode = "circular"
 
 
 @register_layer
@@ -115,7 +96,7 @@ class ConstantPad3d(_ConstantPadding):
 
 
 @register_layer
-class ZeroPad1d(_ZeroPadding):
+class ZeroPad1d(_Padding):
     """Zeros around series, (..., L).
 
     Parameters
@@ -131,11 +112,11 @@ class ZeroPad1d(_ZeroPadding):
     Tensor([[0., 1., 2., 3., 0., 0.]])
     """
 
-    axes = 1
+    axes, mode = 1, "constant"
 
 
 @register_layer
-class ZeroPad2d(_ZeroPadding):
+class ZeroPad2d(_Padding):
     """Zeros around images, (..., H, W).
 
     The arguments are those of `ZeroPad1d`, for (left, right, top, bottom).
@@ -147,11 +128,11 @@ class ZeroPad2d(_ZeroPadding):
     (1, 5, 7)
     """
 
-    axes = 2
+    axes, mode = 2, "constant"
 
 
 @register_layer
-class ZeroPad3d(_ZeroPadding):
+class ZeroPad3d(_Padding):
     """Zeros around volumes, (..., D, H, W).
 
     The arguments are those of `ZeroPad1d`, for (left, right, top, bottom, front, back).
@@ -163,11 +144,11 @@ class ZeroPad3d(_ZeroPadding):
     (1, 6, 5, 7)
     """
 
-    axes = 3
+    axes, mode = 3, "constant"
 
 
 @register_layer
-class ReflectionPad1d(_Reflection):
+class ReflectionPad1d(_Padding):
     """Around series, their mirror image in the outermost elements, (..., L).
 
     Parameters
@@ -183,11 +164,11 @@ class ReflectionPad1d(_Reflection):
     Tensor([[2., 1., 2., 3., 2., 1.]])
     """
 
-    axes = 1
+    axes, mode = 1, "reflect"
 
 
 @register_layer
-class ReflectionPad2d(_Reflection):
+class ReflectionPad2d(_Padding):
     """Around images, their mirror image in the outermost elements, (..., H, W).
 
     The arguments are those of `ReflectionPad1d`, for (left, right, top, bottom).
@@ -199,11 +180,11 @@ class ReflectionPad2d(_Reflection):
     (1, 5, 7)
     """
 
-    axes = 2
+    axes, mode = 2, "reflect"
 
 
 @register_layer
-class ReflectionPad3d(_Reflection):
+class ReflectionPad3d(_Padding):
     """Around volumes, their mirror image in the outermost elements, (..., D, H, W).
 
     The arguments are those of `ReflectionPad1d`, for (left, right, top, bottom, front, back).
@@ -215,11 +196,11 @@ class ReflectionPad3d(_Reflection):
     (1, 6, 5, 7)
     """
 
-    axes = 3
+    axes, mode = 3, "reflect"
 
 
 @register_layer
-class ReplicationPad1d(_Replication):
+class ReplicationPad1d(_Padding):
     """Around series, their outermost elements again, (..., L).
 
     Parameters
@@ -235,11 +216,11 @@ class ReplicationPad1d(_Replication):
     Tensor([[1., 1., 2., 3., 3., 3.]])
     """
 
-    axes = 1
+    axes, mode = 1, "replicate"
 
 
 @register_layer
-class ReplicationPad2d(_Replication):
+class ReplicationPad2d(_Padding):
     """Around images, their outermost elements again, (..., H, W).
 
     The arguments are those of `ReplicationPad1d`, for (left, right, top, bottom).
@@ -251,11 +232,11 @@ class ReplicationPad2d(_Replication):
     (1, 5, 7)
     """
 
-    axes = 2
+    axes, mode = 2, "replicate"
 
 
 @register_layer
-class ReplicationPad3d(_Replication):
+class ReplicationPad3d(_Padding):
     """Around volumes, their outermost elements again, (..., D, H, W).
 
     The arguments are those of `ReplicationPad1d`, for (left, right, top, bottom, front, back).
@@ -267,11 +248,11 @@ class ReplicationPad3d(_Replication):
     (1, 6, 5, 7)
     """
 
-    axes = 3
+    axes, mode = 3, "replicate"
 
 
 @register_layer
-class CircularPad1d(_Circular):
+class CircularPad1d(_Padding):
     """Beyond each end of series, what lies at the other end, (..., L).
 
     Parameters
@@ -287,11 +268,11 @@ class CircularPad1d(_Circular):
     Tensor([[3., 1., 2., 3., 1., 2.]])
     """
 
-    axes = 1
+    axes, mode = 1, "circular"
 
 
 @register_layer
-class CircularPad2d(_Circular):
+class CircularPad2d(_Padding):
     """Beyond each end of images, what lies at the other end, (..., H, W).
 
     The arguments are those of `CircularPad1d`, for (left, right, top, bottom).
@@ -303,11 +284,11 @@ class CircularPad2d(_Circular):
     (1, 5, 7)
     """
 
-    axes = 2
+    axes, mode = 2, "circular"
 
 
 @register_layer
-class CircularPad3d(_Circular):
+class CircularPad3d(_Padding):
     """Beyond each end of volumes, what lies at the other end, (..., D, H, W).
 
     The arguments are those of `CircularPad1d`, for (left, right, top, bottom, front, back).
@@ -319,4 +300,4 @@ class CircularPad3d(_Circular):
     (1, 6, 5, 7)
     """
 
-    axes = 3
+    axes, mode = 3, "circular"
