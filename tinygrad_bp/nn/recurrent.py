@@ -88,10 +88,10 @@ class RNN(Recurrent):
             batch_first,
             dropout,
             bidirectional,
-            returns,
-            dtype,
-            generator,
-            input_shape,
+            returns=returns,
+            dtype=dtype,
+            generator=generator,
+            input_shape=input_shape,
         )
 
     def over_steps(self, x: Any, start: list[Any], suffix: str, order: Order) -> list[Any]:
@@ -134,35 +134,6 @@ class GRU(Recurrent):
     """
 
     gates = 3
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        bias: bool = True,
-        batch_first: bool = False,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
-        *,
-        returns: str = "all",
-        dtype: npt.DTypeLike = np.float32,
-        generator: Seed = None,
-        input_shape: Shape | None = None,
-    ) -> None:
-        super().__init__(
-            input_size,
-            hidden_size,
-            num_layers,
-            bias,
-            batch_first,
-            dropout,
-            bidirectional,
-            returns,
-            dtype,
-            generator,
-            input_shape,
-        )
 
     def over_steps(self, x: Any, start: list[Any], suffix: str, order: Order) -> list[Any]:
         """The states of one layer."""
@@ -228,6 +199,7 @@ class LSTM(Recurrent):
         generator: Seed = None,
         input_shape: Shape | None = None,
     ) -> None:
+        self.proj_size = proj_size
         super().__init__(
             input_size,
             hidden_size,
@@ -236,11 +208,10 @@ class LSTM(Recurrent):
             batch_first,
             dropout,
             bidirectional,
-            returns,
-            dtype,
-            generator,
-            input_shape,
-            proj_size,
+            returns=returns,
+            dtype=dtype,
+            generator=generator,
+            input_shape=input_shape,
         )
 
     def over_steps(self, x: Any, start: list[Any], suffix: str, order: Order) -> list[Any]:

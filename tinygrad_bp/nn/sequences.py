@@ -68,32 +68,33 @@ class Recurrent(Module):
 
     gates = 1
     states = 1
+    proj_size = 0
 
     def __init__(
         self,
         input_size: int,
         hidden_size: int,
-        num_layers: int,
-        bias: bool,
-        batch_first: bool,
-        dropout: float,
-        bidirectional: bool,
-        returns: str,
-        dtype: npt.DTypeLike,
-        generator: Seed,
-        input_shape: Shape | None,
-        proj_size: int = 0,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        *,
+        returns: str = "all",
+        dtype: npt.DTypeLike = np.float32,
+        generator: Seed = None,
+        input_shape: Shape | None = None,
     ) -> None:
         self.input_size = positive("input_size", input_size)
         self.hidden_size = positive("hidden_size", hidden_size)
         self.num_layers = positive("num_layers", num_layers)
         self.bias, self.batch_first, self.bidirectional = bias, batch_first, bidirectional
-        if not 0 <= proj_size < self.hidden_size:
+        if not 0 <= self.proj_size < self.hidden_size:
             raise ArgumentError(
-                f"proj_size is {proj_size!r}, and the states have {hidden_size} units.\n"
+                f"proj_size is {self.proj_size!r}, and the states have {hidden_size} units.\n"
                 "Fix: a smaller number, or 0 for no projection."
             )
-        self.dropout, self.proj_size = below_one(self, dropout), proj_size
+        self.dropout = below_one(self, dropout)
         self.returns = choice("returns", returns, ("all", "sequence", "last"))
         check_declared(self, input_shape)
         rng = child_stream(generator)
