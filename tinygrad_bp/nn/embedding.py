@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -26,13 +26,14 @@ class _Table(Module):
         self,
         num_embeddings: int,
         embedding_dim: int,
-        padding_idx: int | None,
-        max_norm: float | None,
-        norm_type: float,
-        scale_grad_by_freq: bool,
-        dtype: npt.DTypeLike,
-        generator: Seed,
-        weight_init: Declaration | None,
+        padding_idx: int | None = None,
+        max_norm: float | None = None,
+        norm_type: float = 2.0,
+        scale_grad_by_freq: bool = False,
+        *,
+        dtype: npt.DTypeLike = np.float32,
+        generator: Seed = None,
+        weight_init: Declaration | None = None,
     ) -> None:
         self.num_embeddings = positive("num_embeddings", num_embeddings)
         self.embedding_dim = positive("embedding_dim", embedding_dim)
@@ -49,7 +50,7 @@ class _Table(Module):
         self.weight = Parameter(values, dtype, name="weight")
 
     @classmethod
-    def from_pretrained(cls, embeddings: Any, freeze: bool = True, **options: Any) -> Any:
+    def from_pretrained(cls, embeddings: Any, freeze: bool = True, **options: Any) -> Self:
         """A layer with the values of a table.
 
         Parameters
@@ -78,8 +79,8 @@ class _Table(Module):
                 f"{cls.__name__}.from_pretrained: a table of shape {values.shape}.\n"
                 "Fix: shape (num_embeddings, embedding_dim)."
             )
-        make: Any = cls
-        layer = make(*values.shape, dtype=values.dtype, **options)
+        rows, columns = values.shape
+        layer = cls(rows, columns, dtype=values.dtype, **options)
         layer.weight.assign(values)
         layer.weight.requires_grad_(not freeze)
         return layer
@@ -132,31 +133,6 @@ class Embedding(_Table):
     >>> words([[3, 14, 0], [99, 3, 0]]).shape
     (2, 3, 8)
     """
-
-    def __init__(
-        self,
-        num_embeddings: int,
-        embedding_dim: int,
-        padding_idx: int | None = None,
-        max_norm: float | None = None,
-        norm_type: float = 2.0,
-        scale_grad_by_freq: bool = False,
-        *,
-        dtype: npt.DTypeLike = np.float32,
-        generator: Seed = None,
-        weight_init: Declaration | None = None,
-    ) -> None:
-        super().__init__(
-            num_embeddings,
-            embedding_dim,
-            padding_idx,
-            max_norm,
-            norm_type,
-            scale_grad_by_freq,
-            dtype,
-            generator,
-            weight_init,
-        )
 
     def forward(self, indices: Any) -> Tensor:
         """Map integers (...) to (..., embedding_dim)."""
@@ -235,7 +211,7 @@ class EmbeddingBag(_Table):
     ) -> None:
         if mode not in get_args(functional.Mode):
             known = nearest(mode, get_args(functional.Mode))
-            raise ArgumentError(f"EmbeddingBag: there is no mode {mode!r}: {known}")
+            raise ArgumentError(f"EmbeddingBag: there is no mode {mode!r}.\nFix: {known}")
         super().__init__(
             num_embeddings,
             embedding_dim,
@@ -243,9 +219,9 @@ class EmbeddingBag(_Table):
             max_norm,
             norm_type,
             scale_grad_by_freq,
-            dtype,
-            generator,
-            weight_init,
+            dtype=dtype,
+            generator=generator,
+            weight_init=weight_init,
         )
         self.mode = mode
         self.include_last_offset = bool(include_last_offset)
