@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, TypeVar, overload
+from typing import Any, Self, overload
 
 import numpy as np
 
@@ -14,7 +14,6 @@ from tinygrad_bp.nn.module import Module
 from tinygrad_bp.nn.registry import register_layer
 
 Layer = Callable[..., Any]
-Self = TypeVar("Self", bound="Layers")
 
 
 class Layers(Module):
@@ -67,7 +66,7 @@ class Layers(Module):
         place = names.index(name) if name in names else 0
         return names[place - 1] if place else None
 
-    def append(self: Self, layer: Layer) -> Self:
+    def append(self, layer: Layer) -> Self:
         """Put a layer behind the others; returns the container.
 
         Examples
@@ -77,11 +76,11 @@ class Layers(Module):
         """
         return self.insert(len(self), layer)
 
-    def extend(self: Self, layers: Iterable[Layer]) -> Self:
+    def extend(self, layers: Iterable[Layer]) -> Self:
         """Put several layers behind the others; returns the container."""
         return self._arrange([*self.items(), *_numbered(layers)])
 
-    def insert(self: Self, index: int, layer: Layer) -> Self:
+    def insert(self, index: int, layer: Layer) -> Self:
         """Put a layer before the one with this position; returns the container.
 
         Layers that have a position for a name are then called by their new one.
@@ -101,7 +100,7 @@ class Layers(Module):
         del self[index]
         return layer
 
-    def _arrange(self: Self, items: list[tuple[str, Layer]]) -> Self:
+    def _arrange(self, items: list[tuple[str, Layer]]) -> Self:
         """Put these layers into the place of those that are there, and name positions anew."""
         arranged: dict[str, Layer] = {}
         for i, (name, layer) in enumerate(items):
@@ -205,7 +204,7 @@ class Sequential(Layers):
             return NotImplemented
         return Sequential()._arrange([*self.items(), *other.items()])
 
-    def __iadd__(self: Self, other: Sequential) -> Self:
+    def __iadd__(self, other: Sequential) -> Self:
         return self._arrange([*self.items(), *other.items()])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,6 @@ from tinygrad_bp.nn.parameter import Buffer, Parameter
 if TYPE_CHECKING:
     from tinygrad_bp.nn.summary import Summary
 
-Self = TypeVar("Self", bound="Module")
 _HOOKS = ("_forward_pre_hooks", "_forward_hooks")
 
 
@@ -175,13 +174,13 @@ class Module:
             if p.requires_grad and p.grad is None
         }
 
-    def train(self: Self, mode: bool = True) -> Self:
+    def train(self, mode: bool = True) -> Self:
         """Set `training` here and below; returns the module."""
         for module in self.modules():
             module.training = mode
         return self
 
-    def eval(self: Self) -> Self:
+    def eval(self) -> Self:
         """Set `training` to False here and below, as for predictions; returns the module."""
         return self.train(False)
 
@@ -190,7 +189,7 @@ class Module:
         for parameter in self.parameters():
             parameter.grad = parameter._cut = None
 
-    def astype(self: Self, dtype: npt.DTypeLike) -> Self:
+    def astype(self, dtype: npt.DTypeLike) -> Self:
         """Change parameters, and buffers of real numbers, to another dtype, in place.
 
         Gradients are set to None. Make an optimizer afterwards: one that was made before still
