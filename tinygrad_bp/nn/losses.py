@@ -19,7 +19,7 @@ from tinygrad_bp.nn.targets import Reduction, check_reduction
 class Loss(Module):
     """A loss with a reduction, which is checked when it is made."""
 
-    def __init__(self, reduction: str = "mean") -> None:
+    def __init__(self, reduction: Reduction = "mean") -> None:
         check_reduction(type(self).__name__, reduction)
         self.reduction: Any = reduction
 

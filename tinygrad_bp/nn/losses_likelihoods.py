@@ -170,7 +170,8 @@ class KLDivLoss(Loss):
     """
 
     def __init__(self, reduction: str = "mean", log_target: bool = False) -> None:
-        super().__init__("mean" if reduction == "batchmean" else reduction)
+        simple: Any = "mean" if reduction == "batchmean" else reduction
+        super().__init__(simple)
         self.reduction = reduction
         self.log_target = log_target
 

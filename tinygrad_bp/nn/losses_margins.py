@@ -83,9 +83,6 @@ class SoftMarginLoss(Loss):
     0.693147
     """
 
-    def __init__(self, reduction: Reduction = "mean") -> None:
-        super().__init__(reduction)
-
     def forward(self, prediction: Any, target: Any) -> Tensor:
         """The loss of prediction and target."""
         return functional.soft_margin_loss(prediction, target, reduction=self.reduction)
@@ -148,9 +145,6 @@ class MultiLabelMarginLoss(Loss):
     >>> MultiLabelMarginLoss()(np.array([[1.0, 0.0]]), [[1, -1]]).item()
     1.0
     """
-
-    def __init__(self, reduction: Reduction = "mean") -> None:
-        super().__init__(reduction)
 
     def forward(self, scores: Any, labels: Any) -> Tensor:
         """The loss of scores and labels."""
