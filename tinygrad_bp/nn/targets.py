@@ -88,8 +88,10 @@ def pair(loss: str, prediction: Any, target: Any) -> tuple[Tensor, Any]:
     return prediction, target
 
 
-def check_probabilities(loss: str, target: Any) -> None:
-    """Refuse targets outside of [0, 1].
+def check_probabilities(
+    loss: str, given: Any, what: str = "targets", fix: str = "pass 0 and 1, or numbers between"
+) -> None:
+    """Refuse numbers outside of [0, 1].
 
     Raises
     ------
@@ -100,13 +102,10 @@ def check_probabilities(loss: str, target: Any) -> None:
     --------
     >>> check_probabilities("binary_cross_entropy_with_logits", np.array([0.0, 0.5, 1.0]))
     """
-    values = array_of(target)
+    values = array_of(given)
     if values.size and not (values.min() >= 0 and values.max() <= 1):
-        index, value = first_bad(values, ~((values >= 0) & (values <= 1)))
-        raise ArgumentError(
-            f"{at_user(loss)}: targets are probabilities in [0, 1], but the one at index {index} "
-            f"is {value}.\nFix: pass 0 and 1, or numbers between."
-        )
+        bad = ~((values >= 0) & (values <= 1))
+        raise wrong_element(loss, f"{what} are probabilities in [0, 1]", values, bad, fix)
 
 
 def check_labels(loss: str, logits: Tensor, labels: Any) -> Any:
@@ -273,3 +272,11 @@ def first_bad(values: Any, bad: Any) -> tuple[tuple[int, ...], Any]:
     """Index and value of the first element that is marked as bad."""
     index = tuple(int(i) for i in np.argwhere(bad)[0])
     return index, values[index]
+
+
+def wrong_element(loss: str, rule: str, values: Any, bad: Any, fix: str) -> ArgumentError:
+    """The error that names a rule and the first element that breaks it."""
+    index, value = first_bad(values, bad)
+    return ArgumentError(
+        f"{at_user(loss)}: {rule}, but the one at index {index} is {value}.\nFix: {fix}."
+    )

@@ -8,7 +8,15 @@ import numpy as np
 
 from tinygrad_bp.core import Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError, DTypeError, ShapeError
-from tinygrad_bp.nn.targets import Reduction, array_of, at_user, check_reduction, first_bad, scale
+from tinygrad_bp.nn.targets import (
+    Reduction,
+    array_of,
+    at_user,
+    check_reduction,
+    first_bad,
+    scale,
+    wrong_element,
+)
 
 
 def reduced(loss: str, each: Any, reduction: Reduction) -> Tensor:
@@ -134,12 +142,9 @@ def check_signs(loss: str, target: Any) -> None:
     y = array_of(target)
     bad = np.abs(y) != 1
     if bad.any():
-        index, value = first_bad(y, bad)
         zero_one = np.isin(y, (0, 1)).all()
-        raise ArgumentError(
-            f"{at_user(loss)}: targets are 1 or -1, but the one at index {index} is {value}.\n"
-            f"Fix: {'2 * target - 1, for targets 0 and 1.' if zero_one else 'pass 1 and -1.'}"
-        )
+        fix = "2 * target - 1, for targets 0 and 1" if zero_one else "pass 1 and -1"
+        raise wrong_element(loss, "targets are 1 or -1", y, bad, fix)
 
 
 def check_binary(loss: str, target: Any) -> None:
@@ -157,12 +162,9 @@ def check_binary(loss: str, target: Any) -> None:
     y = array_of(target)
     bad = (y != 0) & (y != 1)
     if bad.any():
-        index, value = first_bad(y, bad)
         signs = np.isin(y, (-1, 1)).all()
-        raise ArgumentError(
-            f"{at_user(loss)}: targets are 0 or 1, but the one at index {index} is {value}.\n"
-            f"Fix: {'target > 0, for targets 1 and -1.' if signs else 'pass 0 and 1.'}"
-        )
+        fix = "target > 0, for targets 1 and -1" if signs else "pass 0 and 1"
+        raise wrong_element(loss, "targets are 0 or 1", y, bad, fix)
 
 
 def check_not_negative(loss: str, what: str, given: Any, fix: str) -> None:
@@ -180,11 +182,7 @@ def check_not_negative(loss: str, what: str, given: Any, fix: str) -> None:
     y = array_of(given)
     bad = ~(y >= 0)
     if bad.any():
-        index, value = first_bad(y, bad)
-        raise ArgumentError(
-            f"{at_user(loss)}: {what} are 0 or more, but the one at index {index} is {value}.\n"
-            f"Fix: {fix}."
-        )
+        raise wrong_element(loss, f"{what} are 0 or more", y, bad, fix)
 
 
 def class_weight(loss: str, weight: Any, classes: int, dtype: Any) -> Any:
@@ -287,13 +285,9 @@ def check_log_probabilities(loss: str, prediction: Any, axis: int) -> None:
     refuse_probabilities(loss, prediction, axis)
     x = array_of(prediction)
     if x.size and x.max() > 1e-3:
-        index, value = first_bad(x, x > 1e-3)
-        raise ArgumentError(
-            f"{at_user(loss)}: it takes the logarithms of probabilities, which are not above 0, "
-            f"but the one at index {index} is {value}.\n"
-            "Fix: log_softmax as the last layer"
-            + ("; or cross_entropy, which takes logits." if loss == "nll_loss" else ".")
-        )
+        rule = "it takes the logarithms of probabilities, which are not above 0"
+        logits = "; or cross_entropy, which takes logits" if loss == "nll_loss" else ""
+        raise wrong_element(loss, rule, x, x > 1e-3, f"log_softmax as the last layer{logits}")
 
 
 def integers(loss: str, labels: Any, what: str) -> Any:

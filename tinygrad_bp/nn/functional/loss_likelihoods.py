@@ -52,7 +52,8 @@ def binary_cross_entropy(
     name = "binary_cross_entropy"
     checks.checked(name, reduction)
     p, y = targets.pair(name, prediction, target)
-    _check_predictions(name, p.data)
+    fix = f"for logits, {name}_with_logits; otherwise a sigmoid as the last layer"
+    targets.check_probabilities(name, p, "predictions", fix)
     targets.check_probabilities(name, y)
     each = -(y * _log(p) + (1 - y) * _log(1 - p))
     if weight is not None:
@@ -64,16 +65,6 @@ def _log(p: Any) -> Any:
     """The logarithm, at least -100; where p is 0 it is not taken, for it has no derivative."""
     inside = targets.array_of(p) > 0
     return np.where(inside, np.maximum(np.log(np.where(inside, p, 1)), -100), -100)
-
-
-def _check_predictions(loss: str, p: Any) -> None:
-    if p.size and not (p.min() >= 0 and p.max() <= 1):
-        index, value = targets.first_bad(p, ~((p >= 0) & (p <= 1)))
-        raise ArgumentError(
-            f"{targets.at_user(loss)}: predictions are probabilities in [0, 1], but the one at "
-            f"index {index} is {value}.\nFix: for logits, {loss}_with_logits; otherwise a sigmoid "
-            "as the last layer."
-        )
 
 
 def sigmoid_focal_loss(
