@@ -197,6 +197,7 @@ def test_softmax_2d_is_over_the_channels_of_a_batch_or_of_one_image():
         (lambda: nn.RReLU(0.5, 0.25), r"the slopes lie in \[0.5, 0.25\]"),
         (lambda: functional.rrelu(X, 0.5, 0.25), r"the slopes lie in \[0.5, 0.25\]"),
         (lambda: functional.rrelu(X, training=True), "has no generator"),
+        (lambda: functional.rrelu(X, training=True, generator=7), "rrelu at .* has no generator"),
         (lambda: nn.PReLU(0), "num_parameters is a positive integer, not 0"),
         (lambda: nn.Maxout(0), "pool_size is a positive integer, not 0"),
         (

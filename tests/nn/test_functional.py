@@ -125,3 +125,10 @@ def test_dropout_needs_a_generator_and_a_probability():
     for p in (-0.1, 1.5, 2):
         with pytest.raises(ArgumentError, match=rf"probability p is {p}"):
             functional.dropout(X, p, True, np.random.default_rng(0))
+
+
+def test_an_error_names_the_module_at_work():
+    layer = tg.nn.Dropout(0.5, generator=0)
+    layer.generator = None
+    with pytest.raises(ArgumentError, match="dropout in Dropout at .* has no generator"):
+        layer(X)

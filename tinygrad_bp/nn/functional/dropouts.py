@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_bp.core import Tensor, as_tensor
-from tinygrad_bp.errors import ArgumentError, ShapeError, user_line
+from tinygrad_bp.errors import ArgumentError, ShapeError
 from tinygrad_bp.nn.arguments import weak
 from tinygrad_bp.nn.functional.activations import as_real, softmax
 from tinygrad_bp.nn.targets import at_user
@@ -192,7 +192,7 @@ def gaussian_noise(
     if not training or std == 0:
         return as_tensor(x)
     values = as_real(x)
-    rng = _generator("gaussian_noise", generator)
+    rng = checked_generator("gaussian_noise", generator)
     noisy: Tensor = values + (rng.standard_normal(values.shape) * std).astype(values.dtype)
     return noisy
 
@@ -223,7 +223,7 @@ def gaussian_dropout(
     if not training or p == 0:
         return as_tensor(x)
     values = as_real(x)
-    rng = _generator("gaussian_dropout", generator)
+    rng = checked_generator("gaussian_dropout", generator)
     factors = rng.normal(1.0, math.sqrt(p / (1 - p)), values.shape)
     noisy: Tensor = values * factors.astype(values.dtype)
     return noisy
@@ -274,7 +274,7 @@ def zoneout(
     if not training:
         mean: Tensor = h * p + x * (1 - p)
         return mean
-    chosen: Any = np.where(_generator("zoneout", generator).random(x.shape) < p, h, x)
+    chosen: Any = np.where(checked_generator("zoneout", generator).random(x.shape) < p, h, x)
     return as_tensor(chosen)
 
 
@@ -323,7 +323,7 @@ def gumbel_softmax(
     if not tau > 0:
         raise ArgumentError(f"{at_user(name)}: tau is {tau!r}.\nFix: tau > 0.")
     x = as_real(logits)
-    noise = _generator(name, generator).gumbel(size=x.shape).astype(x.dtype)
+    noise = checked_generator(name, generator).gumbel(size=x.shape).astype(x.dtype)
     soft = softmax((x + noise) / tau, axis=axis)
     if not hard:
         return soft
@@ -337,15 +337,16 @@ def gumbel_softmax(
 def _check_probability(name: str, p: float) -> None:
     if not 0 <= p <= 1:
         raise ArgumentError(
-            f"{name} at {user_line()}: the probability p is {p!r}.\n"
+            f"{at_user(name)}: the probability p is {p!r}.\n"
             "Fix: a number in [0, 1]; 0.5 drops half of the elements."
         )
 
 
-def _generator(name: str, generator: np.random.Generator | None) -> np.random.Generator:
+def checked_generator(name: str, generator: Any) -> np.random.Generator:
+    """The generator that is drawn from in training; an `ArgumentError` where there is none."""
     if not isinstance(generator, np.random.Generator):
         raise ArgumentError(
-            f"{name} at {user_line()} draws at random in training and has no generator.\n"
+            f"{at_user(name)} draws at random in training and has no generator.\n"
             "Fix: generator=numpy.random.default_rng(seed)."
         )
     return generator
@@ -354,7 +355,7 @@ def _generator(name: str, generator: np.random.Generator | None) -> np.random.Ge
 def _kept(name: str, x: Tensor, p: float, generator: Any, axes: int | None) -> Any:
     """For each element, or for all that share the first axes, whether it is kept."""
     shape = x.shape if axes is None else x.shape[:axes] + (1,) * (x.ndim - axes)
-    return _generator(name, generator).random(shape, np.float32) >= p
+    return checked_generator(name, generator).random(shape, np.float32) >= p
 
 
 def _dropped(

@@ -14,6 +14,7 @@ from tinygrad_bp.core import Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError, ShapeError
 from tinygrad_bp.nn.arguments import weak
 from tinygrad_bp.nn.functional.activations import as_real, divided
+from tinygrad_bp.nn.functional.dropouts import checked_generator
 from tinygrad_bp.nn.targets import at_user
 from tinygrad_bp.ops import activations, rectifiers
 
@@ -59,7 +60,6 @@ def clipped_relu(x: Any, z: float = 20.0) -> Tensor:
     >>> clipped_relu(np.array([-1.0, 2.0, 8.0]), 3.0)
     Tensor([0., 2., 3.])
     """
-    z = weak(z)
     return hardtanh(x, 0.0, z)
 
 
@@ -192,13 +192,8 @@ def rrelu(
             f"{at_user('rrelu')}: the slopes lie in [{lower}, {upper}].\nFix: lower <= upper."
         )
     if training:
-        if generator is None:
-            raise ArgumentError(
-                f"{at_user('rrelu')} draws at random in training and has no generator.\n"
-                "Fix: generator=numpy.random.default_rng(seed)."
-            )
-        slopes = generator.uniform(lower, upper, x.shape).astype(x.dtype)
-        return rectifiers.prelu.apply(x, slopes)
+        slopes = checked_generator("rrelu", generator).uniform(lower, upper, x.shape)
+        return rectifiers.prelu.apply(x, slopes.astype(x.dtype))
     return activations.leaky_relu.apply(x, slope=(lower + upper) / 2)
 
 
