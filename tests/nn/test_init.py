@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 import pytest
+from told import here, told
 
-from tinygrad_bp.errors import ArgumentError, ShapeError
+from tinygrad_bp.errors import ArgumentError, DTypeError, ShapeError
 from tinygrad_bp.nn import init
 
 SHAPE = (200, 300)
@@ -88,9 +89,10 @@ def test_a_generator_gives_each_layer_a_child_and_is_not_advanced():
 def test_a_seed_is_an_integer():
     assert init.child_stream(np.int64(3)).random() == init.child_stream(3).random()
     assert init.child_stream(None).random() != init.child_stream(None).random()
-    for wrong in ("0", 1.5, True):
-        with pytest.raises(ArgumentError, match=r"numpy\.random\.Generator, an integer seed"):
+    for wrong in ("0", 1.5, True, -1, np.int64(-1), [1], np.random.RandomState(0)):
+        with pytest.raises(ArgumentError) as caught:
             init.child_stream(wrong)
+        told(caught, "an integer seed of 0 or more", here(-1), fix="np.random.default_rng(0)")
 
 
 @pytest.mark.parametrize(
@@ -98,11 +100,25 @@ def test_a_seed_is_an_integer():
     [
         ("he_norml", "there is no initializer 'he_norml': did you mean 'he_normal'?"),
         ({"std": 1}, "there is no initializer None: known: constant, "),
-        ({"name": "normal", "sdt": 1}, "'normal' has no parameter 'sdt': did you mean 'std'?"),
-        ({"name": "zeros", "value": 1}, "'zeros' has no parameter 'value': it has none."),
+        (
+            {"name": "normal", "sdt": 1},
+            "'normal' has no parameter 'sdt'.\nFix: did you mean 'std'?",
+        ),
+        (
+            {"name": "zeros", "value": 1},
+            "'zeros' has no parameter 'value'.\nFix: the name alone, 'zeros'.",
+        ),
         ("constant", "'constant' needs the parameter 'value'"),
-        ({"name": "normal", "std": -1}, "normal needs std >= 0, not -1"),
-        ({"name": "normal", "std": "a"}, "'normal' cannot use {'std': 'a'}"),
+        ({"name": "normal", "std": -1}, "std is a number of 0 or more, not -1"),
+        ({"name": "normal", "mean": math.nan}, "mean is a finite number, not nan"),
+        ({"name": "uniform", "high": math.inf}, "high is a finite number, not inf"),
+        ({"name": "constant", "value": True}, "value is a finite number, not True"),
+        ({"name": "constant", "value": "one"}, "value is a finite number, not 'one'"),
+        ({"name": "he_normal", "gain": -1}, "gain is a number of 0 or more, not -1"),
+        ({"name": "glorot_uniform", "gain": "a"}, "gain is a number of 0 or more, not 'a'"),
+        (3, "there is no initializer 3: known: constant, "),
+        ([1, 2], "there is no initializer [1, 2]: known: constant, "),
+        ({"name": "normal", "std": "a"}, "std is a number of 0 or more, not 'a'"),
         ({"name": "uniform", "low": 2}, "uniform needs low <= high, not low=2 and high=1.0"),
         ({"name": "he_normal", "fan": "sum"}, "fan is 'in' or 'out', not 'sum'"),
     ],
@@ -111,6 +127,7 @@ def test_a_wrong_declaration_says_what_is_wrong(declaration, message):
     with pytest.raises(ArgumentError) as caught:
         init.initialize(declaration, (2, 2))
     assert message in str(caught.value)
+    assert str(caught.value).count("\nFix: ") == 1
 
 
 def test_users_add_their_own(monkeypatch):
@@ -119,3 +136,29 @@ def test_users_add_their_own(monkeypatch):
 
     monkeypatch.setitem(init.INITIALIZERS, "eye", eye)
     assert init.initialize({"name": "eye", "scale": 2}, (2, 2)).tolist() == [[2, 0], [0, 2]]
+
+
+def test_what_an_initializer_of_users_cannot_use_is_told(monkeypatch):
+    def eye(shape, generator=None, dtype=np.float32, *, scale=1.0):
+        return np.asarray(scale * np.eye(*shape), np.dtype(dtype))
+
+    monkeypatch.setitem(init.INITIALIZERS, "eye", eye)
+    with pytest.raises(ArgumentError, match=r"'eye' cannot use {'scale': None}: .*\nFix: "):
+        init.initialize({"name": "eye", "scale": None}, (2, 2))
+    monkeypatch.setitem(init.INITIALIZERS, "eye", lambda shape, generator, dtype: np.eye(3))
+    with pytest.raises(ArgumentError, match=r"'eye' gave the shape \(3, 3\) in place of \(2, 2\)"):
+        init.initialize("eye", (2, 2))
+
+
+@pytest.mark.parametrize("name", sorted(init.INITIALIZERS))
+def test_shapes_and_dtypes_are_checked(name):
+    function = init.INITIALIZERS[name]
+    given = {"value": 0.5} if name == "constant" else {}
+    for shape in ((2, -1), "ab", None, (2.0, 2), ((2, 2), 2)):
+        with pytest.raises(ShapeError) as caught:
+            function(shape, **given)
+        told(caught, f"no array has the shape {shape!r}", here(-1), fix="as (128, 784)")
+    for dtype in (int, complex, "float31", object):
+        with pytest.raises(DTypeError) as caught:
+            function((2, 2), dtype=dtype, **given)
+        told(caught, f"float32 or float64, not {dtype!r}", here(-1), fix="dtype=np.float32")

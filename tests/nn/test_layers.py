@@ -225,7 +225,7 @@ def test_lambda_calls_a_function_or_one_of_a_name():
 @pytest.mark.parametrize(
     ("function", "text"),
     [
-        ("np.maen", "no function 'np.maen' of tensors: did you mean 'mean'"),
+        ("np.maen", "no function 'np.maen' of tensors.\nFix: did you mean 'mean'"),
         ("np.load", "no function 'np.load' of tensors"),
         ("F.rleu", "did you mean 'relu'"),
         ("os.system", "is no name of a function for a Lambda"),

@@ -45,7 +45,7 @@ def test_users_register_their_own_layers():
     assert {str(p.dtype) for p in model.parameters()} == {"float64"}
     assert NetworkSpec.from_module(model) == spec
     with pytest.raises(
-        SpecError, match=r"layer 0 \(Gated\) has no key 'powr': did you mean 'power"
+        SpecError, match=r"layer 0 \(Gated\) has no key 'powr'.\nFix: did you mean 'power"
     ):
         NetworkSpec(4, [{"type": "Gated", "powr": 2}])
     with pytest.raises(SpecError, match=r"layer 0 \(Gated\) after an input of shape \(4,\)"):

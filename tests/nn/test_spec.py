@@ -53,6 +53,7 @@ def wrong(**changes):
     """The message for a declaration that is changed in places."""
     with pytest.raises(SpecError) as caught:
         NetworkSpec.from_dict({**MLP, **changes})
+    assert str(caught.value).count("\nFix: ") == 1
     return str(caught.value)
 
 
@@ -193,7 +194,7 @@ def test_files(tmp_path):
     with pytest.raises(SpecError, match=r"net\.toml: the declaration of the network is not TOML"):
         NetworkSpec.from_file(path)
     with pytest.raises(
-        SpecError, match=r"not TOML: [^\0]*Fix: from_file reads a file of that name"
+        SpecError, match=r"not TOML: [^\0]*Fix: NetworkSpec.from_file\(path\), which reads"
     ):
         NetworkSpec.from_toml("net.toml")
     path.write_bytes(b"\xff\xfe\x00")
@@ -218,10 +219,12 @@ def test_toml_is_written_by_an_extra_that_may_be_missing(monkeypatch):
 
 
 def test_the_network_itself():
-    assert wrong(layer=[]) == "a network has no key 'layer': did you mean 'layers'?"
-    with pytest.raises(SpecError, match="lacks the key 'layers'"):
-        NetworkSpec.from_dict({"input_shape": [3]})
-    with pytest.raises(SpecError, match="declared by a dict, not by"):
+    assert wrong(layer=[]) == "a network has no key 'layer'.\nFix: did you mean 'layers'?"
+    for lacking in ("input_shape", "layers"):
+        data = {key: value for key, value in MLP.items() if key != lacking}
+        with pytest.raises(SpecError, match=rf"lacks the key '{lacking}'.\nFix: .*{lacking} = \["):
+            NetworkSpec.from_dict(data)
+    with pytest.raises(SpecError, match=r"declared by a dict, not by \[1\].\nFix: {"):
         NetworkSpec.from_dict([1])
     assert wrong(layers=[]).startswith("the network has no layers: 'layers' is []")
     assert wrong(layers={"type": "Linear"}).startswith("the network has no layers")
@@ -232,11 +235,24 @@ def test_the_input_shape(shape):
     assert wrong(input_shape=shape).startswith("input_shape holds positive integers, not ")
 
 
-@pytest.mark.parametrize("dtype", ["int64", "float31", "complex128", None, 3, ""])
+@pytest.mark.parametrize(
+    "dtype", ["int64", "float31", "complex128", None, 3, "", "longdouble", {"a": 1}, [("a", "f4")]]
+)
 def test_the_dtype(dtype):
     assert wrong(dtype=dtype) == (
-        f"the dtype of a network is 'float32' or 'float64', not {dtype!r}."
+        f"the dtype of a network is 'float32' or 'float64', not {dtype!r}.\nFix: dtype='float32'."
     )
+
+
+@pytest.mark.parametrize("dtype", ["float16", "e", np.float16])
+def test_no_network_is_trained_in_half_precision(dtype):
+    said = wrong(dtype=dtype)
+    assert said.startswith("the dtype of a network is 'float32' or 'float64', not ")
+    assert said.endswith("\nFix: train in 'float32', then model.astype(np.float16).")
+    half = Sequential(Linear(2, 3)).astype(np.float16)
+    assert half(np.ones((1, 2), np.float16)).dtype == np.float16
+    with pytest.raises(SpecError, match="not 'float16'"):
+        NetworkSpec.from_module(half)
 
 
 @pytest.mark.parametrize("layer", ["Linear", {}, {"type": 3}, None, {"out_features": 3}])
@@ -256,15 +272,18 @@ def test_an_unknown_type():
 
 def test_unknown_and_missing_keys():
     assert wrong_layer({"type": "Linear", "out_feature": 3}) == (
-        "layer 0 (Linear) has no key 'out_feature': did you mean 'out_features'?"
+        "layer 0 (Linear) has no key 'out_feature'.\nFix: did you mean 'out_features'?"
     )
     assert wrong_layer({"type": "Linear", "bias": True}) == (
-        "layer 0 (Linear) lacks the key 'out_features'."
+        "layer 0 (Linear) lacks the key 'out_features'.\n"
+        'Fix: {"type": "Linear", "out_features": ...}'
     )
     assert wrong_layer({"type": "Dropout", "generator": 3}).startswith(
         "layer 0 (Dropout) has no key 'generator'"
     )
-    assert wrong_layer({"type": "Sequential"}) == "layer 0 (Sequential) lacks the key 'layers'."
+    assert wrong_layer({"type": "Sequential"}) == (
+        'layer 0 (Sequential) lacks the key \'layers\'.\nFix: {"type": "Sequential", "layers": ...}'
+    )
     assert wrong_layer({"type": "Sequential", "layers": []}).startswith(
         "layer 0 (Sequential) has no layers"
     )
@@ -287,7 +306,8 @@ def test_wrong_values_name_the_layer():
 def test_names_are_texts_without_dots_and_differ():
     assert "its name is a text without dots, not 'a.b'" in wrong_layer({**linear(1), "name": "a.b"})
     assert wrong_layer({**linear(1), "name": "a"}, {**linear(1), "name": "a"}) == (
-        "layer 1 (Linear) has the name 'a' of another layer."
+        "layer 1 (Linear) has the name 'a' of another layer.\n"
+        "Fix: another name, which is no number, or none."
     )
 
 
@@ -300,14 +320,16 @@ def test_wrong_shapes_name_the_layer():
     text = wrong_layer({**linear(2), "in_features": 784}, input_shape=[28, 28])
     assert "put a Flatten before it" in text
     assert wrong_layer(linear(1), input_shape=[]) == (
-        "layer 0 (Linear) needs an input with an axis, and its input has the shape ()."
+        "layer 0 (Linear) needs an input with an axis, and its input has the shape ().\n"
+        "Fix: an input_shape with more axes, or an Unflatten before the layer."
     )
     assert wrong_layer({"type": "Flatten", "start_axis": 3}).startswith(
         "layer 0 (Flatten) after an input of shape (4,): in Flatten (Flatten): an input of shape "
     )
     assert wrong_layer({"type": "Flatten", "start_axis": 0}) == (
         "layer 0 (Flatten) turned a batch of one sample, (1, 4), into (4,): a layer keeps the "
-        "batch axis, which comes first."
+        "batch axis, which comes first.\n"
+        "Fix: have it work on the axes from 1 on, and leave axis 0 as it is."
     )
 
 

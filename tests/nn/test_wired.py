@@ -64,10 +64,14 @@ def test_one_layer_in_two_places_has_its_parameters_once():
 @pytest.mark.parametrize(
     ("inputs", "given", "text"),
     [
-        ({"b": ["c"]}, ("input",), "layer b has the input 'c', which is no .* known: a, input"),
+        (
+            {"b": ["c"]},
+            ("input",),
+            "layer b has the input 'c', which is no .*\nFix: known: a, input",
+        ),
         ({"a": ["b"]}, ("input",), "layer a has the input 'b'"),
         ({"b": ["a.x"]}, ("input",), "what follows the name 'a' is the position"),
-        ({"bb": ["a"]}, ("input",), "no layer 'bb' to wire: did you mean 'b'?|known: a, b"),
+        ({"bb": ["a"]}, ("input",), "no layer 'bb' to wire.\nFix: did you mean 'b'"),
         ({}, ("a",), "two inputs or layers have the name 'a'"),
         ({"a": ["x"]}, ("x", "x"), "two inputs or layers have the name 'x'"),
         ({}, ("x", "y"), r"(?s)layer a does not say its inputs.*of x, y"),

@@ -214,10 +214,10 @@ def test_recipes_are_frozen_and_have_the_dtype_of_their_network():
             TABLES | {"optimizer": {"name": "scipy", "method": "TNC", "max_iterations": 4}},
             ["[training] and [schedule] are not for the optimizer scipy"],
         ),
-        (with_table("network", layer=[]), ["[network] a network has no key 'layer': did you mean"]),
+        (with_table("network", layer=[]), ["[network] a network has no key 'layer'.\nFix: did you mean"]),
         (
             with_table("network", layers=[{"type": "Linear", "out_feature": 3}]),
-            ["[network] layer 0 (Linear) has no key 'out_feature': did you mean 'out_features'?"],
+            ["[network] layer 0 (Linear) has no key 'out_feature'.\nFix: did you mean 'out_features'?"],
         ),
         (
             with_table("network", layers=[LINEAR, {"type": "Softmax"}]),

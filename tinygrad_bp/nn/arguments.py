@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_bp.errors import ArgumentError
+from tinygrad_bp.errors import ArgumentError, user_line
 
 if TYPE_CHECKING:
     from tinygrad_bp.nn.module import Module
@@ -58,7 +58,10 @@ def positive(name: str, value: Any) -> int:
     except TypeError:
         number = 0
     if isinstance(value, bool) or number < 1:
-        raise ArgumentError(f"{name} is a positive integer, not {value!r}.")
+        raise ArgumentError(
+            f"{name} is a positive integer, not {value!r} (at {user_line()}).\n"
+            f"Fix: a whole number of 1 or more, as {name}=8."
+        )
     return number
 
 
@@ -74,14 +77,39 @@ def between(name: str, value: Any, low: float, high: float = math.inf) -> float:
     >>> between("eps", 1e-5, 0)
     1e-05
     """
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, (int, float))
-        or not (low <= value <= high and math.isfinite(value))
-    ):
+    number: float = weak(value)
+    if not _is_number(number) or not (low <= number <= high and math.isfinite(number)):
         where = f"in [{low}, {high}]" if math.isfinite(high) else f"of {low} or more"
-        raise ArgumentError(f"{name} is a number {where}, not {value!r}.")
-    return value
+        most = f", and at most {name}={high}" if math.isfinite(high) else ""
+        raise ArgumentError(
+            f"{name} is a number {where}, not {value!r} (at {user_line()}).\n"
+            f"Fix: at least {name}={low}{most}."
+        )
+    return number
+
+
+def finite(name: str, value: Any) -> float:
+    """An argument that is a finite number.
+
+    Raises
+    ------
+    ArgumentError
+
+    Examples
+    --------
+    >>> finite("negative_slope", -0.5)
+    -0.5
+    """
+    number: float = weak(value)
+    if not _is_number(number) or not math.isfinite(number):
+        raise ArgumentError(
+            f"{name} is a finite number, not {value!r} (at {user_line()}).\nFix: as {name}=0.5."
+        )
+    return number
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def weak(option: Any) -> Any:

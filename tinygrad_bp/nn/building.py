@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -104,7 +105,7 @@ class Building:
             name = layer.get("name", str(i))
             here = at.below(i, str(i), name)
             if name in built:
-                raise SpecError(f"{_said(layer, here)} has the name {name!r} of another layer.")
+                raise _taken(layer, here)
             names = layer.get("inputs", before)
             inputs = [self._value(wire, values, layer, here) for wire in names]
             if not names:
@@ -128,7 +129,8 @@ class Building:
             name = wire.partition(".")[0]
             raise SpecError(
                 f"{_said(layer, at)} has the input {wire!r}, and {name!r} gives "
-                f"{_described(values[name])}."
+                f"{_described(values[name])}.\n"
+                f"Fix: {name!r}, or {name!r} with the number of an item that it has."
             ) from error
 
     def _layer(self, layer: Layer, inputs: list[Any], at: _Place) -> tuple[Module, Any]:
@@ -152,12 +154,15 @@ class Building:
                     'Fix: name the one that is meant, "inputs": ["name.0"], or have the layer '
                     "before it return one."
                 ) from error
-            raise SpecError(f"{where} after an input of shape {shapes}: {error}") from error
+            told = isinstance(error, TgError)
+            fix = "" if told else "\nFix: other arguments, or an input of another shape."
+            raise SpecError(f"{where} after an input of shape {shapes}: {error}{fix}") from error
         shape = _shape(out)
         if shape[:1] != (1,):
             raise SpecError(
                 f"{where} turned a batch of one sample, {_shape(inputs[0])}, into {shape}: a layer "
-                "keeps the batch axis, which comes first."
+                "keeps the batch axis, which comes first.\n"
+                "Fix: have it work on the axes from 1 on, and leave axis 0 as it is."
             )
         if layer["type"] != SHARED:
             self._built[at.name] = module
@@ -183,8 +188,7 @@ class Building:
                     name = part.get("name", str(i))
                     here = at.below(i, str(i), name)
                     if name in parts[key]:
-                        said = _said(part, here)
-                        raise SpecError(f"{said} has the name {name!r} of another layer.")
+                        raise _taken(part, here)
                     parts[key][name] = self._part(part, inputs, here)
             else:  # its stream of random numbers does not depend on how many layers there are
                 here = at.below(2**32 - 1 - k, key, key)
@@ -204,8 +208,14 @@ class Building:
         """The module of one layer."""
         if layer["type"] == SHARED:
             if layer["of"] not in self._built:
-                known = nearest(layer["of"], self._built) if self._built else "it is the first."
-                raise SpecError(f"is of {layer['of']!r}, which is no layer before it: {known}")
+                known = (
+                    nearest(layer["of"], self._built)
+                    if self._built
+                    else "put it behind that layer."
+                )
+                raise SpecError(
+                    f"is of {layer['of']!r}, which is no layer before it.\nFix: {known}"
+                )
             return self._built[layer["of"]]
         kind = LAYERS[layer["type"]]
         arguments = {
@@ -234,6 +244,14 @@ def _said(layer: Layer, at: _Place) -> str:
     return f"layer {at.position} ({layer['type']})"
 
 
+def _taken(layer: Layer, at: _Place) -> SpecError:
+    name = at.name.rpartition(".")[2]
+    return SpecError(
+        f"{_said(layer, at)} has the name {name!r} of another layer.\n"
+        "Fix: another name, which is no number, or none."
+    )
+
+
 def _inferred(kind: LayerKind, arguments: dict[str, Any], shapes: list[Shape]) -> Mapping[str, Any]:
     """The arguments that are lengths of axes of the inputs, or lists of those of the last axes.
 
@@ -252,7 +270,10 @@ def _inferred(kind: LayerKind, arguments: dict[str, Any], shapes: list[Shape]) -
         shape = shapes[which]
         if not -len(shape) <= axis < len(shape):
             needed = "an axis" if axis in (0, -1) else f"an axis {axis}"
-            raise SpecError(f"needs an input with {needed}, and its input has the shape {shape}.")
+            raise SpecError(
+                f"needs an input with {needed}, and its input has the shape {shape}.\n"
+                "Fix: an input_shape with more axes, or an Unflatten before the layer."
+            )
         declared = arguments.get(key, shape[axis])
         several = isinstance(declared, (list, tuple)) and len(declared) > 0
         sizes[key] = list(shape[-len(declared) :]) if several else shape[axis]
@@ -268,6 +289,15 @@ def _inferred(kind: LayerKind, arguments: dict[str, Any], shapes: list[Shape]) -
 
 def _called(module: Module, inputs: list[Any]) -> Any:
     """What a layer gives in eval mode; where it takes indices, on zeros that are integers."""
+    arguments = inspect.signature(module.forward)
+    try:
+        arguments.bind(*inputs)
+    except TypeError:
+        raise SpecError(
+            f"is called on {len(inputs)} input{'s' * (len(inputs) > 1)}, and its class computes "
+            f"with ({', '.join(arguments.parameters)}).\n"
+            'Fix: as many names in "inputs": ["input", "encoder"].'
+        ) from None
     first, *others = inputs
     if module.takes_indices and np.result_type(first).kind == "f":
         first = np.zeros(np.shape(first), np.int64)

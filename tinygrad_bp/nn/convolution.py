@@ -63,8 +63,8 @@ class _Kernels(Module):
                 )
         if self.padding_mode not in _MODES:
             raise ArgumentError(
-                f"there is no padding_mode {self.padding_mode!r}: "
-                f"{nearest(self.padding_mode, _MODES)}"
+                f"{type(self).__name__} has no padding_mode {self.padding_mode!r}.\n"
+                f"Fix: {nearest(self.padding_mode, _MODES)}"
             )
         return sizes("kernel_size", self.kernel_size, self.axes)
 

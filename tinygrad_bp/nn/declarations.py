@@ -23,7 +23,10 @@ def checked_shape(shape: Any) -> Any:
     if isinstance(shape, Mapping):
         for name in shape:
             if not _is_name(name):
-                raise SpecError(f"the name of an input is a text without dots, not {name!r}.")
+                raise SpecError(
+                    f"the name of an input is a text without dots, not {name!r}.\n"
+                    'Fix: input_shape = {"image": [28, 28], "age": [1]}, with names like these.'
+                )
         if not shape:
             raise SpecError("input_shape names no input.\nFix: the shape of one sample of each.")
         return {name: checked_shape(one) for name, one in shape.items()}
@@ -38,14 +41,20 @@ def checked_shape(shape: Any) -> Any:
 
 
 def checked_dtype(dtype: Any) -> str:
-    """The name of a dtype of real floating-point numbers."""
+    """The name of a dtype in which networks are trained."""
     try:
-        kind = np.dtype(dtype)
-    except TypeError:
-        kind = np.dtype(object)
-    if kind.kind != "f" or dtype is None:
-        raise SpecError(f"the dtype of a network is 'float32' or 'float64', not {dtype!r}.")
-    return str(kind.name)
+        name = "" if dtype is None else np.dtype(dtype).name
+    except (TypeError, ValueError):
+        name = ""
+    if name not in ("float32", "float64"):
+        half = (
+            name == "float16"
+        )  # 1e-8, the eps of Adam, is 0 in it, and steps are lost in rounding
+        fix = "train in 'float32', then model.astype(np.float16)." if half else "dtype='float32'."
+        raise SpecError(
+            f"the dtype of a network is 'float32' or 'float64', not {dtype!r}.\nFix: {fix}"
+        )
+    return str(name)
 
 
 def checked_layers(layers: Any, prefix: str = "", kind: str = "Sequential") -> list[Layer]:
@@ -66,13 +75,18 @@ def _checked_layer(layer: Any, position: str) -> Layer:
     where = f"layer {position} ({kind})"
     allowed, required = _allowed(kind, where)
     if "name" in layer and not _is_name(layer["name"]):
-        raise SpecError(f"{where}: its name is a text without dots, not {layer['name']!r}.")
+        raise SpecError(
+            f"{where}: its name is a text without dots, not {layer['name']!r}.\n"
+            'Fix: "name": "encoder", or leave it out: its position is its name then.'
+        )
     for key in layer:
         if key not in allowed:
-            raise SpecError(f"{where} has no key {key!r}: {nearest(str(key), allowed)}")
+            raise SpecError(f"{where} has no key {key!r}.\nFix: {nearest(str(key), allowed)}")
     for key in required:
         if key not in layer:
-            raise SpecError(f"{where} lacks the key {key!r}.")
+            raise SpecError(
+                f"{where} lacks the key {key!r}.\nFix: " + f'{{"type": "{kind}", "{key}": ...}}'
+            )
     _check_reserved(layer, where)
     parts = LAYERS[kind].parts if kind != SHARED else {}
     copied: Layer = {}
@@ -139,12 +153,15 @@ def _check_reserved(layer: Mapping[str, Any], where: str) -> None:
     ):
         raise SpecError(
             f"{where}: its inputs are {names!r}.\n"
-            'Fix: a list of names of layers before it, or "input": ["input", "encoder"].'
+            'Fix: a list of names of layers before it, as "inputs": ["input", "encoder"].'
         )
     of = layer.get("of", "")
     shares = layer.get("shares", {})
     if not isinstance(of, str):
-        raise SpecError(f"{where}: 'of' is the name of another layer, not {of!r}.")
+        raise SpecError(
+            f"{where}: 'of' is the name of another layer, not {of!r}.\n"
+            'Fix: the name or the position of a layer before it, as "of": "0".'
+        )
     if not isinstance(shares, Mapping) or not all(isinstance(x, str) for x in shares.values()):
         raise SpecError(
             f"{where}: it shares {shares!r}.\n"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from tinygrad_bp.core.tensor import Tensor
-from tinygrad_bp.errors import ArgumentError
+from tinygrad_bp.errors import ArgumentError, user_line
+from tinygrad_bp.nn.arguments import between, weak
 from tinygrad_bp.nn.functional import dropouts as functional
 from tinygrad_bp.nn.init import Seed, child_stream
 from tinygrad_bp.nn.module import Module
@@ -19,12 +19,13 @@ class _Drawn(Module):
     _bounds = "[0, 1]"
 
     def __init__(self, p: float = 0.5, generator: Seed = None) -> None:
-        inside = isinstance(p, (int, float)) and not isinstance(p, bool) and 0 <= p <= 1
-        if not inside or (p == 1 and self._bounds == "[0, 1)"):
+        self.p = weak(p)
+        inside = isinstance(self.p, (int, float)) and 0 <= self.p <= 1
+        if not inside or isinstance(self.p, bool) or (p == 1 and self._bounds == "[0, 1)"):
             raise ArgumentError(
-                f"the p of {type(self).__name__} lies in {self._bounds}, not {p!r}."
+                f"the p of {type(self).__name__} lies in {self._bounds}, not {p!r} (at "
+                f"{user_line()}).\nFix: the share that is dropped, as p=0.5."
             )
-        self.p = p
         self.generator = child_stream(generator)
 
     def extra_repr(self) -> str:
@@ -227,9 +228,7 @@ class GaussianNoise(Module):
     """
 
     def __init__(self, std: float = 0.1, generator: Seed = None) -> None:
-        if isinstance(std, bool) or not isinstance(std, (int, float)) or not 0 <= std < math.inf:
-            raise ArgumentError(f"the std of GaussianNoise is a number >= 0, not {std!r}.")
-        self.std = std
+        self.std = between("std", std, 0)
         self.generator = child_stream(generator)
 
     def forward(self, x: Any) -> Tensor:

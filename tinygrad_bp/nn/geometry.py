@@ -33,10 +33,10 @@ def sizes(name: str, value: Any, axes: int, least: int = 1) -> Sizes:
     each = tuple(value) if isinstance(value, (tuple, list)) else (value,) * axes
     whole = all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in each)
     if len(each) != axes or not whole or min(each) < least:
-        several = f", or {axes} of them" if axes > 1 else ""
+        several, example = (f", or {axes} of them", (3,) * axes) if axes > 1 else ("", 3)
         raise ArgumentError(
             f"{name} is a whole number of {least} or more{several}, not {value!r} "
-            f"(at {user_line()})."
+            f"(at {user_line()}).\nFix: as {name}={example}."
         )
     return tuple(int(n) for n in each)
 

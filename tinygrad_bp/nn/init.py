@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import inspect
 import math
+import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_bp.errors import ArgumentError, ShapeError, nearest
+from tinygrad_bp.errors import ArgumentError, DTypeError, ShapeError, TgError, nearest, user_line
+from tinygrad_bp.nn.arguments import between, finite
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
@@ -44,12 +46,12 @@ def child_stream(generator: Seed) -> np.random.Generator:
     """
     if isinstance(generator, np.random.Generator):
         return generator.spawn(1)[0]
-    if generator is None or (
-        isinstance(generator, (int, np.integer)) and not isinstance(generator, bool)
-    ):
+    whole = isinstance(generator, (int, np.integer)) and not isinstance(generator, bool)
+    if generator is None or (whole and generator >= 0):
         return np.random.default_rng(generator)
     raise ArgumentError(
-        f"a generator is a numpy.random.Generator, an integer seed or None, not {generator!r}."
+        "a generator is a numpy.random.Generator, an integer seed of 0 or more, or None, not "
+        f"{generator!r} (at {user_line()}).\nFix: 0, or np.random.default_rng(0)."
     )
 
 
@@ -66,6 +68,7 @@ def fans(shape: Shape) -> tuple[int, int]:
     >>> fans((128, 784)), fans((6, 1, 5, 5))
     ((784, 128), (25, 150))
     """
+    shape = _sizes(shape)
     if len(shape) < 2:
         raise ShapeError(
             f"the shape {shape} has no fan-in and fan-out: those belong to a weight of shape "
@@ -85,7 +88,7 @@ def constant(
     >>> constant((2,), value=0.5)
     array([0.5, 0.5], dtype=float32)
     """
-    return np.full(shape, value, dtype)
+    return np.full(_sizes(shape), finite("value", value), _real(dtype))
 
 
 def zeros(shape: Shape, generator: Seed = None, dtype: npt.DTypeLike = np.float32) -> Array:
@@ -96,7 +99,7 @@ def zeros(shape: Shape, generator: Seed = None, dtype: npt.DTypeLike = np.float3
     >>> zeros((2,))
     array([0., 0.], dtype=float32)
     """
-    return np.zeros(shape, dtype)
+    return np.zeros(_sizes(shape), _real(dtype))
 
 
 def ones(shape: Shape, generator: Seed = None, dtype: npt.DTypeLike = np.float32) -> Array:
@@ -107,7 +110,7 @@ def ones(shape: Shape, generator: Seed = None, dtype: npt.DTypeLike = np.float32
     >>> ones((2,))
     array([1., 1.], dtype=float32)
     """
-    return np.ones(shape, dtype)
+    return np.ones(_sizes(shape), _real(dtype))
 
 
 def uniform(
@@ -126,9 +129,12 @@ def uniform(
     >>> bool(np.all((a >= 2) & (a <= 3)))
     True
     """
-    if not low <= high:
-        raise ArgumentError(f"uniform needs low <= high, not low={low} and high={high}.")
-    return np.asarray(_rng(generator).uniform(low, high, shape), dtype)
+    if not finite("low", low) <= finite("high", high):
+        raise ArgumentError(
+            f"uniform needs low <= high, not low={low} and high={high}.\n"
+            "Fix: say both, as low=-0.1, high=0.1."
+        )
+    return np.asarray(_rng(generator).uniform(low, high, _sizes(shape)), _real(dtype))
 
 
 def normal(
@@ -146,9 +152,8 @@ def normal(
     >>> normal((2, 3), 0, std=0.01).shape
     (2, 3)
     """
-    if not std >= 0:
-        raise ArgumentError(f"normal needs std >= 0, not {std}.")
-    return np.asarray(_rng(generator).normal(mean, std, shape), dtype)
+    mean, std = finite("mean", mean), between("std", std, 0)
+    return np.asarray(_rng(generator).normal(mean, std, _sizes(shape)), _real(dtype))
 
 
 def glorot_uniform(
@@ -169,7 +174,7 @@ def glorot_uniform(
     >>> bool(np.abs(glorot_uniform((2, 4), 0)).max() <= 1)
     True
     """
-    bound = gain * math.sqrt(6 / max(sum(fans(shape)), 1))
+    bound = between("gain", gain, 0) * math.sqrt(6 / max(sum(fans(shape)), 1))
     return uniform(shape, generator, dtype, low=-bound, high=bound)
 
 
@@ -187,7 +192,7 @@ def glorot_normal(
     >>> glorot_normal((2, 4), 0).shape
     (2, 4)
     """
-    std = gain * math.sqrt(2 / max(sum(fans(shape)), 1))
+    std = between("gain", gain, 0) * math.sqrt(2 / max(sum(fans(shape)), 1))
     return normal(shape, generator, dtype, std=std)
 
 
@@ -209,7 +214,7 @@ def he_uniform(
     >>> bool(np.abs(he_uniform((4, 6), 0)).max() <= 1)
     True
     """
-    bound = gain * math.sqrt(3 / _fan(shape, fan))
+    bound = between("gain", gain, 0) * math.sqrt(3 / _fan(shape, fan))
     return uniform(shape, generator, dtype, low=-bound, high=bound)
 
 
@@ -228,7 +233,9 @@ def he_normal(
     >>> he_normal((4, 6), 0).shape
     (4, 6)
     """
-    return normal(shape, generator, dtype, std=gain / math.sqrt(_fan(shape, fan)))
+    return normal(
+        shape, generator, dtype, std=between("gain", gain, 0) / math.sqrt(_fan(shape, fan))
+    )
 
 
 #: Initializers by name. Add a function of (shape, generator, dtype, *, ...) to use it in a spec.
@@ -266,7 +273,7 @@ def initialize(
     >>> initialize({"name": "constant", "value": 3}, (2,))
     array([3., 3.], dtype=float32)
     """
-    given = {"name": declaration} if isinstance(declaration, str) else dict(declaration)
+    given = dict(declaration) if isinstance(declaration, Mapping) else {"name": declaration}
     name = given.pop("name", None)
     if not isinstance(name, str) or name not in INITIALIZERS:
         known = nearest(name if isinstance(name, str) else "", INITIALIZERS)
@@ -280,23 +287,67 @@ def initialize(
     for key in given:
         if key not in own:
             raise ArgumentError(
-                f"the initializer {name!r} has no parameter {key!r}: "
-                + (nearest(str(key), own) if own else "it has none.")
+                f"the initializer {name!r} has no parameter {key!r}.\n"
+                f"Fix: {nearest(str(key), own) if own else f'the name alone, {name!r}.'}"
             )
     for key in own:
         if key not in given and arguments[key].default is inspect.Parameter.empty:
-            raise ArgumentError(f"the initializer {name!r} needs the parameter {key!r}.")
+            raise ArgumentError(
+                f"the initializer {name!r} needs the parameter {key!r}.\n"
+                f'Fix: {{"name": {name!r}, {key!r}: ...}}'
+            )
     try:
-        return function(shape, generator, dtype, **given)
-    except TypeError as error:
-        raise ArgumentError(f"the initializer {name!r} cannot use {given}: {error}") from error
+        values = function(shape, generator, dtype, **given)
+    except TgError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(
+            f"the initializer {name!r} cannot use {given}: {error}.\nFix: other values."
+        ) from error
+    if np.shape(values) != _sizes(shape):
+        raise ArgumentError(
+            f"the initializer {name!r} gave the shape {np.shape(values)} in place of {shape}.\n"
+            "Fix: return an array of the shape that it is given."
+        )
+    return values
 
 
 def _rng(generator: Seed) -> np.random.Generator:
     return generator if isinstance(generator, np.random.Generator) else child_stream(generator)
 
 
+def _sizes(shape: Any) -> Shape:
+    """A shape; a whole number stands for one axis."""
+    try:
+        sizes = tuple(operator.index(n) for n in (shape if np.iterable(shape) else (shape,)))
+    except TypeError:
+        sizes = (-1,)
+    if min(sizes, default=0) < 0:
+        raise ShapeError(
+            f"no array has the shape {shape!r} (at {user_line()}).\n"
+            "Fix: a tuple of whole numbers of 0 or more, as (128, 784)."
+        )
+    return sizes
+
+
+def _real(dtype: npt.DTypeLike) -> np.dtype[Any]:
+    """The dtype of parameters."""
+    try:
+        kind = np.dtype(dtype)
+    except (TypeError, ValueError):
+        kind = np.dtype(object)
+    if kind.kind != "f":
+        raise DTypeError(
+            f"the dtype of parameters is float32 or float64, not {dtype!r} (at {user_line()}).\n"
+            "Fix: dtype=np.float32."
+        )
+    return kind
+
+
 def _fan(shape: Shape, fan: str) -> int:
     if fan not in ("in", "out"):
-        raise ArgumentError(f"fan is 'in' or 'out', not {fan!r}.")
+        raise ArgumentError(
+            f"fan is 'in' or 'out', not {fan!r}.\n"
+            "Fix: 'in' keeps the variance of signals, 'out' that of gradients."
+        )
     return max(fans(shape)[fan == "out"], 1)

@@ -14,6 +14,7 @@ from tinygrad_bp.core.registry import FUNCTIONS
 from tinygrad_bp.core.tensor import Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError, ShapeError, SpecError, nearest
 from tinygrad_bp.nn import functional
+from tinygrad_bp.nn.arguments import positive
 from tinygrad_bp.nn.containers import Layers
 from tinygrad_bp.nn.init import Declaration, Seed, child_stream, initialize
 from tinygrad_bp.nn.module import Module
@@ -90,8 +91,8 @@ class Linear(Module):
         weight_init: Declaration | None = None,
         bias_init: Declaration | None = None,
     ) -> None:
-        self.in_features = _size("in_features", in_features)
-        self.out_features = _size("out_features", out_features)
+        self.in_features = positive("in_features", in_features)
+        self.out_features = positive("out_features", out_features)
         self.weight_init = weight_init
         self.bias_init = bias_init
         bound = in_features**-0.5
@@ -297,7 +298,10 @@ def _named_function(name: str) -> Any:
             'Fix: "np.mean", of NumPy, or "F.relu", of tinygrad_bp.nn.functional.'
         )
     if own not in known:
-        raise ArgumentError(f"there is no function {name!r} of tensors: {nearest(own, known)}")
+        near = nearest(own, known)
+        if near.startswith("known"):
+            near = "a name of nn.functional, as 'F.relu', or of NumPy, as 'np.tanh'."
+        raise ArgumentError(f"there is no function {name!r} of tensors.\nFix: {near}")
     return known[own]
 
 
@@ -321,12 +325,6 @@ def _has_rule(function: Any) -> bool:
 
 def _function_name(function: Any) -> str:
     return str(getattr(function, "__name__", function))
-
-
-def _size(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ArgumentError(f"{name} is a positive integer, not {value!r}.")
-    return int(value)
 
 
 def _where(layer: Module) -> str:

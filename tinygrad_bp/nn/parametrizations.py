@@ -262,8 +262,8 @@ def remove_parametrizations(
     computed = _computed(module)
     if name not in computed:
         raise ArgumentError(
-            f"{type(module).__name__} does not compute {name!r} (at {user_line()}): "
-            f"{nearest(name, computed)}"
+            f"{type(module).__name__} does not compute {name!r} (at {user_line()}).\n"
+            f"Fix: {nearest(name, computed) if computed else 'leave it as it is.'}"
         )
     part = computed[name]
     if not leave_parametrized and not hasattr(part, "original"):
@@ -330,17 +330,21 @@ def declare(module: Module, name: str, declaration: Any, rng: np.random.Generato
     if not isinstance(options, Mapping) or options.get("name") not in _DECLARED:
         said = options.get("name") if isinstance(options, Mapping) else options
         raise SpecError(
-            f"has the parametrization {said!r} of {name!r}: {nearest(str(said), _DECLARED)}"
+            f"has the parametrization {said!r} of {name!r}.\nFix: {nearest(str(said), _DECLARED)}"
         )
     path, _, attribute = name.rpartition(".")
     owner = dict(module.named_modules()).get(path)
     arguments = {key: value for key, value in options.items() if key != "name"}
+    for key in arguments:
+        if key not in _DEFAULTS[options["name"]]:
+            near = nearest(str(key), _DEFAULTS[options["name"]])
+            raise SpecError(f"{options['name']} of {name!r} has no option {key!r}.\nFix: {near}")
     cls: Any = _DECLARED[options["name"]]
     if cls is SpectralNorm:
         arguments["generator"] = rng
     known = [n for n, _ in module.named_parameters()]
     if owner is None or not isinstance(vars(owner).get(attribute), Parameter):
-        raise SpecError(f"has no parameter {name!r} to normalise: {nearest(name, known)}")
+        raise SpecError(f"has no parameter {name!r} to normalise.\nFix: {nearest(name, known)}")
     parametrize(owner, attribute, lambda weight: cls(weight, **arguments))
 
 
@@ -351,7 +355,10 @@ def declared(module: Module) -> dict[str, Any]:
     for path, each in module.named_modules():
         for name, part in _computed(each).items():
             if type(part) not in names:
-                raise SpecError(f"computes {name!r} by {part!r}, which no spec can declare.")
+                raise SpecError(
+                    f"computes {name!r} by {part!r}, which no spec can declare.\n"
+                    f"Fix: {' or '.join(_DECLARED)}, or remove_parametrizations(module)."
+                )
             options: Any = part.config()
             kind = names[type(part)]
             key = f"{path}.{name}" if path else name

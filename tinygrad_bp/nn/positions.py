@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_bp.core.tensor import Tensor, as_tensor
-from tinygrad_bp.errors import ArgumentError
+from tinygrad_bp.errors import ArgumentError, user_line
 from tinygrad_bp.nn.arguments import positive, shown
 from tinygrad_bp.nn.cells import misfit
 from tinygrad_bp.nn.functional.activations import as_real
@@ -132,7 +132,10 @@ class RotaryPositions(Module):
     def __init__(self, dim: int, base: float = 10000.0) -> None:
         self.dim = positive("dim", dim)
         if dim % 2:
-            raise ArgumentError(f"dim is even, as features are turned in pairs, not {dim}.")
+            raise ArgumentError(
+                f"dim is even, as features are turned in pairs, not {dim} (at {user_line()}).\n"
+                f"Fix: dim={dim + 1}, and as many features."
+            )
         self.base = base
 
     def forward(self, x: Any, start: int = 0) -> Tensor:

@@ -32,7 +32,10 @@ def check_declared(layer: Any, input_shape: Shape | None) -> None:
     if input_shape is None:
         return
     if len(input_shape) != 2:
-        raise SpecError(f"takes sequences (steps, features), and its input has {input_shape}.")
+        raise SpecError(
+            f"takes sequences (steps, features), and its input has {input_shape}.\n"
+            "Fix: an input_shape with both axes, as [20, 8]."
+        )
     if not layer.batch_first:
         raise SpecError(
             "has batch_first = false, and the first axis is that of the samples.\n"

@@ -29,7 +29,7 @@ def share(module: Module, name: str, source: str, modules: Mapping[str, Module])
     """
     own = dict(module.named_parameters())
     if name not in own:
-        raise SpecError(f"has no parameter {name!r} to share: {nearest(name, own)}")
+        raise SpecError(f"has no parameter {name!r} to share.\nFix: {nearest(name, own)}")
     others: dict[str, Tensor] = {}
     first: dict[int, str] = {}  # a parameter has one name, that of where it was first
     for path, each in modules.items():
@@ -40,12 +40,13 @@ def share(module: Module, name: str, source: str, modules: Mapping[str, Module])
     if source not in others:
         known = nearest(source, others)
         raise SpecError(
-            f"shares {source!r}, which is no parameter before it of its own layer: {known}"
+            f"shares {source!r}, which is no parameter before it of its own layer.\nFix: {known}"
         )
     if own[name].shape != others[source].shape:
         raise SpecError(
             f"shares {source!r}, of shape {others[source].shape}, and its own {name!r} has the "
-            f"shape {own[name].shape}."
+            f"shape {own[name].shape}.\n"
+            "Fix: share a parameter of that shape, or give the layers the same sizes."
         )
     replace(module, name, others[source])
 
@@ -56,6 +57,7 @@ def replace(module: Module, name: str, tensor: Tensor) -> None:
     owner = dict(module.named_modules()).get(path)
     if owner is None or not isinstance(vars(owner).get(attribute), Tensor):
         raise SpecError(
-            f"keeps its parameter {name!r} in no attribute of that name, so it cannot be shared."
+            f"keeps its parameter {name!r} in no attribute of that name, so it cannot be shared.\n"
+            "Fix: have its class assign the parameter to an attribute of its own."
         )
     setattr(owner, attribute, tensor)

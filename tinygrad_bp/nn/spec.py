@@ -27,6 +27,10 @@ from tinygrad_bp.nn.init import Seed, child_stream
 from tinygrad_bp.nn.wired import Wired
 
 _KEYS = ("input_shape", "dtype", "layers")
+_WANTED = {
+    "input_shape": "the shape of one sample, as input_shape = [784].",
+    "layers": 'a list of dicts, as layers = [{"type": "Linear", "out_features": 10}].',
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,13 +176,18 @@ class NetworkSpec:
     def from_dict(cls, data: Mapping[str, Any]) -> NetworkSpec:
         """The spec that a dict with the keys input_shape, layers and, if wished, dtype declares."""
         if not isinstance(data, Mapping):
-            raise SpecError(f"a network is declared by a dict, not by {data!r}.")
+            raise SpecError(
+                f"a network is declared by a dict, not by {data!r}.\n"
+                'Fix: {"input_shape": [784], "layers": [{"type": "Linear", "out_features": 10}]}'
+            )
         for key in data:
             if key not in _KEYS:
-                raise SpecError(f"a network has no key {key!r}: {nearest(str(key), _KEYS)}")
-        for key in ("input_shape", "layers"):
+                raise SpecError(f"a network has no key {key!r}.\nFix: {nearest(str(key), _KEYS)}")
+        for key in _WANTED:
             if key not in data:
-                raise SpecError(f"the declaration of the network lacks the key {key!r}.")
+                raise SpecError(
+                    f"the declaration of the network lacks the key {key!r}.\nFix: {_WANTED[key]}"
+                )
         return cls(**data)
 
     def to_dict(self) -> dict[str, Any]:
@@ -205,8 +214,12 @@ class NetworkSpec:
         try:
             data = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
-            fix = "\nFix: from_file reads a file of that name." if text.endswith(".toml") else ""
-            raise SpecError(f"the declaration of the network is not TOML: {error}{fix}") from error
+            fix = "correct that line."
+            if text.endswith(".toml"):
+                fix = "NetworkSpec.from_file(path), which reads a file of that name."
+            raise SpecError(
+                f"the declaration of the network is not TOML: {error}.\nFix: {fix}"
+            ) from error
         return cls.from_dict(data)
 
     def to_toml(self) -> str:

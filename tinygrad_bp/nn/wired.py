@@ -64,7 +64,9 @@ class Wired(Sequential):
         self.inputs: dict[str, list[str]] = {}
         for name in inputs:
             if name not in layers:
-                raise ArgumentError(f"there is no layer {name!r} to wire: {nearest(name, layers)}")
+                raise ArgumentError(
+                    f"there is no layer {name!r} to wire.\nFix: {nearest(name, layers)}"
+                )
         known: dict[str, Any] = dict.fromkeys(self.given)
         before = default_input(self.given)
         for name in layers:
@@ -141,7 +143,7 @@ def check_wire(wire: str, known: Iterable[str], where: str) -> None:
     if name not in known:
         raise ArgumentError(
             f"{where} has the input {wire!r}, which is no input of the network and no layer before "
-            f"it: {nearest(name, known)}"
+            f"it.\nFix: {nearest(name, known)}"
         )
     if not all(item.isdecimal() for item in items):
         raise ArgumentError(
