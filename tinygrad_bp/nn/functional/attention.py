@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_bp.core.tensor import Tensor, as_tensor
-from tinygrad_bp.errors import ArgumentError, ShapeError, user_line
+from tinygrad_bp.errors import ArgumentError, ShapeError
 from tinygrad_bp.nn.arguments import weak
 from tinygrad_bp.nn.functional.activations import softmax
 from tinygrad_bp.nn.functional.dropouts import dropout
@@ -73,7 +73,7 @@ def scaled_dot_product_attention(
     v: Any = as_tensor(value)
     if is_causal and attn_mask is not None:
         raise ArgumentError(
-            f"scaled_dot_product_attention at {user_line()}: there is a mask, and is_causal.\n"
+            f"{at_user('scaled_dot_product_attention')}: there is a mask, and is_causal.\n"
             "Fix: put np.tri(queries, keys, dtype=bool) into the mask."
         )
     if min(q.ndim, k.ndim, v.ndim) < 2 or q.shape[-1] != k.shape[-1] or len_(k) != len_(v):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_bp.core import Tensor, as_tensor
-from tinygrad_bp.errors import ArgumentError, user_line
+from tinygrad_bp.errors import ArgumentError
 from tinygrad_bp.nn import targets
 from tinygrad_bp.nn.arguments import weak
 from tinygrad_bp.nn.functional.loss_checks import element_weight, reduced
@@ -106,16 +106,16 @@ def huber_loss(
     Tensor([0.5, 2.5])
     """
     delta = weak(delta)
+    name = "huber_loss"
     if not 0 < delta < math.inf:
-        raise ArgumentError(f"huber_loss at {user_line()}: delta is {delta!r}.\nFix: delta > 0.")
-    x, y = targets.pair("huber_loss", prediction, target)
+        raise ArgumentError(f"{targets.at_user(name)}: delta is {delta!r}.\nFix: delta > 0.")
+    x, y = targets.pair(name, prediction, target)
     if reduction == "none":
         d = np.abs(x - y)
         near = np.minimum(d, delta)
         each: Tensor = near * (d - near / 2)
         return each
-    factor = targets.scale("huber_loss", reduction, x.size)
-    return losses.huber(x, y, delta=delta, scale=factor)
+    return losses.huber(x, y, delta=delta, scale=targets.scale(name, reduction, x.size))
 
 
 def smooth_l1_loss(
@@ -140,7 +140,7 @@ def smooth_l1_loss(
     beta = weak(beta)
     name = "smooth_l1_loss"
     if not 0 <= beta < math.inf:
-        raise ArgumentError(f"{name} at {user_line()}: beta is {beta!r}.\nFix: beta >= 0.")
+        raise ArgumentError(f"{targets.at_user(name)}: beta is {beta!r}.\nFix: beta >= 0.")
     if beta == 0:
         return l1_loss(prediction, target, reduction)
     x, y = targets.pair(name, prediction, target)
