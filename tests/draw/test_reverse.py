@@ -47,6 +47,12 @@ def test_over_the_graph_there_is_an_arrow_back_for_each_cotangent(program):
         assert said == ([f"a sum of {arriving[key]}"] if arriving[key] > 1 else [])
 
 
+def test_positions_stand_on_the_side_where_no_arrow_goes_back():
+    x = tg.Tensor(3.0, requires_grad=True)
+    for backward, degrees in ((None, "-45"), ("over", "45")):
+        assert draw(x * x, backward=backward).edge_attr["labelangle"] == degrees
+
+
 @given(programs(max_operations=8))
 def test_alone_the_arrows_are_the_cotangents_and_sums_stand_where_they_meet(program):
     loss = recorded(program)

@@ -30,6 +30,17 @@ def test_curves_show_training_and_test(count):
     assert (0xD1, 0x60, 0x3D) in found
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 60])
+def test_curves_have_no_ticks_between_epochs(count, monkeypatch):
+    monkeypatch.setattr(plots, "_png", lambda figure: figure)
+    for axes in plots.curves(rows(count), "a title", 10).axes:
+        ticks = [
+            tick for tick in axes.get_xticks() if axes.get_xlim()[0] <= tick <= axes.get_xlim()[1]
+        ]
+        assert ticks
+        assert all(tick == round(tick) for tick in ticks)
+
+
 def test_curves_without_a_test_set_show_training_alone():
     found, _ = colours(plots.curves(rows(5, test=False), "a title", 1))
     assert (0x3B, 0x6F, 0xB6) in found

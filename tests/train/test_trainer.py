@@ -174,6 +174,22 @@ def test_scipy_leaves_a_row_for_each_iteration(make_samples):
     assert losses == sorted(losses, reverse=True)
 
 
+def test_scipy_reports_its_last_iteration_once(make_samples):
+    class Rows(Reporter):
+        def __init__(self):
+            self.rows = []
+
+        def row(self, row):
+            self.rows.append(row)
+
+    recipe = load_recipe("ex4-tnc").override(["optimizer.method=L-BFGS-B"]).with_epochs(5)
+    trainer, told = Trainer(recipe, make_samples(recipe)), Rows()
+    trainer.run(told)
+    assert told.rows == trainer.rows
+    assert [row.step for row in told.rows] == sorted({row.step for row in told.rows})
+    assert all(row.samples_per_second > 0 for row in told.rows)
+
+
 def test_a_signal_stops_scipy(make_samples):
     recipe = load_recipe("ex4-tnc").with_epochs(100)
     trainer = Trainer(recipe, make_samples(recipe))

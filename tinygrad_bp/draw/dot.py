@@ -28,6 +28,7 @@ def to_dot(scene: Scene, theme: str = "light", legend: bool = False) -> Picture:
         Whether a corner of the picture says what the roles in it look like.
     """
     look = theme_named(theme)
+    over = any(arrow.state == "backward" for arrow in scene.arrows)
     picture = Picture(
         graph_attr={
             "rankdir": "RL" if scene.sideways else "TB",
@@ -54,7 +55,8 @@ def to_dot(scene: Scene, theme: str = "light", legend: bool = False) -> Picture:
             "fontcolor": look.muted,
             "color": look.line,
             "arrowsize": "0.6",
-            "labelangle": "-45",  # positions beside arrows, and not on them
+            # Positions beside arrows, and neither on them nor on those that go back, to the right.
+            "labelangle": "45" if over else "-45",
             "labeldistance": "1.6",
         },
     )

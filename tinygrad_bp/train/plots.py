@@ -63,7 +63,7 @@ def curves(rows: Sequence[Row], title: str, batches_per_epoch: int) -> bytes:
                 axes.plot(x, y, color=colour, marker=marker, ms=4, label=f"{name}: {y[-1]:.4f}")
             axes.set_title(what.capitalize())
             axes.set_xlabel("epoch" if by_epoch else "step")
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
             axes.margins(x=0.02)
             axes.legend(title="at the end")
             values = [v for line in axes.lines for v in np.asarray(line.get_ydata())]

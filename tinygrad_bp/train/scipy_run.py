@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tinygrad_bp.core import Tensor
 from tinygrad_bp.optim import minimize_scipy
 from tinygrad_bp.train.interrupt import StopSignal
@@ -42,6 +44,7 @@ def run_scipy(
     x, targets = trainer.samples.inputs, trainer.targets
     began = time.perf_counter()
     evaluated = 0
+    reported: Any = None  # the weights of the last row
 
     def loss() -> Tensor:
         nonlocal evaluated
@@ -56,15 +59,16 @@ def run_scipy(
         reporter.step(trainer.step, value.item(), len(x))
         return value
 
-    def after_iteration(_: Any) -> None:
-        nonlocal began, evaluated
+    def after_iteration(weights: Any) -> None:
+        nonlocal began, evaluated, reported
+        reported = np.array(weights)
         reporter.row(trainer.report(time.perf_counter() - began, evaluated))
         save(trainer, True)
         began, evaluated = time.perf_counter(), 0
 
     limit = "maxfun" if table.method == "TNC" else "maxiter"
     try:
-        minimize_scipy(
+        found = minimize_scipy(
             loss,
             trainer.model.parameters(),
             table.method,
@@ -74,5 +78,7 @@ def run_scipy(
     except _Stopped:
         return
     if trainer.rows and trainer.rows[-1].step == trainer.step:
-        trainer.rows.pop()  # the minimum may be another point than that of the last iteration
-    after_iteration(None)
+        if np.array_equal(reported, found.x):
+            return
+        trainer.rows.pop()  # the minimum is another point than that of the last iteration
+    after_iteration(found.x)
