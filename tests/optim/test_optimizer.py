@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 
 import numpy as np
 import pytest
@@ -10,7 +11,22 @@ import tinygrad_bp as tg
 from tinygrad_bp import nn
 from tinygrad_bp.core import as_tensor
 from tinygrad_bp.errors import ArgumentError, DTypeError, GraphError, InplaceError, ShapeError
-from tinygrad_bp.optim import SGD, Adagrad, Adam, AdamW, RMSprop
+from tinygrad_bp.optim import (
+    ASGD,
+    LAMB,
+    LBFGS,
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    Lion,
+    NAdam,
+    RAdam,
+    RMSprop,
+    Rprop,
+)
 
 # ------------------------------------------------------------ groups and memory
 
@@ -253,6 +269,36 @@ def test_settings_that_make_no_sense_are_refused(kind, settings, message):
     with pytest.raises(ArgumentError, match="(?s)" + message):
         kind([p], **settings)
     assert p.data is data
+
+
+OPTIMIZERS = (SGD, Adam, AdamW, RMSprop, Adagrad, Adadelta, Adamax, NAdam, RAdam, LAMB, Lion, Rprop)
+SETTINGS = [
+    (kind, name)
+    for kind in (*OPTIMIZERS, ASGD, LBFGS)
+    for name in list(inspect.signature(kind).parameters)[1:]
+]
+
+
+@pytest.mark.parametrize(("kind", "name"), SETTINGS)
+def test_a_setting_of_another_kind_is_refused_when_it_is_given(kind, name):
+    p = leaf()
+    data = p.data
+    odd = ["x", 1j, [1], (0.9, "x"), {}, object(), np.ones(2), tg.Tensor(0.5), 10**400, b"x"]
+    for value in odd:
+        for arguments in ([p], {name: value}), ([{"params": [p], name: value}], {}):
+            with pytest.raises(ArgumentError, match=r"(?s)got (beta|etas|step_sizes|\w*=).*Fix: "):
+                kind(arguments[0], **arguments[1])
+    assert p.data is data
+
+
+def test_numbers_of_numpy_are_settings_and_stay_apart_from_the_array_they_came_in():
+    lr, p = np.array(0.5), tg.Tensor(np.float32([1.0]), requires_grad=True)
+    optimizer = Adam([p], lr=lr, betas=(np.float32(0.5), np.float64(0.5)), amsgrad=np.True_)
+    group = optimizer.param_groups[0]
+    assert [type(x) for x in (group["lr"], *group["betas"], group["amsgrad"])] == [
+        *[float] * 3,
+        bool,
+    ]
 
 
 def test_a_step_without_any_gradient_says_to_call_backward():

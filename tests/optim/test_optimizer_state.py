@@ -10,7 +10,7 @@ from optim.stepping import KINDS, parameters, step
 
 import tinygrad_bp as tg
 from tinygrad_bp.errors import StateDictError
-from tinygrad_bp.optim import Adam
+from tinygrad_bp.optim import LBFGS, SGD, Adam, Rprop
 
 
 @pytest.mark.parametrize(
@@ -119,3 +119,64 @@ def test_a_state_that_does_not_fit_is_refused_as_a_whole(state, message):
     with pytest.raises(StateDictError, match="(?s)Nothing was changed.*" + message + ".*Fix:"):
         optimizer.load_state_dict(state)
     assert pickle.dumps(optimizer.state_dict()) == before
+
+
+ODD = [
+    None,
+    3,
+    -1,
+    7.5,
+    "x",
+    1j,
+    float("nan"),
+    [1],
+    {},
+    np.array("a"),
+    np.array([1.0, 2.0]),
+    [[1], []],
+]
+
+
+def places(tree, path=()):
+    """The path to each part of a state."""
+    yield path
+    if isinstance(tree, (dict, list)):
+        for key, part in tree.items() if isinstance(tree, dict) else enumerate(tree):
+            yield from places(part, (*path, key))
+
+
+def edited(tree, path, value):
+    """A copy of a state with another value in one place."""
+    if not path:
+        return value
+    tree = copy.copy(tree)
+    tree[path[0]] = edited(tree[path[0]], path[1:], value)
+    return tree
+
+
+@pytest.mark.parametrize("kind", [SGD, Adam, Rprop, LBFGS])
+def test_a_state_edited_anywhere_is_taken_or_refused_by_us_and_then_changes_nothing(kind):
+    p = tg.Tensor([1.0, 2.0], requires_grad=True)
+    optimizer = kind([p], lr=0.1)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = (p * p).sum()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    optimizer.step(closure)
+    good = copy.deepcopy(optimizer.state_dict())
+    refused = 0
+    for path in places(good):
+        for value in ODD:
+            try:
+                optimizer.load_state_dict(edited(good, path, value))
+            except StateDictError:
+                refused += 1
+                assert repr(optimizer.state_dict()) == repr(good)
+            else:  # what was taken can be gone on with
+                optimizer.step(closure)
+                optimizer.load_state_dict(good)
+    assert refused > 100

@@ -10,6 +10,7 @@ import numpy as np
 
 from tinygrad_bp.core import Tensor
 from tinygrad_bp.errors import ArgumentError, NonFiniteError, StateDictError, user_line
+from tinygrad_bp.optim.checks import is_number, is_real, plain
 from tinygrad_bp.optim.flat import Array, no_gradients
 from tinygrad_bp.optim.line_search import Point, strong_wolfe
 from tinygrad_bp.optim.optimizer import Group, Optimizer
@@ -91,7 +92,7 @@ class LBFGS(Optimizer):
         defaults = {
             "lr": lr,
             "max_iter": max_iter,
-            "max_eval": max_iter * 5 // 4 if max_eval is None else max_eval,
+            "max_eval": max_eval,
             "tolerance_grad": tolerance_grad,
             "tolerance_change": tolerance_change,
             "history_size": history_size,
@@ -107,9 +108,10 @@ class LBFGS(Optimizer):
         self._memory = _Memory()
 
     def _check(self, group: Group) -> None:
-        if group["line_search_fn"] not in (None, "strong_wolfe"):
+        search = group["line_search_fn"]
+        if search is not None and not (isinstance(search, str) and search == "strong_wolfe"):
             raise ArgumentError(
-                f"LBFGS got line_search_fn={group['line_search_fn']!r} (at {user_line()}).\n"
+                f"LBFGS got line_search_fn={search!r} (at {user_line()}).\n"
                 "Fix: None or 'strong_wolfe'."
             )
 
@@ -153,7 +155,8 @@ class LBFGS(Optimizer):
                 "Fix: call the closure under tinygrad_bp.detect_anomaly() to find the operation."
             )
         memory.evaluations += 1
-        left = group["max_eval"] - 1
+        most = group["max_eval"]
+        left = (group["max_iter"] * 5 // 4 if most is None else most) - 1
         for n in range(group["max_iter"]):
             if np.max(np.abs(g), initial=0.0) <= group["tolerance_grad"] or left < (n > 0):
                 break
@@ -253,7 +256,7 @@ class LBFGS(Optimizer):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over what `state_dict` returned; see `Optimizer.load_state_dict`."""
-        memory = state_dict.get("memory")
+        memory = state_dict.get("memory") if isinstance(state_dict, dict) else None
         size = sum(p.size for p in self.param_groups[0]["params"])
         if not isinstance(memory, dict) or not _fits(memory, size):
             raise StateDictError(
@@ -270,6 +273,13 @@ def _fits(memory: dict[str, Any], size: int) -> bool:
     """Whether this is a memory of so many numbers."""
     if set(memory) != set(asdict(_Memory())):
         return False
-    vectors = [memory["gradient"], memory["direction"], *memory["steps"], *memory["changes"]]
-    same = len(memory["steps"]) == len(memory["changes"])
-    return same and all(v is None or np.shape(v) == (size,) for v in vectors)
+    lists, counts = ("steps", "changes"), ("iterations", "evaluations")
+    if not all(isinstance(memory[key], list) for key in lists) or not all(
+        is_number(plain(memory[key]), key in counts) for key in (*counts, "scale", "length")
+    ):
+        return False
+    steps, changes = memory["steps"], memory["changes"]
+    given = [v for v in (memory["gradient"], memory["direction"]) if v is not None]
+    return len(steps) == len(changes) and all(
+        is_real(v) and np.shape(v) == (size,) for v in [*given, *steps, *changes]
+    )

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import numpy as np
-
 from tinygrad_bp.core import Tensor
 from tinygrad_bp.errors import ArgumentError, StateDictError, nearest, user_line, user_place
+from tinygrad_bp.optim.checks import mismatches, plain, wrong_setting
 from tinygrad_bp.optim.flat import (
     Array,
     FlatParameters,
@@ -18,17 +17,6 @@ from tinygrad_bp.optim.flat import (
 )
 
 Group = dict[str, Any]
-
-# The numbers that make sense: 0 <= x, and for these 0 <= x < 1.
-_BELOW_ONE = ("beta1", "beta2", "alpha", "rho")
-# Those that are numbers in every optimizer that has them; others may be texts, flags or None.
-_NUMBERS = ("lr", "eps", "momentum", "dampening", "weight_decay", "lr_decay", *_BELOW_ONE)
-# What the numbers of a pair are called.
-_PAIRS = {
-    "betas": ("beta1", "beta2"),
-    "etas": ("etas[0]", "etas[1]"),
-    "step_sizes": ("step_sizes[0]", "step_sizes[1]"),
-}
 
 
 class Optimizer:
@@ -89,9 +77,11 @@ class Optimizer:
                     f"{nearest(word, defaults) if unknown else 'name its parameters: params=[...]'}"
                 )
             settings = {**defaults, **group, "params": checked_parameters(group["params"], name)}
-            for key, value in settings.items():
-                settings[key] = value = value.item() if isinstance(value, np.generic) else value
-                _check_setting(name, key, value)
+            for key in defaults:
+                settings[key] = plain(settings[key])
+                if wrong := wrong_setting(key, settings[key]):
+                    got, fix = wrong
+                    raise ArgumentError(f"{name} got {got} (at {user_line()}).\nFix: {fix}.")
             self._check(settings)
             repeated = [p for p in settings["params"] if id(p) in seen]
             if repeated:
@@ -190,7 +180,7 @@ class Optimizer:
         StateDictError
             They are those of another optimizer or of other parameters. Nothing was changed.
         """
-        wrong = self._mismatches(state_dict)
+        wrong = mismatches(self, state_dict)
         if wrong:
             raise StateDictError(
                 f"the state does not fit this {type(self).__name__} (at {user_line()}). Nothing "
@@ -204,48 +194,9 @@ class Optimizer:
         ):
             for key, value in saved.items():
                 if key != "params":
-                    group[key] = tuple(value) if isinstance(value, list) else value
+                    group[key] = plain(value)
             by_parameter = {id(p): next(states) for p in group["params"]}
             self._flats[i] = self._flatten(group["params"], self._flats[i], by_parameter)
-
-    def _mismatches(self, state_dict: dict[str, Any]) -> list[str]:
-        """What in a state dictionary does not fit."""
-        missing = {"optimizer", "state", "param_groups"} - set(state_dict)
-        if missing:
-            return [f"it has no {name!r}" for name in sorted(missing)]
-        if state_dict["optimizer"] != type(self).__name__:
-            return [f"it is the state of {state_dict['optimizer']!r}"]
-        groups, states = state_dict["param_groups"], state_dict["state"]
-        if len(groups) != len(self.param_groups):
-            return [f"it has {len(groups)} groups, not {len(self.param_groups)}"]
-        wrong = []
-        params: list[Tensor] = []
-        for i, (group, saved) in enumerate(zip(self.param_groups, groups, strict=True)):
-            params += group["params"]
-            if len(saved["params"]) != len(group["params"]):
-                wrong.append(
-                    f"group {i} has {len(saved['params'])} parameters, not {len(group['params'])}"
-                )
-            off = {key for key, value in group.items() if value is False}  # flags of later versions
-            for key in sorted((set(saved) ^ set(group)) - (off - set(saved))):
-                wrong.append(f"group {i}: {'unexpected' if key in saved else 'missing'} {key!r}")
-        if wrong or len(states) != len(params):
-            return wrong or [f"it has the state of {len(states)} parameters, not {len(params)}"]
-        names = [
-            set(self._state_names({**group, **saved}))
-            for group, saved in zip(self.param_groups, groups, strict=True)
-            for _ in group["params"]
-        ]
-        for i, (p, state) in enumerate(zip(params, states, strict=True)):
-            expected = {"step"} | (names[i] if state.get("step") else set())
-            for name in sorted(expected ^ set(state)):
-                what = "unexpected" if name in state else "missing"
-                wrong.append(f"parameter {describe(p, i)}: {what} {name!r}")
-            for name in sorted(names[i] & set(state)):
-                if np.shape(state[name]) != p.shape:
-                    shape = np.shape(state[name])
-                    wrong.append(f"parameter {describe(p, i)}: {name!r} has the shape {shape}")
-        return wrong
 
     def __repr__(self) -> str:
         lines = []
@@ -254,27 +205,6 @@ class Optimizer:
             numbers = sum(p.size for p in group["params"])
             lines.append(f"{settings}: {len(group['params'])} parameters of {numbers} numbers")
         return f"{type(self).__name__}({'; '.join(lines)})"
-
-
-def _check_setting(optimizer: str, key: str, value: Any) -> None:
-    no_number = value is None or isinstance(value, (bool, str))
-    if key == "params" or (no_number and key not in _NUMBERS and key not in _PAIRS):
-        return
-    parts = {key: value}
-    if key in _PAIRS:
-        if not isinstance(value, (tuple, list)) or len(value) != 2:
-            raise ArgumentError(
-                f"{optimizer} got {key}={value!r} (at {user_line()}).\nFix: a pair of numbers."
-            )
-        parts = dict(zip(_PAIRS[key], value, strict=True))
-    for name, x in parts.items():
-        below_one = name in _BELOW_ONE
-        real = not (x is None or isinstance(x, (bool, str)))
-        if not (real and 0 <= x < (1 if below_one else float("inf"))):
-            raise ArgumentError(
-                f"{optimizer} got {name}={x!r} (at {user_line()}).\n"
-                f"Fix: choose 0 <= {name}{' < 1' if below_one else ', and finite'}."
-            )
 
 
 def _flatten(
