@@ -36,3 +36,21 @@ def test_a_function_of_numpy_is_looked_for_where_it_is():
         tg.save  # noqa: B018
     with pytest.raises(AttributeError, match="did you mean 'hessian'"):
         tg.hesian  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("name", "where"),
+    [
+        ("sigmoid", r"nn\.functional\.sigmoid"),
+        ("Linear", r"nn\.Linear"),
+        ("Adam", r"optim\.Adam"),
+        ("DataLoader", r"data\.DataLoader"),
+        ("check_gradients", r"testing\.check_gradients"),
+        ("save_step_by_step", None),
+    ],
+)
+def test_a_name_of_a_room_is_looked_for_there(name, where):
+    with pytest.raises(
+        AttributeError, match=rf"did you mean tg\.{where}\?" if where else "known: "
+    ):
+        getattr(tg, name)

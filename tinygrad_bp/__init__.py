@@ -147,6 +147,11 @@ def __getattr__(name: str) -> Any:
         hint = f"did you mean tg.io.{name}, for the weights of a module?"
     elif not name.startswith("_") and name in np.__all__:
         hint = f"did you mean np.{name}? NumPy's own functions work on tensors"
+    elif not name.startswith("_"):
+        for room in ("nn", "nn.functional", "optim", "data", "testing", "draw"):
+            if name in importlib.import_module(f"tinygrad_bp.{room}").__all__:
+                hint = f"did you mean tg.{room}.{name}?"
+                break
     raise AttributeError(f"module 'tinygrad_bp' has no attribute {name!r}; {hint}")
 
 
