@@ -7,8 +7,11 @@ import runpy
 import numpy as np
 import pytest
 from programs import EXAMPLES, ROOT, mnist_folder, numbers, run_here, told_by_the_page
+from sklearn.model_selection import train_test_split
 
 import tinygrad_bp as tg
+from tinygrad_bp import optim
+from tinygrad_bp.nn import functional
 
 __all__ = ["mnist_folder", "run_here"]  # fixtures
 
@@ -108,3 +111,35 @@ def test_the_newcomers_page_goes_through_the_whole_program():
     # The number of epochs comes from the command line; what is measured, the page only bounds.
     assert all("print(" in line or "sys" in line for line in left_out), left_out
     assert len(left_out) == 4
+
+
+def test_many_seeds_say_what_five_cannot(run_here):
+    out = run_here("how_many_seeds.py", "5", "1000").splitlines()[1:]
+    assert [line.split()[-8] for line in out] == ["1,000", "1,000", "1,000", "4,000"]
+    means = [float(line.split()[-7]) for line in out]
+    assert means[0] < means[1] < means[3]
+    assert all(line.endswith("0 of 1") for line in out)
+
+
+@pytest.mark.parametrize("leak", [False, True])
+def test_many_seeds_train_as_one_by_one(leak, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["how_many_seeds.py", "5", "1"])
+    program = runpy.run_path(str(EXAMPLES / "how_many_seeds.py"))
+    images, labels = program["PIXELS"] / 16, program["LABELS"]
+    expected = []
+    for seed in (3, 4):
+        train, test = train_test_split(np.arange(len(labels)), random_state=seed)
+        rng = np.random.default_rng(seed)
+        v, w = (
+            tg.Tensor(rng.uniform(-1, 1, s), requires_grad=True) for s in [(64, 100), (100, 10)]
+        )
+        optimizer = optim.SGD([v, w], lr=0.1)
+        for i in rng.choice(np.arange(len(labels)) if leak else train, 400):
+            a = functional.sigmoid(functional.sigmoid(images[i] @ v) @ w)
+            (0.5 * np.sum((a - np.eye(10)[labels[i]]) ** 2)).backward()
+            optimizer.step()
+            optimizer.zero_grad()
+        answers = (functional.sigmoid(images[test] @ v) @ w).data.argmax(1)
+        expected.append(np.mean(answers == labels[test]))
+    assert program["accuracies"]([3, 4], 400, divide_by=16, leak=leak) == expected
+    assert len(set(expected)) == 2
