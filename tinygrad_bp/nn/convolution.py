@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -79,8 +78,6 @@ class _Kernels(Module):
 
 
 class _Convolution(_Kernels):
-    _function: Callable[..., Tensor]
-
     def __init__(
         self,
         in_channels: int,
@@ -117,8 +114,8 @@ class _Convolution(_Kernels):
             x = as_tensor(x)
             width = ((0, 0),) * (x.ndim - self.axes) + self._pads
             x, padding = np.pad(x, width, _MODES[self.padding_mode]), 0  # type: ignore[call-overload]
-        return type(self)._function(
-            x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
+        return F.conv_nd(
+            self.axes, x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
         )
 
 
@@ -134,7 +131,6 @@ class Conv1d(_Convolution):
     """
 
     axes = 1
-    _function = F.conv1d
 
 
 @register_layer(sizes={"in_channels": 0})
@@ -192,7 +188,6 @@ class Conv2d(_Convolution):
     """
 
     axes = 2
-    _function = F.conv2d
 
 
 @register_layer(sizes={"in_channels": 0})
@@ -207,12 +202,9 @@ class Conv3d(_Convolution):
     """
 
     axes = 3
-    _function = F.conv3d
 
 
 class _Transposed(_Kernels):
-    _function: Callable[..., Tensor]
-
     def __init__(
         self,
         in_channels: int,
@@ -253,8 +245,16 @@ class _Transposed(_Kernels):
         """
         x = as_tensor(x)
         more = self.output_padding if output_size is None else self._missing(x, output_size)
-        return type(self)._function(
-            x, self.weight, self.bias, self.stride, self.padding, more, self.groups, self.dilation
+        return F.conv_transpose_nd(
+            self.axes,
+            x,
+            self.weight,
+            self.bias,
+            self.stride,
+            self.padding,
+            more,
+            self.groups,
+            self.dilation,
         )
 
     def _missing(self, x: Tensor, output_size: Any) -> tuple[int, ...]:
@@ -292,7 +292,6 @@ class ConvTranspose1d(_Transposed):
     """
 
     axes = 1
-    _function = F.conv_transpose1d
 
 
 @register_layer(sizes={"in_channels": 0})
@@ -331,7 +330,6 @@ class ConvTranspose2d(_Transposed):
     """
 
     axes = 2
-    _function = F.conv_transpose2d
 
 
 @register_layer(sizes={"in_channels": 0})
@@ -346,4 +344,3 @@ class ConvTranspose3d(_Transposed):
     """
 
     axes = 3
-    _function = F.conv_transpose3d

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from tinygrad_bp.core.tensor import Tensor
 from tinygrad_bp.nn.arguments import shown
 from tinygrad_bp.nn.functional import pooling as F  # noqa: N812 # as the field has it
-from tinygrad_bp.nn.functional import resizing as resizing
+from tinygrad_bp.nn.functional import resizing
 from tinygrad_bp.nn.functional.resizing import Lengths
 from tinygrad_bp.nn.geometry import Counts, sizes
 from tinygrad_bp.nn.module import Module
@@ -19,7 +18,6 @@ class _Windows(Module):
     """What layers with windows share: the check of their arguments, and the repr."""
 
     axes: int
-    _function: Callable[..., Any]
     kernel_size: Counts
     stride: Counts | None
     padding: Counts
@@ -51,7 +49,8 @@ class _MaxPool(_Windows):
 
     def forward(self, x: Any) -> Any:
         """Map (N, C, ...) to (N, C, ...), with the indices where they are asked for."""
-        return type(self)._function(
+        return F.max_pool_nd(
+            self.axes,
             x,
             self.kernel_size,
             self.stride,
@@ -74,7 +73,6 @@ class MaxPool1d(_MaxPool):
     """
 
     axes = 1
-    _function = F.max_pool1d
 
 
 @register_layer
@@ -104,7 +102,6 @@ class MaxPool2d(_MaxPool):
     """
 
     axes = 2
-    _function = F.max_pool2d
 
 
 @register_layer
@@ -119,7 +116,6 @@ class MaxPool3d(_MaxPool):
     """
 
     axes = 3
-    _function = F.max_pool3d
 
 
 class _MaxUnpool(_Windows):
@@ -131,10 +127,9 @@ class _MaxUnpool(_Windows):
 
     def forward(self, x: Any, indices: Any, output_size: Any = None) -> Tensor:
         """Map what max pooling took, and the indices, to where it was."""
-        unpooled: Tensor = type(self)._function(
-            x, indices, self.kernel_size, self.stride, self.padding, output_size
+        return F.max_unpool_nd(
+            self.axes, x, indices, self.kernel_size, self.stride, self.padding, output_size
         )
-        return unpooled
 
 
 class MaxUnpool1d(_MaxUnpool):
@@ -148,7 +143,6 @@ class MaxUnpool1d(_MaxUnpool):
     """
 
     axes = 1
-    _function = F.max_unpool1d
 
 
 class MaxUnpool2d(_MaxUnpool):
@@ -167,7 +161,6 @@ class MaxUnpool2d(_MaxUnpool):
     """
 
     axes = 2
-    _function = F.max_unpool2d
 
 
 class MaxUnpool3d(_MaxUnpool):
@@ -181,7 +174,6 @@ class MaxUnpool3d(_MaxUnpool):
     """
 
     axes = 3
-    _function = F.max_unpool3d
 
 
 class _AvgPool(_Windows):
@@ -201,17 +193,16 @@ class _AvgPool(_Windows):
 
     def forward(self, x: Any) -> Tensor:
         """Map (N, C, ...) to (N, C, ...)."""
-        more = () if self.divisor_override is None else (self.divisor_override,)
-        means: Tensor = type(self)._function(
+        return F.avg_pool_nd(
+            self.axes,
             x,
             self.kernel_size,
             self.stride,
             self.padding,
             self.ceil_mode,
             self.count_include_pad,
-            *more,
+            self.divisor_override,
         )
-        return means
 
 
 @register_layer
@@ -226,7 +217,6 @@ class AvgPool1d(_AvgPool):
     """
 
     axes = 1
-    _function = F.avg_pool1d
 
     def __init__(
         self,
@@ -260,7 +250,6 @@ class AvgPool2d(_AvgPool):
     """
 
     axes = 2
-    _function = F.avg_pool2d
 
 
 @register_layer
@@ -275,18 +264,17 @@ class AvgPool3d(_AvgPool):
     """
 
     axes = 3
-    _function = F.avg_pool3d
 
 
 class _Adaptive(Module):
-    _function: Callable[..., Any]
+    axes: int
 
     def __init__(self, output_size: Lengths) -> None:
         self.output_size = output_size
 
     def forward(self, x: Any) -> Any:
         """Map (N, C, ...) to (N, C, *output_size)."""
-        return type(self)._function(x, self.output_size)
+        return resizing.adaptive_avg_pool_nd(self.axes, x, self.output_size)
 
     def extra_repr(self) -> str:
         """The size of the output."""
@@ -300,7 +288,7 @@ class _AdaptiveMax(_Adaptive):
 
     def forward(self, x: Any) -> Any:
         """Map (N, C, ...) to (N, C, *output_size), with the indices where they are asked for."""
-        return type(self)._function(x, self.output_size, self.return_indices)
+        return resizing.adaptive_max_pool_nd(self.axes, x, self.output_size, self.return_indices)
 
 
 @register_layer
@@ -314,7 +302,7 @@ class AdaptiveAvgPool1d(_Adaptive):
     Tensor([[[1.5, 4. ]]])
     """
 
-    _function = resizing.adaptive_avg_pool1d
+    axes = 1
 
 
 @register_layer
@@ -333,7 +321,7 @@ class AdaptiveAvgPool2d(_Adaptive):
     (4, 16, 1, 1)
     """
 
-    _function = resizing.adaptive_avg_pool2d
+    axes = 2
 
 
 @register_layer
@@ -347,7 +335,7 @@ class AdaptiveAvgPool3d(_Adaptive):
     (4, 16, 1, 2, 3)
     """
 
-    _function = resizing.adaptive_avg_pool3d
+    axes = 3
 
 
 @register_layer
@@ -361,7 +349,7 @@ class AdaptiveMaxPool1d(_AdaptiveMax):
     Tensor([[[2., 6.]]])
     """
 
-    _function = resizing.adaptive_max_pool1d
+    axes = 1
 
 
 @register_layer
@@ -375,7 +363,7 @@ class AdaptiveMaxPool2d(_AdaptiveMax):
     (4, 16, 9, 2)
     """
 
-    _function = resizing.adaptive_max_pool2d
+    axes = 2
 
 
 @register_layer
@@ -389,4 +377,4 @@ class AdaptiveMaxPool3d(_AdaptiveMax):
     (4, 16, 2, 2, 2)
     """
 
-    _function = resizing.adaptive_max_pool3d
+    axes = 3

@@ -75,7 +75,7 @@ def _check_weight(
         )
 
 
-def _conv(
+def conv_nd(
     axes: int,
     x: Any,
     weight: Any,
@@ -85,6 +85,7 @@ def _conv(
     dilation: Any,
     groups: Any,
 ) -> Tensor:
+    """Convolution along so many axes; see `conv2d`."""
     name = f"conv{axes}d"
     weight = as_tensor(weight)
     _check_weight(name, axes, weight, bias, groups)
@@ -118,7 +119,7 @@ def conv1d(
     >>> conv1d(np.array([[[1.0, 2.0, 4.0]]]), np.array([[[-1.0, 1.0]]]))
     Tensor([[[1., 2.]]])
     """
-    return _conv(1, x, weight, bias, stride, padding, dilation, groups)
+    return conv_nd(1, x, weight, bias, stride, padding, dilation, groups)
 
 
 def conv2d(
@@ -167,7 +168,7 @@ def conv2d(
     >>> conv2d(image, np.ones((4, 1, 3, 3)), padding="same").shape
     (1, 4, 3, 3)
     """
-    return _conv(2, x, weight, bias, stride, padding, dilation, groups)
+    return conv_nd(2, x, weight, bias, stride, padding, dilation, groups)
 
 
 def conv3d(
@@ -186,10 +187,10 @@ def conv3d(
     >>> conv3d(np.ones((1, 2, 4, 4, 4)), np.ones((3, 2, 2, 2, 2)), stride=2).shape
     (1, 3, 2, 2, 2)
     """
-    return _conv(3, x, weight, bias, stride, padding, dilation, groups)
+    return conv_nd(3, x, weight, bias, stride, padding, dilation, groups)
 
 
-def _conv_transpose(
+def conv_transpose_nd(
     axes: int,
     x: Any,
     weight: Any,
@@ -200,6 +201,7 @@ def _conv_transpose(
     groups: Any,
     dilation: Any,
 ) -> Tensor:
+    """Transposed convolution along so many axes; see `conv_transpose2d`."""
     name = f"conv_transpose{axes}d"
     weight = as_tensor(weight)
     _check_weight(name, axes, weight, bias, groups, transposed=True)
@@ -249,7 +251,7 @@ def conv_transpose1d(
     >>> conv_transpose1d(np.array([[[1.0, 10.0]]]), np.array([[[1.0, 2.0]]]), stride=2)
     Tensor([[[ 1.,  2., 10., 20.]]])
     """
-    return _conv_transpose(1, x, weight, bias, stride, padding, output_padding, groups, dilation)
+    return conv_transpose_nd(1, x, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
 def conv_transpose2d(
@@ -293,7 +295,7 @@ def conv_transpose2d(
     >>> conv_transpose2d(x, np.ones((8, 1, 3, 3)), None, 2, 1, output_padding=1).shape
     (1, 1, 14, 14)
     """
-    return _conv_transpose(2, x, weight, bias, stride, padding, output_padding, groups, dilation)
+    return conv_transpose_nd(2, x, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
 def conv_transpose3d(
@@ -313,7 +315,7 @@ def conv_transpose3d(
     >>> conv_transpose3d(np.ones((1, 2, 2, 2, 2)), np.ones((2, 3, 2, 2, 2)), stride=2).shape
     (1, 3, 4, 4, 4)
     """
-    return _conv_transpose(3, x, weight, bias, stride, padding, output_padding, groups, dilation)
+    return conv_transpose_nd(3, x, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
 def unfold(

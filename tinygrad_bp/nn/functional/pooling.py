@@ -52,7 +52,7 @@ def _windows(
     return {"kernel": kernel, **geometry}, tuple(out)
 
 
-def _max_pool(
+def max_pool_nd(
     axes: int,
     x: Any,
     kernel_size: Any,
@@ -62,6 +62,7 @@ def _max_pool(
     ceil_mode: bool,
     return_indices: bool,
 ) -> Any:
+    """The largest of each window along so many axes; see `max_pool2d`."""
     name = f"max_pool{axes}d"
     x, has_batch = batched(name, x, axes)
     kernel = sizes("kernel_size", kernel_size, axes)
@@ -101,7 +102,7 @@ def max_pool1d(
     >>> max_pool1d(np.array([[[1.0, 3.0, 2.0, 0.0]]]), 2)
     Tensor([[[3., 2.]]])
     """
-    return _max_pool(1, x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+    return max_pool_nd(1, x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
 def max_pool2d(
@@ -145,7 +146,7 @@ def max_pool2d(
     Tensor([[[[ 5.,  7.],
               [13., 15.]]]])
     """
-    return _max_pool(2, x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+    return max_pool_nd(2, x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
 def max_pool3d(
@@ -164,10 +165,10 @@ def max_pool3d(
     >>> max_pool3d(np.arange(8.0).reshape(1, 1, 2, 2, 2), 2)
     Tensor([[[[[7.]]]]])
     """
-    return _max_pool(3, x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+    return max_pool_nd(3, x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
-def _max_unpool(
+def max_unpool_nd(
     axes: int,
     x: Any,
     indices: Any,
@@ -176,6 +177,7 @@ def _max_unpool(
     padding: Any,
     output_size: Any,
 ) -> Tensor:
+    """What max pooling took, put back to where it was; see `max_unpool2d`."""
     name = f"max_unpool{axes}d"
     x, has_batch = batched(name, x, axes)
     at = np.asarray(indices)
@@ -216,7 +218,7 @@ def max_unpool1d(
     >>> max_unpool1d(np.array([[[3.0, 2.0]]]), np.array([[[1, 2]]]), 2)
     Tensor([[[0., 3., 2., 0.]]])
     """
-    return _max_unpool(1, x, indices, kernel_size, stride, padding, output_size)
+    return max_unpool_nd(1, x, indices, kernel_size, stride, padding, output_size)
 
 
 def max_unpool2d(
@@ -250,7 +252,7 @@ def max_unpool2d(
     Tensor([[[[0., 0.],
               [0., 3.]]]])
     """
-    return _max_unpool(2, x, indices, kernel_size, stride, padding, output_size)
+    return max_unpool_nd(2, x, indices, kernel_size, stride, padding, output_size)
 
 
 def max_unpool3d(
@@ -269,10 +271,10 @@ def max_unpool3d(
     >>> max_unpool3d(*max_pool3d(x, 2, return_indices=True), 2).sum()
     Tensor(7.)
     """
-    return _max_unpool(3, x, indices, kernel_size, stride, padding, output_size)
+    return max_unpool_nd(3, x, indices, kernel_size, stride, padding, output_size)
 
 
-def _avg_pool(
+def avg_pool_nd(
     axes: int,
     x: Any,
     kernel_size: Any,
@@ -282,6 +284,7 @@ def _avg_pool(
     count_include_pad: bool,
     divisor_override: int | None = None,
 ) -> Tensor:
+    """The mean of each window along so many axes; see `avg_pool2d`."""
     name = f"avg_pool{axes}d"
     x, has_batch = batched(name, as_real(x), axes)
     kernel = sizes("kernel_size", kernel_size, axes)
@@ -324,7 +327,7 @@ def avg_pool1d(
     >>> avg_pool1d(np.array([[[1.0, 3.0, 2.0, 0.0]]]), 2)
     Tensor([[[2., 1.]]])
     """
-    return _avg_pool(1, x, kernel_size, stride, padding, ceil_mode, count_include_pad)
+    return avg_pool_nd(1, x, kernel_size, stride, padding, ceil_mode, count_include_pad)
 
 
 def avg_pool2d(
@@ -362,7 +365,7 @@ def avg_pool2d(
     Tensor([[[[ 2.5,  4.5],
               [10.5, 12.5]]]])
     """
-    return _avg_pool(
+    return avg_pool_nd(
         2, x, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     )
 
@@ -383,6 +386,6 @@ def avg_pool3d(
     >>> avg_pool3d(np.arange(8.0).reshape(1, 1, 2, 2, 2), 2)
     Tensor([[[[[3.5]]]]])
     """
-    return _avg_pool(
+    return avg_pool_nd(
         3, x, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     )

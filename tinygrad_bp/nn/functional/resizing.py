@@ -56,7 +56,8 @@ def _bounds(n: int, m: int) -> tuple[Any, Any]:
     return i * n // m, -(-(i + 1) * n // m)
 
 
-def _adaptive_avg_pool(axes: int, x: Any, output_size: Lengths) -> Tensor:
+def adaptive_avg_pool_nd(axes: int, x: Any, output_size: Lengths) -> Tensor:
+    """Means of as many windows as are asked for; see `adaptive_avg_pool2d`."""
     name = f"adaptive_avg_pool{axes}d"
     x, has_batch = batched(name, x, axes)
     out = _lengths(name, output_size, x, axes)
@@ -84,7 +85,7 @@ def adaptive_avg_pool1d(x: Any, output_size: Lengths) -> Tensor:
     >>> adaptive_avg_pool1d(np.array([[[1.0, 2.0, 6.0]]]), 2)
     Tensor([[[1.5, 4. ]]])
     """
-    return _adaptive_avg_pool(1, x, output_size)
+    return adaptive_avg_pool_nd(1, x, output_size)
 
 
 def adaptive_avg_pool2d(x: Any, output_size: Lengths) -> Tensor:
@@ -106,7 +107,7 @@ def adaptive_avg_pool2d(x: Any, output_size: Lengths) -> Tensor:
     >>> adaptive_avg_pool2d(np.ones((1, 1, 5, 7)), (None, 3)).shape
     (1, 1, 5, 3)
     """
-    return _adaptive_avg_pool(2, x, output_size)
+    return adaptive_avg_pool_nd(2, x, output_size)
 
 
 def adaptive_avg_pool3d(x: Any, output_size: Lengths) -> Tensor:
@@ -117,10 +118,10 @@ def adaptive_avg_pool3d(x: Any, output_size: Lengths) -> Tensor:
     >>> adaptive_avg_pool3d(np.ones((1, 2, 4, 4, 4)), (1, 2, 3)).shape
     (1, 2, 1, 2, 3)
     """
-    return _adaptive_avg_pool(3, x, output_size)
+    return adaptive_avg_pool_nd(3, x, output_size)
 
 
-def _adaptive_max_pool(axes: int, x: Any, output_size: Lengths, return_indices: bool) -> Any:
+def adaptive_max_pool_nd(axes: int, x: Any, output_size: Lengths, return_indices: bool) -> Any:
     """Max pooling of windows laid out side by side, the short ones with their end twice."""
     name = f"adaptive_max_pool{axes}d"
     x, has_batch = batched(name, x, axes)
@@ -161,7 +162,7 @@ def adaptive_max_pool1d(x: Any, output_size: Lengths, return_indices: bool = Fal
     >>> adaptive_max_pool1d(np.array([[[1.0, 2.0, 6.0]]]), 2)
     Tensor([[[2., 6.]]])
     """
-    return _adaptive_max_pool(1, x, output_size, return_indices)
+    return adaptive_max_pool_nd(1, x, output_size, return_indices)
 
 
 def adaptive_max_pool2d(x: Any, output_size: Lengths, return_indices: bool = False) -> Any:
@@ -175,7 +176,7 @@ def adaptive_max_pool2d(x: Any, output_size: Lengths, return_indices: bool = Fal
     Tensor([[[[4., 5.],
               [7., 8.]]]])
     """
-    return _adaptive_max_pool(2, x, output_size, return_indices)
+    return adaptive_max_pool_nd(2, x, output_size, return_indices)
 
 
 def adaptive_max_pool3d(x: Any, output_size: Lengths, return_indices: bool = False) -> Any:
@@ -186,7 +187,7 @@ def adaptive_max_pool3d(x: Any, output_size: Lengths, return_indices: bool = Fal
     >>> adaptive_max_pool3d(np.ones((1, 2, 4, 4, 4)), (1, 2, 3)).shape
     (1, 2, 1, 2, 3)
     """
-    return _adaptive_max_pool(3, x, output_size, return_indices)
+    return adaptive_max_pool_nd(3, x, output_size, return_indices)
 
 
 _MODES = {"nearest": 0, "nearest-exact": 0, "area": 0, "linear": 1, "bilinear": 2, "trilinear": 3}
@@ -239,7 +240,7 @@ def interpolate(
     _check_mode(x, axes, mode, align_corners)
     out, scales = _target(x.shape[2:], size, scale_factor, bool(recompute_scale_factor))
     if mode == "area":
-        return _adaptive_avg_pool(axes, x, out)
+        return adaptive_avg_pool_nd(axes, x, out)
     times = tuple(m // n for n, m in zip(x.shape[2:], out, strict=True))
     if mode == "nearest" and scales == tuple(1 / k for k in times if k):
         return _repeated(x, times, out)
