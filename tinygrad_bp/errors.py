@@ -48,6 +48,10 @@ class IndexingError(TgError, IndexError):
     """An index that the array does not have."""
 
 
+class MissingKeyError(TgError, KeyError):
+    """A name that the dict does not have."""
+
+
 class DTypeError(TgError, TypeError):
     """A dtype that the operation cannot work with."""
 

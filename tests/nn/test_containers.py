@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 import pytest
+from told import told
 
 import tinygrad_bp as tg
 from tinygrad_bp.errors import ArgumentError, ShapeError
@@ -198,3 +199,37 @@ def test_a_wrong_input_that_no_layer_gave_names_none():
     ):
         with pytest.raises(ShapeError, match=r"expected \(…, 3\)\.\nFix: make it Linear\(4, 3\)"):
             model(X)
+
+
+@pytest.mark.parametrize("index", [2, -3, None, 1.5])
+def test_a_position_that_no_layer_has(index):
+    model = Sequential(np.sin, np.cos)
+    for change in (
+        lambda: model[index],
+        lambda: model.pop(index),
+        lambda: model.__delitem__(index),
+        lambda: model.__setitem__(index, np.tan),
+    ):
+        with pytest.raises(IndexError) as caught:
+            change()
+        fix = "a number from 0 to 1."
+        where = f"no position {index!r} in this Sequential of 2 (at test_containers.py:"
+        told(caught, where, fix=fix)
+    assert list(model) == [np.sin, np.cos]
+    with pytest.raises(IndexError, match="Fix: put one in before; it is empty"):
+        Sequential().pop()
+    with pytest.raises(IndexError, match="no position 'a'"):
+        model.insert("a", np.tan)
+
+
+def test_what_is_no_row_of_layers_does_not_get_in():
+    model = Sequential(np.sin)
+    for wrong in (3, "ab", Identity(), None):
+        with pytest.raises(ArgumentError, match=r"a Sequential takes a list of .*\nFix: put it"):
+            model.extend(wrong)
+        with pytest.raises(TypeError):
+            model += wrong
+    assert list(model) == [np.sin]
+    for name in (3, "", "a.b"):
+        with pytest.raises(ArgumentError, match=r"a text without dots, not .*\nFix: Sequential\("):
+            Sequential({name: np.sin})

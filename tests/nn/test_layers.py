@@ -313,7 +313,9 @@ def test_sequential_of_named_layers():
     model = Sequential({"hidden": Linear(2, 3, generator=0), "out": Linear(3, 1, generator=1)})
     assert list(model.state_dict()) == ["hidden.weight", "hidden.bias", "out.weight", "out.bias"]
     assert model["out"] is model[1]
-    with pytest.raises(ArgumentError, match="no layer 'hiden' in this Sequential: did you mean 'h"):
+    with pytest.raises(
+        ArgumentError, match="no layer 'hiden' in this Sequential .*\nFix: did you mean 'h"
+    ):
         model["hiden"]
     with pytest.raises(IndexError):
         model[2]

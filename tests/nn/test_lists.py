@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+from told import told
 
 import tinygrad_bp as tg
 from tinygrad_bp.errors import ArgumentError
@@ -93,10 +94,20 @@ def test_dicts_do_what_dicts_do():
     assert "a" in modules
     assert "b" not in modules
     assert modules.get("b") is None
-    with pytest.raises(KeyError, match="no 'aa' in this ModuleDict: did you mean 'a'"):
-        modules["aa"]
+    for look in (
+        lambda: modules["aa"],
+        lambda: modules.pop("aa"),
+        lambda: modules.__delitem__("aa"),
+    ):
+        with pytest.raises(KeyError) as caught:
+            look()
+        told(caught, "no 'aa' in this ModuleDict (at test_lists.py:", fix="did you mean 'a'?")
+    assert "aa" not in modules
+    assert modules.pop("aa", None) is None
     modules.clear()
     assert len(modules) == 0
+    with pytest.raises(KeyError, match=r"no 'a' in this ModuleDict .*\nFix: it is empty\."):
+        modules["a"]
     assert repr(ModuleDict({"up": Linear(1, 2)})) == "ModuleDict(\n  (up): Linear(1, 2)\n)"
 
 
@@ -136,11 +147,56 @@ def test_copies_pickles_and_identity():
         (lambda: ModuleDict({0: Identity()}), "a text without dots, not 0"),
         (lambda: ModuleDict({"a": tg.Tensor(1.0)}), "a ModuleDict holds modules"),
         (lambda: ParameterDict({"": 1.0}), "a key of a ParameterDict"),
+        (lambda: ModuleList(3), "a ModuleList takes a list of several, not an int"),
+        (lambda: ModuleList(None), "a ModuleList takes a list of several, not a NoneType"),
+        (lambda: ModuleList(Identity()), "a ModuleList takes a list of several, not an Identity"),
+        (lambda: ModuleList("ab"), "a ModuleList takes a list of several, not a str"),
+        (lambda: ModuleList().extend(Identity()), "not an Identity"),
+        (lambda: ModuleList() + 3, "a ModuleList takes a list of several, not an int"),
+        (lambda: ModuleList([Identity()]).__setitem__(slice(0, 1), 3), "not an int"),
+        (lambda: ParameterList(1.0), "a ParameterList takes a list of several, not a float"),
+        (lambda: ModuleDict(3), "a ModuleDict is made of a dict, not of an int"),
+        (lambda: ModuleDict([Identity()]), "a ModuleDict is made of a dict, not of a list"),
+        (lambda: ModuleDict("ab"), "a ModuleDict is made of a dict, not of a str"),
+        (lambda: ParameterDict().update(1.0), "a ParameterDict is made of a dict, not of a float"),
     ],
 )
 def test_what_they_do_not_hold(wrong, text):
-    with pytest.raises(ArgumentError, match=text):
+    with pytest.raises(ArgumentError, match=text) as caught:
         wrong()
+    assert str(caught.value).count("\nFix: ") == 1
+
+
+@pytest.mark.parametrize("index", [2, -3, "a", None, 1.0])
+def test_a_position_that_there_is_not(index):
+    modules = ModuleList([Identity(), Identity()])
+    changes = (
+        lambda: modules[index],
+        lambda: modules.__setitem__(index, Identity()),
+        lambda: modules.__delitem__(index),
+        lambda: modules.pop(index),
+    )
+    for change in changes:
+        with pytest.raises(IndexError) as caught:
+            change()
+        fix = "a number from 0 to 1."
+        told(caught, f"no position {index!r} in this ModuleList of 2 (at test_lists.py:", fix=fix)
+    assert len(modules) == 2
+    with pytest.raises(IndexError, match="Fix: put one in before; it is empty"):
+        ModuleList().pop()
+    with pytest.raises(IndexError, match="no position 'a'"):
+        modules.insert("a", Identity())
+
+
+def test_a_dict_that_is_updated_by_something_wrong_is_left_as_it_was():
+    modules = ModuleDict()
+    for wrong in ({"a": Identity(), "b": 3}, {"a": Identity(), "b.c": Identity()}):
+        with pytest.raises(ArgumentError):
+            modules.update(wrong)
+        assert len(modules) == 0
+    modules.update([("a", Identity())], b=Identity())
+    assert list(modules) == ["a", "b"]
+    assert list(ModuleDict(modules)) == ["a", "b"]
 
 
 def test_a_list_that_is_extended_by_something_wrong_is_left_as_it_was():

@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 import math
 import operator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_bp.errors import ArgumentError, user_line
+from tinygrad_bp.errors import ArgumentError, IndexingError, a_kind, user_line
 
 if TYPE_CHECKING:
     from tinygrad_bp.nn.module import Module
@@ -110,6 +111,45 @@ def finite(name: str, value: Any) -> float:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def several(owner: Module, items: Any) -> list[Any]:
+    """What a container is given for several items, as a list.
+
+    Raises
+    ------
+    ArgumentError
+        It is no iterable, or a text.
+    """
+    if isinstance(items, (str, bytes)) or not isinstance(items, Iterable):
+        raise ArgumentError(
+            f"{a_kind(owner)} takes a list of several, not {a_kind(items)} (at {user_line()}).\n"
+            "Fix: put it into a list, [...]."
+        )
+    return list(items)
+
+
+def position(owner: Module, index: Any, count: int) -> Any:
+    """The position of one of so many items of a container, or a slice of them.
+
+    Raises
+    ------
+    IndexingError
+        There is no such item.
+    """
+    if isinstance(index, slice):
+        return index
+    try:
+        number = operator.index(index)
+    except TypeError:
+        number = count
+    if not -count <= number < count:
+        fix = f"a number from 0 to {count - 1}." if count else "put one in before; it is empty."
+        raise IndexingError(
+            f"there is no position {index!r} in this {type(owner).__name__} of {len(owner)} (at "  # type: ignore[arg-type]
+            f"{user_line()}).\nFix: {fix}"
+        )
+    return number
 
 
 def weak(option: Any) -> Any:

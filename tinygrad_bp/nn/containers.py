@@ -9,7 +9,8 @@ import numpy as np
 
 from tinygrad_bp.core.mode import MODE
 from tinygrad_bp.core.tensor import Tensor, as_tensor
-from tinygrad_bp.errors import ArgumentError, ShapeError, a_kind, nearest
+from tinygrad_bp.errors import ArgumentError, ShapeError, a_kind, nearest, user_line
+from tinygrad_bp.nn.arguments import position, several
 from tinygrad_bp.nn.module import Module
 from tinygrad_bp.nn.registry import register_layer
 
@@ -39,7 +40,10 @@ class Layers(Module):
     def _checked(self, name: Any, layer: Any) -> str:
         """The name, if it and the layer are what they should be."""
         if not isinstance(name, str) or not name or "." in name:
-            raise ArgumentError(f"the name of a layer is a text without dots, not {name!r}.")
+            raise ArgumentError(
+                f"the name of a layer is a text without dots, not {name!r}.\n"
+                f'Fix: {type(self).__name__}({{"first": layer, ...}}), or layers without names.'
+            )
         if not callable(layer) or isinstance(layer, (type, Tensor)):
             raise ArgumentError(
                 f"layer {name} of {a_kind(self)} is {layer!r}, which is not a layer.\n"
@@ -78,7 +82,7 @@ class Layers(Module):
 
     def extend(self, layers: Iterable[Layer]) -> Self:
         """Put several layers behind the others; returns the container."""
-        return self._arrange([*self.items(), *_numbered(layers)])
+        return self._arrange([*self.items(), *_numbered(several(self, layers))])
 
     def insert(self, index: int, layer: Layer) -> Self:
         """Put a layer before the one with this position; returns the container.
@@ -91,7 +95,7 @@ class Layers(Module):
         ['0', '1', 'last']
         """
         items = list(self.items())
-        items[index:index] = _numbered([layer])
+        items.insert(position(self, index, len(items) + 1), *_numbered([layer]))
         return self._arrange(items)
 
     def pop(self, index: int | str = -1) -> Any:
@@ -137,10 +141,12 @@ class Layers(Module):
             if index not in self._layers:
                 known = nearest(index, self._layers)
                 raise ArgumentError(
-                    f"there is no layer {index!r} in this {type(self).__name__}: {known}"
+                    f"there is no layer {index!r} in this {type(self).__name__} (at "
+                    f"{user_line()}).\nFix: {known}"
                 )
             return index
-        return list(self._layers)[index]
+        name: str = list(self._layers)[position(self, index, len(self))]
+        return name
 
     @overload
     def __getitem__(self, index: int | str) -> Any: ...
@@ -205,6 +211,8 @@ class Sequential(Layers):
         return Sequential()._arrange([*self.items(), *other.items()])
 
     def __iadd__(self, other: Sequential) -> Self:
+        if not isinstance(other, Sequential):
+            return NotImplemented
         return self._arrange([*self.items(), *other.items()])
 
 

@@ -10,7 +10,15 @@ from typing import Any, TypeVar, overload
 
 from tinygrad_bp.core.mode import MODE
 from tinygrad_bp.core.tensor import Tensor
-from tinygrad_bp.errors import ArgumentError, OperationError, a_kind, nearest, user_line
+from tinygrad_bp.errors import (
+    ArgumentError,
+    MissingKeyError,
+    OperationError,
+    a_kind,
+    nearest,
+    user_line,
+)
+from tinygrad_bp.nn.arguments import position, several
 from tinygrad_bp.nn.module import Module, is_parameter
 from tinygrad_bp.nn.parameter import Parameter
 
@@ -50,7 +58,7 @@ class _List(Module, MutableSequence[T]):
     __hash__ = object.__hash__
 
     def __init__(self, items: Iterable[Any] = ()) -> None:
-        self._items: list[T] = [self._checked(item) for item in items]
+        self._items: list[T] = [self._checked(item) for item in several(self, items)]
 
     def _checked(self, item: Any) -> T:
         raise NotImplementedError
@@ -74,20 +82,29 @@ class _List(Module, MutableSequence[T]):
     @overload
     def __getitem__(self, index: slice) -> MutableSequence[T]: ...
     def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return type(self)(self._items[index])
-        return self._items[index]
+        found = self._items[position(self, index, len(self))]
+        return type(self)(found) if isinstance(index, slice) else found
 
     def __setitem__(self, index: Any, item: Any) -> None:
-        several = isinstance(index, slice)
-        self._items[index] = [self._checked(x) for x in item] if several else self._checked(item)
+        where = position(self, index, len(self))
+        if isinstance(index, slice):
+            self._items[where] = [self._checked(x) for x in several(self, item)]
+        else:
+            self._items[where] = self._checked(item)
 
     def __delitem__(self, index: int | slice) -> None:
-        del self._items[index]
+        del self._items[position(self, index, len(self))]
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self._items)
 
     def insert(self, index: int, value: Any) -> None:
         """Put an item before the one with this position."""
-        self._items.insert(index, self._checked(value))
+        self._items.insert(position(self, index, len(self) + 1), self._checked(value))
+
+    def pop(self, index: int = -1) -> T:
+        """Take an item out, and return it."""
+        return self._items.pop(position(self, index, len(self)))
 
     def append(self, value: Any) -> Any:
         """Put an item behind the others; returns the list."""
@@ -96,11 +113,11 @@ class _List(Module, MutableSequence[T]):
 
     def extend(self, values: Iterable[Any]) -> Any:
         """Put several items behind the others, or none if one is wrong; returns the list."""
-        self._items += [self._checked(value) for value in values]
+        self._items += [self._checked(value) for value in several(self, values)]
         return self
 
     def __add__(self, other: Iterable[Any]) -> Any:
-        return type(self)([*self, *other])
+        return type(self)([*self, *several(self, other)])
 
     def __repr__(self) -> str:
         return Module.__repr__(self)
@@ -136,19 +153,48 @@ class _Dict(Module, MutableMapping[str, T]):
     def __iter__(self) -> Iterator[str]:
         return iter(self._items)
 
-    def __getitem__(self, key: str) -> T:
+    def _known(self, key: str) -> str:
+        """A key that there is, or an error."""
         if key not in self._items:
-            known = nearest(key, self._items)
-            raise KeyError(f"there is no {key!r} in this {type(self).__name__}: {known}")
-        return self._items[key]
+            known = nearest(key, self._items) if self._items else "it is empty."
+            raise MissingKeyError(
+                f"there is no {key!r} in this {type(self).__name__} (at {user_line()}).\n"
+                f"Fix: {known}"
+            )
+        return key
+
+    def __getitem__(self, key: str) -> T:
+        return self._items[self._known(key)]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._items
 
     def __setitem__(self, key: str, item: Any) -> None:
-        if not isinstance(key, str) or not key or "." in key:
-            raise ArgumentError(f"a key of {a_kind(self)} is a text without dots, not {key!r}.")
-        self._items[key] = self._checked(item)
+        self.update({key: item})
 
     def __delitem__(self, key: str) -> None:
-        del self._items[key]
+        del self._items[self._known(key)]
+
+    def pop(self, key: str, *default: Any) -> Any:
+        """Take an item out, and return it; or the default, if there is no such key."""
+        return self._items.pop(key if default else self._known(key), *default)
+
+    def update(self, items: Any = (), /, **named: Any) -> None:
+        """Put in several items by their keys, or none if one is wrong."""
+        try:
+            given = dict(items, **named)
+        except (TypeError, ValueError):
+            raise ArgumentError(
+                f"{a_kind(self)} is made of a dict, not of {a_kind(items)} (at {user_line()}).\n"
+                f"Fix: {type(self).__name__}({{'name': ...}})"
+            ) from None
+        for key in given:
+            if not isinstance(key, str) or not key or "." in key:
+                raise ArgumentError(
+                    f"a key of {a_kind(self)} is a text without dots, not {key!r}.\n"
+                    "Fix: a name as 'layer1'."
+                )
+        self._items.update({key: self._checked(item) for key, item in given.items()})
 
     def __repr__(self) -> str:
         return Module.__repr__(self)
