@@ -100,12 +100,10 @@ class _Convolution(_Kernels):
         self.dilation, self.groups, self.padding_mode = dilation, groups, padding_mode
         self.weight_init, self.bias_init = weight_init, bias_init
         kernel = self._check()
-        strides, dilations = (
-            sizes("stride", stride, self.axes),
-            sizes("dilation", dilation, self.axes),
-        )
-        self._pads = F.pads(type(self).__name__, padding, kernel, strides, dilations)
-        self._make((out_channels, in_channels // self.groups, *kernel), bias, dtype, generator)
+        strides, apart = sizes("stride", stride, self.axes), sizes("dilation", dilation, self.axes)
+        self._pads = F.pads(type(self).__name__, padding, kernel, strides, apart)
+        shape = (self.out_channels, self.in_channels // self.groups, *kernel)
+        self._make(shape, bias, dtype, generator)
 
     def forward(self, x: Any) -> Tensor:
         """Map (N, in_channels, ...) to (N, out_channels, ...)."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from tinygrad_bp.core.tensor import Tensor
 from tinygrad_bp.nn.arguments import positive, shown
-from tinygrad_bp.nn.functional import images as images
+from tinygrad_bp.nn.functional import images
 from tinygrad_bp.nn.functional import resizing as F  # noqa: N812 # as the field has it
 from tinygrad_bp.nn.geometry import Counts
 from tinygrad_bp.nn.module import Module
