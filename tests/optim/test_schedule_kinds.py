@@ -286,22 +286,25 @@ SETTINGS = [
     (kind, name)
     for kind in vars(optim).values()
     if isinstance(kind, type) and issubclass(kind, schedules.Schedule)
-    for name, parameter in inspect.signature(kind).parameters.items()
-    if parameter.annotation != "bool"
+    for name in inspect.signature(kind).parameters
 ]
 
 
-@pytest.mark.parametrize("value", ["abc", 3j, [None, None], {}])
-@pytest.mark.parametrize(("kind", "name"), SETTINGS)
-def test_a_setting_of_another_kind_is_named(kind, name, value):
-    optimizer = make(0.5, momentum=0.9)
+def arguments(kind, optimizer):
     given = {"optimizer": optimizer, **NEEDED.get(kind.__name__, {})}
     if "schedulers" in inspect.signature(kind).parameters:
         given["schedulers"] = [StepLR(optimizer, 1), StepLR(optimizer, 1)]
     if kind is SequentialLR:
         given["milestones"] = [1]
+    return given
+
+
+@pytest.mark.parametrize("value", ["abc", 3j, [None, None], {}, np.array("a"), np.ones((2, 2))])
+@pytest.mark.parametrize(("kind", "name"), SETTINGS)
+def test_a_setting_of_another_kind_is_named(kind, name, value):
+    optimizer = make(0.5, momentum=0.9)
     with pytest.raises(ArgumentError, match=kind.__name__) as caught:
-        kind(**{**given, name: value})
+        kind(**{**arguments(kind, optimizer), name: value})
     assert name in str(caught.value)
     assert "test_schedule_kinds.py:" in str(caught.value)
     assert "\nFix: " in str(caught.value)
@@ -347,3 +350,30 @@ def test_positions_and_names_of_arguments_are_as_declared():
 def test_a_metric_that_is_no_number_is_refused(metric):
     with pytest.raises(ArgumentError, match=r"ReduceLROnPlateau.step\(\) got metric=.*\nFix: pass"):
         ReduceLROnPlateau(make(1.0)).step(metric)
+
+
+@pytest.mark.parametrize("value", [2.5, 2.0, float("nan"), float("inf")])
+def test_what_is_counted_is_a_whole_number(value):
+    for kind, name in SETTINGS:
+        if inspect.signature(kind).parameters[name].annotation not in ("int", "int | None"):
+            continue
+        with pytest.raises(ArgumentError, match=rf"got {name}=.*\n.*whole number"):
+            kind(**{**arguments(kind, make(0.5, momentum=0.9)), name: value})
+
+
+@pytest.mark.parametrize("factor", [None, float("nan"), -0.5, "x", [1.0], 1j])
+def test_a_function_that_returns_no_rate_is_told_before_anything_changes(factor):
+    optimizer = make(1.0)
+    schedule = LambdaLR(optimizer, lambda count: 0.5 if count < 2 else factor)
+    schedule.step()
+    before = schedule.state_dict(), schedule.get_last_lr()
+    with pytest.raises(ArgumentError, match=r"(?s)LambdaLR got lr_lambda\(2\)=.*Fix: let it"):
+        schedule.step()
+    assert (schedule.state_dict(), schedule.get_last_lr()) == before
+
+
+def test_rates_are_numbers_of_python_whatever_numbers_the_settings_were():
+    for kind, factor in ((ConstantLR, "factor"), (ExponentialLR, "gamma"), (SWALR, "swa_lr")):
+        optimizer = make(1.0)
+        kind(optimizer, **{factor: np.float32(0.5)}).step()
+        assert type(optimizer.param_groups[0]["lr"]) is float

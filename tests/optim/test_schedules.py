@@ -220,7 +220,16 @@ def test_a_state_of_something_else_is_refused_and_changes_nothing():
         (LinearWarmup(other, 2, after=StepLR(other, 1)).state_dict(), "for 2 groups"),
         ({**before, "after": ReduceLROnPlateau(optimizer).state_dict()}, "'ReduceLROnPlateau'"),
         ({**before, "cuont": 3}, "missing or unexpected: cuont"),
+        ({**before, "count": -1}, "count is -1"),
+        ({**before, "count": "x"}, "count is 'x'"),
+        ({**before, "base_lrs": 3}, "for 0 groups"),
+        ({**before, "base_lrs": ["x"]}, "for 1 groups"),
+        ({**before, "schedule": np.ones(2)}, "does not fit"),
+        (3, "without a schedule after it"),
     ]:
         with pytest.raises(StateDictError, match=message):
             schedule.load_state_dict(state)
         assert schedule.state_dict() == before
+    for kind in (StepLR(optimizer, 1), ReduceLROnPlateau(optimizer)):
+        with pytest.raises(StateDictError, match="the state of None for 0 groups"):
+            kind.load_state_dict(None)

@@ -6,8 +6,9 @@ import math
 from typing import Any
 
 from tinygrad_bp.errors import StateDictError, user_line
+from tinygrad_bp.optim.checks import is_number, plain
 from tinygrad_bp.optim.optimizer import Optimizer
-from tinygrad_bp.optim.settings import check_setting, checked
+from tinygrad_bp.optim.settings import check_setting, checked, is_finite, is_list, is_whole
 
 
 class Schedule:
@@ -62,18 +63,35 @@ class Schedule:
             It is that of another schedule or of other groups. Nothing was changed.
         """
         expected = {"schedule", "base_lrs", *self._state}
-        kind, rates = state_dict.get("schedule"), state_dict.get("base_lrs", [])
-        differ = sorted(expected ^ set(state_dict))
-        if kind != type(self).__name__ or differ or len(rates) != len(self.base_lrs):
+        state = state_dict if isinstance(state_dict, dict) else {}
+        kind, rates = state.get("schedule"), state.get("base_lrs", [])
+        count = len(rates) if is_list(rates) else 0
+        differ = sorted(map(str, expected ^ set(state)))
+        odd = [k for k in self._state if k in state and not _fits(k, state[k])]
+        if (
+            not isinstance(kind, str)
+            or kind != type(self).__name__
+            or differ
+            or odd
+            or not (count == len(self.base_lrs) and all(map(is_finite, rates)))
+        ):
             raise StateDictError(
-                f"the state of {kind!r} for {len(rates)} groups does not fit this "
+                f"the state of {kind!r} for {count} groups does not fit this "
                 f"{type(self).__name__} for {len(self.base_lrs)} (at {user_line()})"
                 + (f"; missing or unexpected: {', '.join(differ)}" if differ else "")
+                + "".join(f"; {name} is {state[name]!r}" for name in odd)
                 + ". Nothing was changed.\nFix: make the schedule as when the state was saved."
             )
-        self.base_lrs = list(rates)
+        self.base_lrs = list(map(float, rates))
         for name in self._state:
-            setattr(self, name, state_dict[name])
+            setattr(self, name, plain(state[name]))
+
+
+def _fits(name: str, value: Any) -> bool:
+    """Whether a number of a schedule's state is one: the best metric so far, or a count."""
+    if name == "best":
+        return value is None or is_number(plain(value))
+    return is_whole(value) and value >= 0
 
 
 class ClosedForm(Schedule):
@@ -107,8 +125,8 @@ class ClosedForm(Schedule):
 
     def step(self) -> None:
         """Go on to the next step or epoch, and set the learning rate of every group."""
+        self.go_to(self.count + 1)
         self.count += 1
-        self.go_to(self.count)
 
 
 class StepLR(ClosedForm):
@@ -283,7 +301,8 @@ class ReduceLROnPlateau(Schedule):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over what `state_dict` returned; see there."""
-        super().load_state_dict({"waiting": 0, **state_dict})  # it was not saved at first
+        state = state_dict if isinstance(state_dict, dict) else {}
+        super().load_state_dict({"waiting": 0, **state})  # it was not saved at first
 
     def _least(self, best: float) -> float:
         """The least improvement on the best metric that counts."""
@@ -343,8 +362,8 @@ class LinearWarmup(ClosedForm):
         if self.count + 1 < self.warmup_steps or self.after is None:
             super().step()
         else:
-            self.count += 1
             self.after.step(*metric)
+            self.count += 1
 
     def state_dict(self) -> dict[str, Any]:
         """What a later run needs in order to go on: plain numbers."""
@@ -353,7 +372,7 @@ class LinearWarmup(ClosedForm):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over what `state_dict` returned; see there."""
-        state = dict(state_dict)
+        state = dict(state_dict) if isinstance(state_dict, dict) else {}
         after = state.pop("after", None)
         if (after is None) != (self.after is None):
             raise StateDictError(

@@ -38,8 +38,9 @@ class _Several(ClosedForm):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over what `state_dict` returned; see there."""
-        own = dict(state_dict)
+        own = dict(state_dict) if isinstance(state_dict, dict) else {}
         parts = own.pop("schedulers", [])
+        parts = parts if isinstance(parts, list) else []
         if len(parts) != len(self.schedulers):
             raise StateDictError(
                 f"the state is that of {len(parts)} schedules, and this {type(self).__name__} has "

@@ -200,11 +200,6 @@ class OneCycleLR(ClosedForm):
             for group, turns in zip(self.optimizer.param_groups, self._momenta, strict=True):
                 _set_momentum(group, self._at(count, turns))
 
-    def step(self) -> None:
-        """Go on to the next step, and set rate and momentum of every group."""
-        self.go_to(self.count + 1)
-        self.count += 1
-
 
 class SWALR(ClosedForm):
     """To a constant learning rate, for the last part of a training whose weights are averaged.

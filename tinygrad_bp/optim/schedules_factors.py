@@ -5,9 +5,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 
+from tinygrad_bp.optim.checks import plain
 from tinygrad_bp.optim.optimizer import Optimizer
 from tinygrad_bp.optim.schedules import ClosedForm
-from tinygrad_bp.optim.settings import check_setting, is_number
+from tinygrad_bp.optim.settings import check_setting, is_finite, is_whole
 
 
 class ExponentialLR(ClosedForm):
@@ -63,7 +64,7 @@ class MultiStepLR(ClosedForm):
 
     def __init__(self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1) -> None:
         name, steps = "MultiStepLR", list(milestones)
-        named = bool(steps) and all(map(is_number, steps))
+        named = bool(steps) and all(map(is_whole, steps))
         check_setting(named, name, "milestones", steps, "name one step or more")
         check_setting(gamma > 0, name, "gamma", gamma, "choose gamma > 0")
         super().__init__(optimizer)
@@ -198,6 +199,11 @@ class LambdaLR(ClosedForm):
         Called with the number of steps; one for all groups, or one for each. Functions are none of
         the state: make the schedule with the same ones when a run goes on.
 
+    Raises
+    ------
+    ArgumentError
+        A function returns what is no finite number from 0 on; then, in `step`, nothing was changed.
+
     Examples
     --------
     >>> import tinygrad_bp as tg
@@ -226,8 +232,12 @@ class LambdaLR(ClosedForm):
 
     def rates(self, count: int) -> list[float]:
         """See `LambdaLR`."""
-        pairs = zip(self.base_lrs, self.lr_lambdas, strict=True)
-        return [float(base * function(count)) for base, function in pairs]
+        factors = [plain(function(count)) for function in self.lr_lambdas]
+        for factor in factors:
+            fix = "let it return a number from 0 on"
+            right = is_finite(factor) and factor >= 0
+            check_setting(right, "LambdaLR", f"lr_lambda({count})", factor, fix)
+        return [base * factor for base, factor in zip(self.base_lrs, factors, strict=True)]
 
 
 def _check_length(schedule: str, total_iters: int) -> None:
