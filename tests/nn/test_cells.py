@@ -104,7 +104,7 @@ def test_a_cell_in_a_spec_knows_the_length_of_its_input(kind):
 def test_wrong_sizes_inputs_and_states_are_told():
     with pytest.raises(ArgumentError, match="hidden_size is a positive integer, not 0"):
         GRUCell(3, 0)
-    with pytest.raises(ArgumentError, match="nonlinearity is 'tanh' or 'relu', not 'relo'.*relu"):
+    with pytest.raises(ArgumentError, match="(?s)is 'tanh' or 'relu', not 'relo'.*Fix: .*relu"):
         RNNCell(3, 2, nonlinearity="relo")
     with pytest.raises(ShapeError, match=r"in Sequential.0 \(RNNCell\): input \(4, 2\), expected"):
         Sequential(RNNCell(3, 2))(np.zeros((4, 2)))

@@ -173,7 +173,7 @@ def test_specs_declare_encoders_and_decoders():
 
 
 def test_wrong_arguments_and_shapes_are_told():
-    with pytest.raises(ArgumentError, match="activation is 'relu' or 'gelu', not 'rely'.*relu"):
+    with pytest.raises(ArgumentError, match="(?s)is 'relu' or 'gelu', not 'rely'.*Fix: .*relu"):
         TransformerEncoderLayer(4, 2, activation="rely")
     with pytest.raises(ArgumentError, match="num_layers is a positive integer, not 0"):
         TransformerEncoder(TransformerEncoderLayer(4, 2, 5), 0)

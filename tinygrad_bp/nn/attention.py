@@ -15,7 +15,8 @@ import numpy.typing as npt
 from tinygrad_bp.core.tensor import Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError, DTypeError
 from tinygrad_bp.nn.arguments import positive, shown
-from tinygrad_bp.nn.cells import below_one, choice, misfit
+from tinygrad_bp.nn.cells import choice, misfit
+from tinygrad_bp.nn.dropout import probability
 from tinygrad_bp.nn.functional.attention import attend, where_open
 from tinygrad_bp.nn.init import Seed, child_stream, glorot_normal, glorot_uniform
 from tinygrad_bp.nn.layers import Linear
@@ -111,7 +112,7 @@ class MultiheadAttention(Module):
             )
         self.kdim = embed_dim if kdim is None else positive("kdim", kdim)
         self.vdim = embed_dim if vdim is None else positive("vdim", vdim)
-        self.dropout = below_one(self, dropout)
+        self.dropout = float(probability(self, "dropout", dropout, "[0, 1)"))
         self.bias, self.batch_first = bias, batch_first
         self.add_bias_kv, self.add_zero_attn = add_bias_kv, add_zero_attn
         self.returns = choice("returns", returns, ("all", "output"))

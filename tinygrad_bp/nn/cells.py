@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from tinygrad_bp.core.mode import MODE
 from tinygrad_bp.core.tensor import Tensor, as_tensor
-from tinygrad_bp.errors import ArgumentError, ShapeError, nearest
+from tinygrad_bp.errors import ArgumentError, ShapeError, nearest, user_line
 from tinygrad_bp.nn.arguments import positive, shown
 from tinygrad_bp.nn.functional import relu, sigmoid, tanh
 from tinygrad_bp.nn.init import Seed, child_stream, uniform
@@ -23,18 +23,11 @@ def choice(name: str, value: Any, known: tuple[str, ...]) -> Any:
     """One of several words; an error that names the nearest where it is none."""
     if value not in known:
         words = " or ".join(map(repr, known))
-        raise ArgumentError(f"{name} is {words}, not {value!r}: {nearest(str(value), known)}")
-    return value
-
-
-def below_one(layer: Module, dropout: Any) -> float:
-    """The probability of a layer's dropout; an error where it is none, or 1."""
-    number = isinstance(dropout, (int, float)) and not isinstance(dropout, bool)
-    if not number or not 0 <= dropout < 1:
         raise ArgumentError(
-            f"the dropout of {type(layer).__name__} lies in [0, 1), not {dropout!r}."
+            f"{name} is {words}, not {value!r} (at {user_line()}).\n"
+            f"Fix: {nearest(str(value), known)}"
         )
-    return float(dropout)
+    return value
 
 
 def misfit(

@@ -13,19 +13,25 @@ from tinygrad_bp.nn.module import Module
 from tinygrad_bp.nn.registry import register_layer
 
 
+def probability(layer: Module, name: str, p: Any, bounds: str = "[0, 1]") -> float:
+    """The probability with which a layer drops; an error where it is none, or 1 in [0, 1)."""
+    number: float = weak(p)
+    inside = isinstance(number, (int, float)) and not isinstance(number, bool) and 0 <= number <= 1
+    if not inside or (number == 1 and bounds == "[0, 1)"):
+        raise ArgumentError(
+            f"the {name} of {type(layer).__name__} lies in {bounds}, not {p!r} (at "
+            f"{user_line()}).\nFix: the share that is dropped, as {name}=0.5."
+        )
+    return number
+
+
 class _Drawn(Module):
     """A layer that draws at random in training, with a probability."""
 
     _bounds = "[0, 1]"
 
     def __init__(self, p: float = 0.5, generator: Seed = None) -> None:
-        self.p = weak(p)
-        inside = isinstance(self.p, (int, float)) and 0 <= self.p <= 1
-        if not inside or isinstance(self.p, bool) or (p == 1 and self._bounds == "[0, 1)"):
-            raise ArgumentError(
-                f"the p of {type(self).__name__} lies in {self._bounds}, not {p!r} (at "
-                f"{user_line()}).\nFix: the share that is dropped, as p=0.5."
-            )
+        self.p = probability(self, "p", p, self._bounds)
         self.generator = child_stream(generator)
 
     def extra_repr(self) -> str:

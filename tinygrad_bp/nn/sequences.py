@@ -10,7 +10,8 @@ import numpy.typing as npt
 from tinygrad_bp.core.tensor import as_tensor
 from tinygrad_bp.errors import ArgumentError, SpecError
 from tinygrad_bp.nn.arguments import positive, shown
-from tinygrad_bp.nn.cells import below_one, choice, misfit
+from tinygrad_bp.nn.cells import choice, misfit
+from tinygrad_bp.nn.dropout import probability
 from tinygrad_bp.nn.functional import dropout
 from tinygrad_bp.nn.init import Seed, child_stream, uniform
 from tinygrad_bp.nn.module import Module
@@ -97,7 +98,7 @@ class Recurrent(Module):
                 f"proj_size is {self.proj_size!r}, and the states have {hidden_size} units.\n"
                 "Fix: a smaller number, or 0 for no projection."
             )
-        self.dropout = below_one(self, dropout)
+        self.dropout = float(probability(self, "dropout", dropout, "[0, 1)"))
         self.returns = choice("returns", returns, ("all", "sequence", "last"))
         check_declared(self, input_shape)
         rng = child_stream(generator)
