@@ -72,7 +72,9 @@ def celu(x: Any, alpha: float = 1.0) -> Tensor:
     """
     alpha = weak(alpha)
     if alpha == 0:
-        raise ArgumentError(f"{at_user('celu')}: alpha is 0, and x is divided by it.")
+        raise ArgumentError(
+            f"{at_user('celu')}: alpha is 0, and x is divided by it.\nFix: alpha > 0."
+        )
     result: Tensor = activations.elu(as_real(x) / alpha, alpha=1.0) * alpha
     return result
 

@@ -126,7 +126,7 @@ def embedding_bag(
     name = "embedding_bag"
     if mode not in get_args(Mode):
         known = nearest(mode, get_args(Mode))
-        raise ArgumentError(f"{at_user(name)}: there is no mode {mode!r}: {known}")
+        raise ArgumentError(f"{at_user(name)}: there is no mode {mode!r}.\nFix: {known}")
     weight, chosen = _checked(name, indices, weight)
     factors = None if per_sample_weights is None else as_tensor(per_sample_weights)
     if factors is not None and (mode != "sum" or factors.shape != chosen.shape):

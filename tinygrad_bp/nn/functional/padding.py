@@ -54,7 +54,7 @@ def pad(
     """
     x = as_tensor(x)
     if mode not in MODES:
-        raise ArgumentError(f"{where('pad')}: no mode {mode!r}: {nearest(mode, MODES)}.")
+        raise ArgumentError(f"{where('pad')}: no mode {mode!r}.\nFix: {nearest(mode, MODES)}")
     if value is not None and mode != "constant":
         raise ArgumentError(
             f"{where('pad')}: value={value!r}, which mode={mode!r} does not put in.\n"
@@ -90,7 +90,8 @@ def whole_numbers(name: str, value: Any, count: int | None = None) -> tuple[int,
     if not whole or (len(each) % 2 if count is None else len(each) != count):
         what = "pairs of whole numbers" if count is None else f"a whole number, or {count} of them"
         raise ArgumentError(
-            f"{name} is {what}, (before, after) from the last axis on, not {value!r}."
+            f"{name} is {what}, (before, after) from the last axis on, not {value!r}.\n"
+            f"Fix: {name.split()[-1]}={(1,) * (count or 2)}, for one element at each end."
         )
     return tuple(int(n) for n in each)
 

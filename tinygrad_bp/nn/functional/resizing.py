@@ -252,7 +252,9 @@ def interpolate(
 
 def _check_mode(x: Tensor, axes: int, mode: str, align_corners: Any) -> None:
     if mode not in _MODES:
-        raise ArgumentError(f"{where('interpolate')}: no mode {mode!r}: {nearest(mode, _MODES)}")
+        raise ArgumentError(
+            f"{where('interpolate')}: no mode {mode!r}.\nFix: {nearest(mode, _MODES)}"
+        )
     if axes not in ((_MODES[mode],) if _MODES[mode] else (1, 2, 3)):
         fit = [name for name, n in _MODES.items() if n in (0, axes)]
         raise ShapeError(
@@ -282,12 +284,13 @@ def _target(
     if len(factors) != len(size) or not all(isinstance(f, (int, float)) and f > 0 for f in factors):
         raise ArgumentError(
             f"{where('interpolate')}: scale_factor is a positive number, or {len(size)} of them, "
-            f"not {factor!r}."
+            f"not {factor!r}.\nFix: scale_factor=2, for twice the size."
         )
     out = tuple(math.floor(n * f) for n, f in zip(size, factors, strict=True))
     if min(out) < 1:
         raise ShapeError(
-            f"{where('interpolate')}: of {size}, a scale_factor of {factor} leaves nothing."
+            f"{where('interpolate')}: of {size}, a scale_factor of {factor} leaves nothing.\n"
+            "Fix: a larger one."
         )
     if recompute:
         return out, tuple(n / m for n, m in zip(size, out, strict=True))
