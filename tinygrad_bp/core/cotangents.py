@@ -131,7 +131,7 @@ def starting_cotangent(root: Any, gradient: Any) -> Any:
 
 def apply_hooks(hooks: list[Callable[[Any], Any]], g: Any) -> Any:
     """The cotangent after each hook has seen it, and replaced it where it returned one."""
-    for hook in hooks:
+    for hook in tuple(hooks):  # one that removes itself would have the next one passed over
         replacement = hook(g)
         if replacement is not None:
             g = replacement

@@ -60,7 +60,9 @@ class Hook:
                 f"the hook {self.hook!r} returned a gradient of {result.dtype} in place of "
                 f"{given.dtype}.\nFix: return real numbers, as those of .real, or None."
             )
-        return result if recording else result._data.astype(given.dtype, copy=False)
+        if recording:
+            return result if result.dtype == given.dtype else result.astype(given.dtype)
+        return result._data.astype(given.dtype, copy=False)
 
 
 class KeepGradient:
