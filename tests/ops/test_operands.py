@@ -33,3 +33,22 @@ def test_a_list_is_an_array_to_every_operation(function, value, create_graph, on
 def test_a_list_is_not_repeated_by_an_integer():
     total = np.sum(tg.Tensor([1, 1]))
     np.testing.assert_array_equal(([1, 2] * total).data, [2, 4])
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
+@pytest.mark.parametrize("on_the_left", [False, True])
+def test_a_matrix_is_multiplied_element_by_element(on_the_left):
+    m = np.matrix([[1.0, 2.0], [3.0, 5.0]])  # as `todense()` of SciPy's sparse matrices gives
+    x = tg.Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    z = m * x if on_the_left else x * m
+    assert type(z.data) is np.ndarray
+    z.sum().backward()
+    np.testing.assert_array_equal(z.data, np.multiply(m, x.data))
+    np.testing.assert_array_equal(x.grad.data, m)
+
+
+@pytest.mark.parametrize("join", [np.add, lambda t, m: np.stack([t, t, m])])
+def test_a_masked_array_is_refused(join):
+    x = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    with pytest.raises(tg.errors.DTypeError, match="would lose its mask"):
+        join(x, np.ma.masked_array([1.0, 2.0, 3.0], [0, 1, 0]))

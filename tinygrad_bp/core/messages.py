@@ -49,6 +49,31 @@ def numbers(data: Any) -> Any:
     return array
 
 
+def plain(x: Any) -> Any:
+    """An input that is no tensor as rules can count on it; masked arrays are refused.
+
+    ``[1, 2] * 2`` would repeat the list, and ``*`` of a `numpy.matrix`, as SciPy's ``todense()``
+    gives, is the product of matrices.
+
+    Raises
+    ------
+    DTypeError
+        Some elements are masked: tensors have no masks.
+
+    Examples
+    --------
+    >>> plain([1, 2]), plain(3.0)
+    (array([1, 2]), 3.0)
+    """
+    if hasattr(x, "mask") and isinstance(x, np.ma.MaskedArray):
+        raise DTypeError(
+            f"a masked array of shape {x.shape} would lose its mask among tensors (at "
+            f"{user_line()}).\nFix: pass m.filled(value), or m.data and the mask apart, as in "
+            "np.where(m.mask, 0, m.data * t) or np.sum(t, where=~m.mask)."
+        )
+    return np.asarray(x) if isinstance(x, (list, tuple, np.ndarray)) else x
+
+
 def no_array(error: ValueError) -> TgError:
     """The error for data of which NumPy can make no array."""
     kind = ShapeError if "inhomogeneous" in str(error) else ArgumentError

@@ -17,7 +17,7 @@ import numpy as np
 from tinygrad_bp.core.anomaly import check_finite, watched
 from tinygrad_bp.core.cotangents import Joint, sum_to_shape
 from tinygrad_bp.core.graph import NO_PARAMS, NOTHING, Node, clock
-from tinygrad_bp.core.messages import explain
+from tinygrad_bp.core.messages import explain, plain
 from tinygrad_bp.core.mode import MODE
 from tinygrad_bp.core.registry import FUNCTIONS, PRIMITIVES, load_late
 from tinygrad_bp.core.tensor import Tensor, constant, recorded, share_memory
@@ -30,7 +30,7 @@ from tinygrad_bp.errors import (
 
 _new = object.__new__
 _getframe: Callable[[int], Any] = sys._getframe
-_SEQUENCES = {list, tuple}
+_PLAIN = {np.ndarray, np.float64, np.float32, float, int}  # the types that rules can count on
 F = TypeVar("F", bound=Callable[..., Any])
 Rule = Callable[..., Any]
 
@@ -154,18 +154,14 @@ class Primitive:
             if isinstance(x, Tensor):
                 a, needed = x._data, x._requires_grad
                 x = x.node or x
-            elif type(x) in _SEQUENCES:
-                return self.apply(np.asarray(x), *inputs[1:], **params)
             else:
-                a = x
+                a = x = x if type(x) in _PLAIN else plain(x)
             if isinstance(y, Tensor):
                 b = y._data
                 needed = needed or y._requires_grad
                 y = y.node or y
-            elif type(y) in _SEQUENCES:
-                return self.apply(inputs[0], np.asarray(y), *inputs[2:], **params)
             else:
-                b = y
+                b = y = y if type(y) in _PLAIN else plain(y)
             values = (a, b)
             if count == 3:
                 z = inputs[2]
@@ -174,7 +170,7 @@ class Primitive:
                     needed = needed or z._requires_grad
                     rest = (z.node or z,)
                 else:
-                    z = np.asarray(z) if type(z) in _SEQUENCES else z
+                    z = z if type(z) in _PLAIN else plain(z)
                     values, rest = (a, b, z), (z,)
         elif count == 1 and isinstance(inputs[0], Tensor):
             x, y = inputs[0], NOTHING
@@ -188,8 +184,8 @@ class Primitive:
                     values.append(x._data)
                     found.append(x.node or x)
                     needed = needed or x._requires_grad
-                else:  # an array for a list, since [1, 2] * 2 would repeat it
-                    x = np.asarray(x) if type(x) in _SEQUENCES else x
+                else:
+                    x = x if type(x) in _PLAIN else plain(x)
                     values.append(x)
                     found.append(x)
             x = found[0] if found else NOTHING
