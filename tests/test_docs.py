@@ -99,3 +99,10 @@ def test_every_link_to_a_file_leads_somewhere(page):
     for target in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
         if not re.match(r"[a-z]+:", target):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_index_has_every_page_and_every_program():
+    index = (ROOT / "docs" / "index.md").read_text()
+    pages = [page.name for page in (ROOT / "docs").glob("*.md") if page.name != "index.md"]
+    programs = [f"../examples/{program.name}" for program in (ROOT / "examples").glob("*.*")]
+    assert [name for name in pages + programs if f"]({name})" not in index] == []
