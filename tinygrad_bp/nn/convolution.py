@@ -11,7 +11,7 @@ import numpy.typing as npt
 from tinygrad_bp.core.tensor import Tensor, as_tensor
 from tinygrad_bp.errors import ArgumentError, ShapeError, nearest
 from tinygrad_bp.nn.arguments import positive, shown
-from tinygrad_bp.nn.functional import images as F  # noqa: N812 # as the field has it
+from tinygrad_bp.nn.functional import images as functional
 from tinygrad_bp.nn.geometry import Counts, sizes, where
 from tinygrad_bp.nn.init import Declaration, Seed, child_stream, initialize
 from tinygrad_bp.nn.module import Module
@@ -101,7 +101,7 @@ class _Convolution(_Kernels):
         self.weight_init, self.bias_init = weight_init, bias_init
         kernel = self._check()
         strides, apart = sizes("stride", stride, self.axes), sizes("dilation", dilation, self.axes)
-        self._pads = F.pads(type(self).__name__, padding, kernel, strides, apart)
+        self._pads = functional.pads(type(self).__name__, padding, kernel, strides, apart)
         shape = (self.out_channels, self.in_channels // self.groups, *kernel)
         self._make(shape, bias, dtype, generator)
 
@@ -112,7 +112,7 @@ class _Convolution(_Kernels):
             x = as_tensor(x)
             width = ((0, 0),) * (x.ndim - self.axes) + self._pads
             x, padding = np.pad(x, width, _MODES[self.padding_mode]), 0  # type: ignore[call-overload]
-        return F.conv_nd(
+        return functional.conv_nd(
             self.axes, x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
         )
 
@@ -243,7 +243,7 @@ class _Transposed(_Kernels):
         """
         x = as_tensor(x)
         more = self.output_padding if output_size is None else self._missing(x, output_size)
-        return F.conv_transpose_nd(
+        return functional.conv_transpose_nd(
             self.axes,
             x,
             self.weight,

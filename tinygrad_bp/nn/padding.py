@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from tinygrad_bp.core.tensor import Tensor
 from tinygrad_bp.nn.arguments import shown
-from tinygrad_bp.nn.functional import padding as F  # noqa: N812 # as the field has it
+from tinygrad_bp.nn.functional import padding as functional
 from tinygrad_bp.nn.geometry import Counts
 from tinygrad_bp.nn.module import Module
 from tinygrad_bp.nn.registry import register_layer
@@ -20,13 +20,13 @@ class _Padding(Module):
     value: float | None = None
 
     def __init__(self, padding: Counts) -> None:
-        F.whole_numbers(f"{type(self).__name__}: padding", padding, 2 * self.axes)
+        functional.whole_numbers(f"{type(self).__name__}: padding", padding, 2 * self.axes)
         self.padding = padding
 
     def forward(self, x: Any) -> Tensor:
         """Map (..., H, W) to (..., top + H + bottom, left + W + right), for images."""
-        widths = F.whole_numbers("padding", self.padding, 2 * self.axes)
-        return F.pad(x, widths, self.mode, self.value)
+        widths = functional.whole_numbers("padding", self.padding, 2 * self.axes)
+        return functional.pad(x, widths, self.mode, self.value)
 
     def extra_repr(self) -> str:
         """What is not at its default."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from tinygrad_bp.core.tensor import Tensor
 from tinygrad_bp.nn.arguments import shown
-from tinygrad_bp.nn.functional import pooling as F  # noqa: N812 # as the field has it
+from tinygrad_bp.nn.functional import pooling as functional
 from tinygrad_bp.nn.functional import resizing
 from tinygrad_bp.nn.functional.resizing import Lengths
 from tinygrad_bp.nn.geometry import Counts, sizes
@@ -49,7 +49,7 @@ class _MaxPool(_Windows):
 
     def forward(self, x: Any) -> Any:
         """Map (N, C, ...) to (N, C, ...), with the indices where they are asked for."""
-        return F.max_pool_nd(
+        return functional.max_pool_nd(
             self.axes,
             x,
             self.kernel_size,
@@ -127,7 +127,7 @@ class _MaxUnpool(_Windows):
 
     def forward(self, x: Any, indices: Any, output_size: Any = None) -> Tensor:
         """Map what max pooling took, and the indices, to where it was."""
-        return F.max_unpool_nd(
+        return functional.max_unpool_nd(
             self.axes, x, indices, self.kernel_size, self.stride, self.padding, output_size
         )
 
@@ -193,7 +193,7 @@ class _AvgPool(_Windows):
 
     def forward(self, x: Any) -> Tensor:
         """Map (N, C, ...) to (N, C, ...)."""
-        return F.avg_pool_nd(
+        return functional.avg_pool_nd(
             self.axes,
             x,
             self.kernel_size,

@@ -7,7 +7,7 @@ from typing import Any
 from tinygrad_bp.core.tensor import Tensor
 from tinygrad_bp.nn.arguments import positive, shown
 from tinygrad_bp.nn.functional import images
-from tinygrad_bp.nn.functional import resizing as F  # noqa: N812 # as the field has it
+from tinygrad_bp.nn.functional import resizing as functional
 from tinygrad_bp.nn.geometry import Counts
 from tinygrad_bp.nn.module import Module
 from tinygrad_bp.nn.registry import register_layer
@@ -42,7 +42,7 @@ class Upsample(Module):
 
     def forward(self, x: Any) -> Tensor:
         """Map (N, C, ...) to (N, C, ...)."""
-        return F.interpolate(
+        return functional.interpolate(
             x,
             self.size,
             self.scale_factor,
@@ -72,7 +72,7 @@ class PixelShuffle(Module):
 
     def forward(self, x: Any) -> Tensor:
         """Map (N, C · r², H, W) to (N, C, H · r, W · r)."""
-        return F.pixel_shuffle(x, self.upscale_factor)
+        return functional.pixel_shuffle(x, self.upscale_factor)
 
     def extra_repr(self) -> str:
         """The factor."""
@@ -95,7 +95,7 @@ class PixelUnshuffle(Module):
 
     def forward(self, x: Any) -> Tensor:
         """Map (N, C, H · r, W · r) to (N, C · r², H, W)."""
-        return F.pixel_unshuffle(x, self.downscale_factor)
+        return functional.pixel_unshuffle(x, self.downscale_factor)
 
     def extra_repr(self) -> str:
         """The factor."""
