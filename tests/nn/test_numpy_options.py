@@ -19,18 +19,17 @@ PAIR, TRIPLE = (X, Y), (X, Y, X[::-1].copy())
 CALLED_WITH = {
     **dict.fromkeys(["cosine_similarity", "pairwise_distance", "zoneout"], PAIR),
     **dict.fromkeys(["huber_loss", "smooth_l1_loss", "poisson_nll_loss"], PAIR),
-    **dict.fromkeys(["sigmoid_focal_loss", "dice_loss"], PAIR),
-    **dict.fromkeys(["tversky_loss", "jaccard_loss"], PAIR),
-    **dict.fromkeys(["gaussian_nll_loss"], TRIPLE),
+    "sigmoid_focal_loss": PAIR,
+    "gaussian_nll_loss": TRIPLE,
     "margin_ranking_loss": (X[:, 0], Y[:, 0], SIGNS),
     "hinge_embedding_loss": (X[:, 0], SIGNS),
     "contrastive_loss": (X, Y, SIGNS > 0),
     **dict.fromkeys(["triplet_margin_loss", "triplet_margin_with_distance_loss"], TRIPLE),
-    **dict.fromkeys(["cosine_embedding_loss"], (X, Y, SIGNS)),
+    "cosine_embedding_loss": (X, Y, SIGNS),
     **dict.fromkeys(["focal_loss", "cross_entropy", "multi_margin_loss"], (X, CLASSES)),
-    **dict.fromkeys(["scaled_dot_product_attention"], TRIPLE),
-    **dict.fromkeys(["dropout1d", "dropout2d", "lp_pool1d"], (X[None],)),
-    **dict.fromkeys(["dropout3d", "lp_pool2d", "instance_norm", "local_response_norm"], (IMAGES,)),
+    "scaled_dot_product_attention": TRIPLE,
+    **dict.fromkeys(["dropout1d", "dropout2d"], (X[None],)),
+    **dict.fromkeys(["dropout3d", "instance_norm", "local_response_norm"], (IMAGES,)),
 }
 NEEDED = {
     "group_norm": {"num_groups": 2},
@@ -42,7 +41,7 @@ NEEDED = {
     "batch_norm": {"training": True},
 }
 # Of integers, or of weights, or of a size; the options of these are checked where they are used.
-LEFT_OUT = {"embedding", "embedding_bag", "interpolate", "upsample", "grid_sample"}
+LEFT_OUT = {"embedding", "embedding_bag", "interpolate"}
 OPTIONS = [
     (name, option.name)
     for name, function in vars(functional).items()

@@ -226,6 +226,7 @@ def test_wrong_arguments_and_shapes_are_told():
     for wrong in (1.0, "0.5", True):
         with pytest.raises(ArgumentError, match=r"the dropout of RNN lies in \[0, 1\), not"):
             RNN(3, 2, dropout=wrong)
+    assert RNN(3, 2, 2, dropout=np.float32(0.5)).dropout == 0.5  # as Dropout takes it
     with pytest.raises(ArgumentError, match="proj_size is 2, and the states have 2 units"):
         LSTM(3, 2, proj_size=2)
     with pytest.raises(ArgumentError, match="did you mean 'last'"):
