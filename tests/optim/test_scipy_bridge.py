@@ -9,7 +9,7 @@ import pytest
 import tinygrad_bp as tg
 from tinygrad_bp.errors import ArgumentError, MissingExtraError, NonFiniteError, ShapeError
 from tinygrad_bp.optim import SGD, minimize_scipy
-from tinygrad_bp.optim.scipy_bridge import METHODS
+from tinygrad_bp.optim.scipy_bridge import BOUNDED, METHODS
 
 
 def problem(dtype=np.float64):
@@ -142,3 +142,56 @@ def test_without_scipy_the_error_names_the_extra(monkeypatch):
     p = tg.Tensor([1.0], requires_grad=True)
     with pytest.raises(MissingExtraError, match=r"pip install 'tinygrad-bp\[train\]'"):
         minimize_scipy(lambda: np.sum(p * p), [p])
+
+
+@pytest.mark.parametrize("method", BOUNDED)
+def test_methods_with_bounds_find_the_minimum_within_them(method):
+    from scipy import optimize
+
+    loss, params, _ = problem()
+    warnings.filterwarnings("ignore", "delta_grad == 0.0", UserWarning)  # of trust-constr
+    bounds = [(None, 0.5), (0, None), (None, None), (5, 6), (0, 1)]
+    result = minimize_scipy(loss, params, method, bounds=bounds, tol=1e-9)
+    np.testing.assert_allclose(params[0].data, [[0.5, 2.0], [3.0, 5.0]], atol=2e-3)
+    np.testing.assert_allclose(params[1].data, 1.0, atol=2e-3)
+    assert all(high is None or x <= high for x, (_, high) in zip(result.x, bounds, strict=True))
+    loss, params, _ = problem()
+    minimize_scipy(loss, params, method, bounds=optimize.Bounds(0, 1.5))
+    np.testing.assert_allclose(params[0].data, [[1.0, 1.5], [1.5, 1.5]], atol=2e-3)
+
+
+def test_the_tolerance_says_when_to_end():
+    evaluations = []
+    for tol in (1.0, 1e-12):
+        loss, params, _ = problem()
+        evaluations.append(minimize_scipy(loss, params, tol=tol).nfev)
+    assert evaluations[0] < evaluations[1]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"loss": 3}, "got loss=3.*Fix: a function of nothing"),
+        ({"options": 3}, "got options=3.*Fix: a dict, as"),
+        ({"callback": 3}, "got callback=3.*Fix: a function of a vector"),
+        ({"method": 3}, "no method 3.*Fix: known: BFGS"),
+        ({"method": np.ones(2)}, "no method array"),
+        ({"tol": "x"}, "got tol='x'.*Fix: a number from 0 on"),
+        ({"tol": float("nan")}, "got tol=nan"),
+        ({"tol": 1j}, "got tol=1j"),
+        ({"bounds": 3}, "no 5 pairs .*Fix: .* with 5 pairs, or scipy.optimize.Bounds"),
+        ({"bounds": [(0, 1)]}, "no 5 pairs"),
+        ({"bounds": [(0, 1, 2)] * 5}, "no 5 pairs"),
+        ({"bounds": [(1, 0)] * 5}, "no 5 pairs"),
+        ({"bounds": [("a", 0)] * 5}, "no 5 pairs"),
+        ({"bounds": [(0, float("nan"))] * 5}, "no 5 pairs"),
+        ({"bounds": [(0, 1)] * 5, "method": "CG"}, "bounds for CG.*Fix: .*L-BFGS-B, SLSQP, TNC"),
+    ],
+)
+def test_arguments_that_make_no_sense_are_refused_and_change_nothing(given, message):
+    loss, params, _ = problem()
+    before = [p.data.copy() for p in params]
+    with pytest.raises(ArgumentError, match="(?s)" + message):
+        minimize_scipy(**{"loss": loss, "parameters": params, **given})
+    for p, values in zip(params, before, strict=True):
+        np.testing.assert_array_equal(p.data, values)

@@ -11,9 +11,10 @@ import numpy as np
 
 from tinygrad_bp.core import Tensor
 from tinygrad_bp.core.mode import no_grad
-from tinygrad_bp.errors import ArgumentError, StateDictError, user_line
+from tinygrad_bp.errors import StateDictError, user_line
 from tinygrad_bp.nn.module import Module
 from tinygrad_bp.nn.parameter import Buffer
+from tinygrad_bp.optim.checks import check_setting, is_number, plain
 from tinygrad_bp.optim.flat import Array
 
 AverageOf = Callable[[Array, Array, int], Array]
@@ -64,6 +65,10 @@ class AveragedModel(Module):
     def __init__(
         self, model: Module, avg_fn: AverageOf | None = None, use_buffers: bool = False
     ) -> None:
+        _check_module("AveragedModel", model)
+        right = avg_fn is None or callable(avg_fn)
+        fix = "pass a function of the average, the values and a count, as get_ema_avg_fn(0.999)"
+        check_setting(right, "AveragedModel", "avg_fn", avg_fn, fix)
         self.n_averaged = Buffer(0, np.int64)
         self.module = copy.deepcopy(model)
         self.module.zero_grad()
@@ -83,6 +88,7 @@ class AveragedModel(Module):
             The model has other parameters or buffers than the one that was copied. Nothing was
             changed.
         """
+        _check_module("update_parameters", model)
         own, present = _parts(self.module), _parts(model)
         if {n: p.shape for n, p in own.items()} != {n: p.shape for n, p in present.items()}:
             differ = sorted(
@@ -127,8 +133,9 @@ def get_ema_avg_fn(decay: float = 0.999) -> AverageOf:
     >>> float(get_ema_avg_fn(0.75)(np.array(1.0), np.array(2.0), 1))
     1.25
     """
-    if not 0 <= decay <= 1:
-        raise ArgumentError(f"decay is {decay!r} (at {user_line()}).\nFix: 0 <= decay <= 1.")
+    decay = plain(decay)
+    right = is_number(decay) and 0 <= decay <= 1
+    check_setting(right, "get_ema_avg_fn", "decay", decay, "0 <= decay <= 1")
     return functools.partial(_exponential, decay)
 
 
@@ -155,6 +162,10 @@ def update_bn(loader: Iterable[Any], model: Module) -> None:
     >>> model[0].running_mean.data
     array([2.])
     """
+    _check_module("update_bn", model)
+    without_axes = isinstance(loader, np.ndarray | Tensor) and not loader.ndim
+    right = isinstance(loader, Iterable) and not without_axes
+    check_setting(right, "update_bn", "loader", loader, "pass batches, as a DataLoader")
     modes = {module: module.training for module in model.modules()}
     norms: list[Any] = [m for m in modes if getattr(m, "num_batches_tracked", None) is not None]
     before = [m.momentum for m in norms]
@@ -174,6 +185,10 @@ def update_bn(loader: Iterable[Any], model: Module) -> None:
             m.momentum = momentum
         for m, mode in modes.items():
             m.training = mode
+
+
+def _check_module(who: str, model: Any) -> None:
+    check_setting(isinstance(model, Module), who, "model", model, "pass a module")
 
 
 def _parts(model: Module) -> dict[str, Tensor]:

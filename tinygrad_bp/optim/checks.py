@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_bp.errors import ArgumentError, a_kind
+from tinygrad_bp.errors import ArgumentError, a_kind, user_line
 from tinygrad_bp.optim.flat import describe
 
 if TYPE_CHECKING:
@@ -84,6 +84,58 @@ def is_number(x: Any, whole: bool = False) -> bool:
     if isinstance(x, int):
         return not isinstance(x, bool) and abs(x) < 2**63
     return isinstance(x, float) and not whole
+
+
+def check_setting(right: bool, who: str, name: str, value: Any, fix: str) -> None:
+    """Refuse a setting that makes no sense, before anything is changed.
+
+    Raises
+    ------
+    ArgumentError
+
+    Examples
+    --------
+    >>> check_setting(True, "StepLR", "gamma", 0.5, "choose gamma > 0")
+    """
+    if not right:
+        raise ArgumentError(f"{who} got {name}={value!r} (at {user_line()}).\nFix: {fix}.")
+
+
+def check_closure(step: str, closure: Any) -> None:
+    """Refuse what no step can call.
+
+    Raises
+    ------
+    ArgumentError
+
+    Examples
+    --------
+    >>> check_closure("SGD.step()", None)
+    """
+    fix = "pass a function of nothing that computes loss and gradients, and returns the loss"
+    check_setting(closure is None or callable(closure), step, "closure", closure, fix)
+
+
+def check_number(
+    name: str, value: Any, *, least: float = 0, whole: bool = False, finite: bool = True
+) -> None:
+    """Refuse what is no number from `least` on.
+
+    Raises
+    ------
+    ArgumentError
+
+    Examples
+    --------
+    >>> check_number("max_norm", 1.0)
+    """
+    x = plain(value)
+    if not (is_number(x, whole) and x >= least and (math.isfinite(x) or not finite)):
+        kind = f"a whole number, {name}" if whole else name
+        raise ArgumentError(
+            f"{name} is {value!r} (at {user_line()}).\n"
+            f"Fix: choose {kind} >= {least}{', and finite' if finite and not whole else ''}."
+        )
 
 
 def is_real(x: Any) -> bool:

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from tinygrad_bp.core import Tensor, as_tensor
-from tinygrad_bp.errors import ArgumentError, NonFiniteError, user_line
+from tinygrad_bp.errors import NonFiniteError, user_line
+from tinygrad_bp.optim.checks import check_number
 from tinygrad_bp.optim.flat import Array, checked_parameters, describe, no_gradients
 
 
@@ -49,7 +50,7 @@ def clip_grad_norm_(
     Tensor([0.6, 0.8])
     """
     kept = with_gradient(params, "clip_grad_norm_")
-    _check_limit("max_norm", max_norm)
+    check_number("max_norm", max_norm, finite=False)
     total = _norm([array for _, _, array in kept])
     if not math.isfinite(total):
         if error_if_nonfinite:
@@ -83,7 +84,7 @@ def clip_grad_value_(params: Iterable[Tensor], clip_value: float) -> None:
     Tensor([ 2., -1.])
     """
     kept = with_gradient(params, "clip_grad_value_")
-    _check_limit("clip_value", clip_value)
+    check_number("clip_value", clip_value, finite=False)
     for _, p, array in kept:
         p.grad = as_tensor(np.clip(array, -clip_value, clip_value))
 
@@ -109,11 +110,6 @@ def with_gradient(params: Iterable[Tensor], who: str) -> list[tuple[int, Tensor,
     if not kept:
         raise no_gradients(who, len(checked))
     return kept
-
-
-def _check_limit(name: str, value: float) -> None:
-    if not value >= 0:
-        raise ArgumentError(f"{name} is {value!r} (at {user_line()}).\nFix: choose {name} >= 0.")
 
 
 def _norm(arrays: list[Array]) -> float:

@@ -56,7 +56,8 @@ def checked_parameters(parameters: Any, who: str) -> list[Tensor]:
             f"pass model.parameters(): {who} needs the parameters, and got the module that has "
             f"them, {a_kind(parameters)} (at {user_line()}).\nFix: {who}(model.parameters(), ...)."
         )
-    if isinstance(parameters, Tensor) or not isinstance(parameters, Iterable):
+    without_axes = isinstance(parameters, np.ndarray) and not parameters.ndim
+    if isinstance(parameters, Tensor) or without_axes or not isinstance(parameters, Iterable):
         raise ArgumentError(
             f"{who} needs an iterable of parameters, not {a_kind(parameters)} "
             f"(at {user_line()}).\nFix: pass a list: [parameter]."

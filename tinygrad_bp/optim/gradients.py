@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_bp.core import Tensor, as_tensor
-from tinygrad_bp.errors import ArgumentError, user_line
+from tinygrad_bp.errors import ArgumentError, a_kind, user_line
+from tinygrad_bp.optim.checks import check_number, check_setting
 from tinygrad_bp.optim.clip import with_gradient
 from tinygrad_bp.optim.optimizer import Optimizer
 
@@ -65,8 +66,12 @@ def add_grad_noise_(
     """
     kept = with_gradient(params, "add_grad_noise_")
     for name, value in (("step", step), ("eta", eta), ("gamma", gamma)):
-        if not 0 <= value < math.inf:
-            raise ArgumentError(f"{name} is {value!r} (at {user_line()}).\nFix: {name} >= 0.")
+        check_number(name, value)
+    if not isinstance(generator, np.random.Generator):
+        raise ArgumentError(
+            f"generator is {a_kind(generator)} (at {user_line()}).\n"
+            "Fix: generator=numpy.random.default_rng(seed)."
+        )
     deviation = math.sqrt(eta / (1 + step) ** gamma)
     for _, p, array in kept:
         noise = generator.normal(0.0, deviation, array.shape).astype(array.dtype)
@@ -146,8 +151,11 @@ class GradientAccumulation:
         batches: int,
         before_step: Callable[[], Any] | None = None,
     ) -> None:
-        if batches < 1:
-            raise ArgumentError(f"batches is {batches!r} (at {user_line()}).\nFix: batches >= 1.")
+        check_number("batches", batches, least=1, whole=True)
+        name, right = "GradientAccumulation", isinstance(optimizer, Optimizer)
+        check_setting(right, name, "optimizer", optimizer, "pass an optimizer, as optim.SGD(...)")
+        right = before_step is None or callable(before_step)
+        check_setting(right, name, "before_step", before_step, "pass a function of nothing")
         self.optimizer, self.batches, self.waiting = optimizer, batches, 0
         self.before_step = before_step
 
@@ -159,6 +167,8 @@ class GradientAccumulation:
         bool
             Whether it did.
         """
+        right = isinstance(loss, Tensor)
+        check_setting(right, "GradientAccumulation", "loss", loss, "pass the loss, a tensor")
         if not self.waiting:
             self.optimizer.zero_grad()
         loss.backward()

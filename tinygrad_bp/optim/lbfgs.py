@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_bp.core import Tensor
-from tinygrad_bp.errors import ArgumentError, NonFiniteError, StateDictError, user_line
-from tinygrad_bp.optim.checks import is_number, is_real, plain
+from tinygrad_bp.errors import ArgumentError, NonFiniteError, StateDictError, a_kind, user_line
+from tinygrad_bp.optim.checks import check_closure, is_number, is_real, plain
 from tinygrad_bp.optim.flat import Array, no_gradients
 from tinygrad_bp.optim.line_search import Point, strong_wolfe
 from tinygrad_bp.optim.optimizer import Group, Optimizer
@@ -145,6 +145,7 @@ class LBFGS(Optimizer):
                 f"LBFGS.step() needs a closure (at {user_line()}).\nFix: pass a function that "
                 "calls zero_grad(), computes the loss, calls backward() and returns the loss."
             )
+        check_closure(self._step_name, closure)
         group, memory = self.param_groups[0], self._memory
         first = closure()
         loss, g = self._found(first)
@@ -247,7 +248,14 @@ class LBFGS(Optimizer):
         g = np.concatenate(
             [np.zeros(p.size, p.dtype) if p.grad is None else p.grad.data.ravel() for p in params]
         )
-        value = float(loss.item() if isinstance(loss, Tensor) else loss)
+        one = isinstance(loss, (Tensor, np.ndarray)) and loss.size == 1
+        number: Any = loss.item() if one else plain(loss)
+        if not is_number(number):
+            raise ArgumentError(
+                f"the closure of {self._step_name} returned {a_kind(loss)} (at {user_line()}), "
+                "not one number.\nFix: let it return the loss."
+            )
+        value = float(number)
         return (-value, -g) if self.param_groups[0]["maximize"] else (value, g)
 
     def state_dict(self) -> dict[str, Any]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
+
 from tinygrad_bp.core import Tensor
 from tinygrad_bp.errors import ArgumentError, StateDictError, nearest, user_line, user_place
-from tinygrad_bp.optim.checks import mismatches, plain, wrong_setting
+from tinygrad_bp.optim.checks import check_closure, check_setting, mismatches, plain, wrong_setting
 from tinygrad_bp.optim.flat import (
     Array,
     FlatParameters,
@@ -59,7 +61,8 @@ class Optimizer:
         self._step_name = f"{name}.step()"
         defaults = {**defaults, "maximize": defaults.get("maximize", False)}
         listed: Any = params
-        whole = isinstance(params, (Tensor, list, tuple)) or hasattr(params, "parameters")
+        kinds = (Tensor, np.ndarray, list, tuple)
+        whole = isinstance(params, kinds) or hasattr(params, "parameters")
         if isinstance(params, Iterable) and not whole:
             listed = list(params)
         grouped = isinstance(listed, (list, tuple)) and listed and isinstance(listed[0], dict)
@@ -68,6 +71,8 @@ class Optimizer:
         self._begun: dict[int, tuple[float, float]] = {}  # see `Schedule`
         seen: set[int] = set()
         for group in given:
+            fix = "let all groups be dicts, as {'params': [...], 'lr': 0.01}"
+            check_setting(isinstance(group, dict), name, "a group", group, fix)
             unknown = [key for key in group if key not in defaults and key != "params"]
             if unknown or "params" not in group:
                 word = unknown[0] if unknown else "params"
@@ -122,6 +127,7 @@ class Optimizer:
         GraphError
             No parameter has a gradient.
         """
+        check_closure(self._step_name, closure)
         loss = None if closure is None else closure()
         for i, flats in enumerate(self._flats):
             for flat in flats:

@@ -6,9 +6,9 @@ import math
 from typing import Any
 
 from tinygrad_bp.errors import StateDictError, user_line
-from tinygrad_bp.optim.checks import is_number, plain
+from tinygrad_bp.optim.checks import check_setting, is_number, plain
 from tinygrad_bp.optim.optimizer import Optimizer
-from tinygrad_bp.optim.settings import check_setting, checked, is_finite, is_list, is_whole
+from tinygrad_bp.optim.settings import checked, is_finite, is_list, is_whole
 
 
 class Schedule:
@@ -278,7 +278,7 @@ class ReduceLROnPlateau(Schedule):
         """Take note of a metric, as the loss of an epoch; NaN is no improvement."""
         try:
             value = float(metric)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             fix = "pass one number, as loss.item()"
             check_setting(False, "ReduceLROnPlateau.step()", "metric", metric, fix)
             raise

@@ -8,9 +8,9 @@ from itertools import pairwise
 from typing import Any
 
 from tinygrad_bp.errors import ArgumentError, StateDictError, a_kind, user_line
+from tinygrad_bp.optim.checks import check_setting
 from tinygrad_bp.optim.optimizer import Optimizer
 from tinygrad_bp.optim.schedules import ClosedForm
-from tinygrad_bp.optim.settings import check_setting
 
 
 class _Several(ClosedForm):

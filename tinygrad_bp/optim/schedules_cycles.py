@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from tinygrad_bp.errors import ArgumentError, user_line
+from tinygrad_bp.optim.checks import check_setting
 from tinygrad_bp.optim.optimizer import Group, Optimizer
 from tinygrad_bp.optim.schedules import ClosedForm
-from tinygrad_bp.optim.settings import check_setting, is_list
+from tinygrad_bp.optim.settings import is_list
 
 Anneal = Literal["cos", "linear"]
 

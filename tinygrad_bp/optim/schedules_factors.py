@@ -5,10 +5,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 
-from tinygrad_bp.optim.checks import plain
+from tinygrad_bp.optim.checks import check_setting, plain
 from tinygrad_bp.optim.optimizer import Optimizer
 from tinygrad_bp.optim.schedules import ClosedForm
-from tinygrad_bp.optim.settings import check_setting, is_finite, is_whole
+from tinygrad_bp.optim.settings import is_finite, is_whole
 
 
 class ExponentialLR(ClosedForm):

@@ -17,10 +17,13 @@ from tinygrad_bp.errors import (
     nearest,
     user_line,
 )
+from tinygrad_bp.optim.checks import check_setting, is_number, plain
 from tinygrad_bp.optim.flat import Array, checked_parameters
 
 # The methods of scipy.optimize.minimize that use the gradient and need no more than that.
 METHODS = ("BFGS", "CG", "L-BFGS-B", "Newton-CG", "SLSQP", "TNC", "trust-constr")
+# Those that keep within bounds.
+BOUNDED = ("L-BFGS-B", "SLSQP", "TNC", "trust-constr")
 
 
 def minimize_scipy(
@@ -29,6 +32,9 @@ def minimize_scipy(
     method: str = "L-BFGS-B",
     options: dict[str, Any] | None = None,
     callback: Callable[[Array], Any] | None = None,
+    *,
+    bounds: Any = None,
+    tol: float | None = None,
 ) -> Any:
     """Minimize a loss over parameters with `scipy.optimize.minimize`.
 
@@ -47,6 +53,12 @@ def minimize_scipy(
     callback : callable, optional
         Called after each iteration with all parameters in one vector; the parameters hold the same
         values meanwhile.
+    bounds : sequence of (low, high), or scipy.optimize.Bounds, optional
+        A pair for each element of the parameters, in the order of ``x``, where None is no bound;
+        ``Bounds(0, 1)`` bounds all of them. For ``"L-BFGS-B"``, ``"SLSQP"``, ``"TNC"`` and
+        ``"trust-constr"``.
+    tol : float, optional
+        When to end; what it means depends on the method, and `options` say it more finely.
 
     Returns
     -------
@@ -55,6 +67,8 @@ def minimize_scipy(
 
     Raises
     ------
+    ArgumentError
+        There is no such method, it takes no bounds, or an argument is of another kind.
     NonFiniteError
         The loss is NaN or infinite where the search ended. After this or any other error the
         parameters hold their first values.
@@ -68,13 +82,23 @@ def minimize_scipy(
     >>> result = minimize_scipy(lambda: ((p - 2) * (p - 2)).sum(), [p], method="TNC")
     >>> p.data.round(6)
     array([2., 2.])
+    >>> _ = minimize_scipy(lambda: ((p - 2) * (p - 2)).sum(), [p], bounds=[(0, 1), (3, None)])
+    >>> p.data
+    array([1., 3.])
     """
     params = checked_parameters(parameters, "minimize_scipy")
-    if method not in METHODS:
+    if not isinstance(method, str) or method not in METHODS:
         raise ArgumentError(
             f"minimize_scipy has no method {method!r} (at {user_line()}).\n"
-            f"Fix: {nearest(method, METHODS)}"
+            f"Fix: {nearest(str(method), METHODS)}"
         )
+    for name, value, right, fix in (
+        ("loss", loss, callable(loss), "a function of nothing that returns the loss"),
+        ("options", options, isinstance(options, dict | None), "a dict, as {'maxiter': 400}"),
+        ("callback", callback, callback is None or callable(callback), "a function of a vector"),
+        ("tol", tol, tol is None or (is_number(plain(tol)) and tol >= 0), "a number from 0 on"),
+    ):
+        check_setting(right, "minimize_scipy", name, value, fix)
     try:
         from scipy import optimize
     except ImportError as error:
@@ -113,6 +137,8 @@ def minimize_scipy(
             jac=True,
             method=method,
             options=options,
+            bounds=_bounds(bounds, method, sum(p.size for p in params), optimize),
+            tol=tol,
             callback=None if callback is None else report,
         )
         if not np.isfinite(result.fun):
@@ -131,3 +157,31 @@ def minimize_scipy(
         for p in params:
             p.grad = None
     return result
+
+
+def _bounds(bounds: Any, method: str, size: int, optimize: Any) -> Any:
+    """The bounds of so many numbers as SciPy's `Bounds`."""
+    if bounds is None:
+        return None
+    if method not in BOUNDED:
+        raise ArgumentError(
+            f"minimize_scipy got bounds for {method}, which has none (at {user_line()}).\n"
+            f"Fix: a method that keeps within bounds: {', '.join(BOUNDED)}."
+        )
+    try:
+        if isinstance(bounds, optimize.Bounds):
+            low, high = (np.asarray(x, np.float64) for x in (bounds.lb, bounds.ub))
+        else:
+            pairs = [(-np.inf if a is None else a, np.inf if b is None else b) for a, b in bounds]
+            low, high = np.array(pairs, np.float64).reshape(size, 2).T
+        low, high = (np.broadcast_to(x, (size,)) for x in (low, high))
+        right = bool(np.all(low <= high))
+    except (TypeError, ValueError):
+        right = False
+    if not right:
+        raise ArgumentError(
+            f"minimize_scipy got bounds that are no {size} pairs of a low number and a high one, "
+            f"one for each element of the parameters (at {user_line()}).\n"
+            f"Fix: [(low, high), ...] with {size} pairs, or scipy.optimize.Bounds(low, high)."
+        )
+    return optimize.Bounds(low, high)

@@ -8,8 +8,7 @@ import math
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
-from tinygrad_bp.errors import ArgumentError, user_line
-from tinygrad_bp.optim.checks import is_number, plain
+from tinygrad_bp.optim.checks import check_setting, is_number, plain
 from tinygrad_bp.optim.optimizer import Optimizer
 
 
@@ -100,6 +99,7 @@ def checked(init: Callable[..., None]) -> Callable[..., None]:
 
     Examples
     --------
+    >>> from tinygrad_bp.errors import ArgumentError
     >>> class Halving:
     ...     def __init__(self, steps: int): ...
     ...     __init__ = checked(__init__)
@@ -122,18 +122,3 @@ def checked(init: Callable[..., None]) -> Callable[..., None]:
         init(self, *args, **kwargs)
 
     return init_of_kinds
-
-
-def check_setting(right: bool, schedule: str, name: str, value: Any, fix: str) -> None:
-    """Refuse a setting that makes no sense, before anything is changed.
-
-    Raises
-    ------
-    ArgumentError
-
-    Examples
-    --------
-    >>> check_setting(True, "StepLR", "gamma", 0.5, "choose gamma > 0")
-    """
-    if not right:
-        raise ArgumentError(f"{schedule} got {name}={value!r} (at {user_line()}).\nFix: {fix}.")
