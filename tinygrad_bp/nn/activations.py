@@ -170,8 +170,8 @@ class LeakyReLU(Module):
         return functional.leaky_relu(x, negative_slope=self.negative_slope)
 
     def extra_repr(self) -> str:
-        """The argument, where it is not the default."""
-        return "" if self.negative_slope == 0.01 else f"negative_slope={self.negative_slope!r}"
+        """The arguments that are not at their defaults."""
+        return shown(self)
 
 
 @register_layer
@@ -198,8 +198,8 @@ class ELU(Module):
         return functional.elu(x, alpha=self.alpha)
 
     def extra_repr(self) -> str:
-        """The argument, where it is not the default."""
-        return "" if self.alpha == 1.0 else f"alpha={self.alpha!r}"
+        """The arguments that are not at their defaults."""
+        return shown(self)
 
 
 @register_layer
@@ -236,8 +236,8 @@ class GELU(Module):
         return functional.gelu(x, approximate=self.approximate)
 
     def extra_repr(self) -> str:
-        """The argument, where it is not the default."""
-        return "" if self.approximate == "none" else f"approximate={self.approximate!r}"
+        """The arguments that are not at their defaults."""
+        return shown(self)
 
 
 @register_layer

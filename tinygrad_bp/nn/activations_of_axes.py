@@ -202,8 +202,7 @@ class Maxout(Module):
     """
 
     def __init__(self, pool_size: int, axis: int = 1) -> None:
-        pool_size = positive("pool_size", pool_size)
-        self.pool_size = pool_size
+        self.pool_size = positive("pool_size", pool_size)
         self.axis = axis
 
     def forward(self, x: Any) -> Tensor:
