@@ -7,10 +7,17 @@ import weakref
 
 import numpy as np
 import pytest
+from told import here, told
 
 import tinygrad_bp as tg
 from tinygrad_bp.core.mode import MODE
-from tinygrad_bp.errors import ArgumentError, DTypeError, InplaceError, NonFiniteError
+from tinygrad_bp.errors import (
+    ArgumentError,
+    DTypeError,
+    InplaceError,
+    NonFiniteError,
+    a_kind,
+)
 from tinygrad_bp.nn import Buffer, Dropout, Identity, Linear, Module, Parameter, Sequential
 
 
@@ -249,6 +256,24 @@ def test_hooks_run_in_order_and_one_may_remove_itself():
     assert seen == ["once", "second", "second"]
 
 
+@pytest.mark.parametrize("hook", [3, None, "print", Parameter([1.0])])
+def test_a_hook_is_a_function(hook):
+    layer = Identity()
+    with pytest.raises(ArgumentError) as caught:
+        layer.register_forward_hook(hook)
+    told(
+        caught,
+        f"register_forward_hook takes a function of (module, inputs, output), not {a_kind(hook)}",
+        here(-4),
+        fix="register_forward_hook(lambda module, inputs, output: None).",
+    )
+    with pytest.raises(ArgumentError) as caught:
+        layer.register_forward_pre_hook(hook)
+    fix = "register_forward_pre_hook(lambda module, inputs: None)."
+    told(caught, "a function of (module, inputs), not ", here(-2), fix=fix)
+    assert layer(1) == 1
+
+
 def test_hooks_belong_to_one_instance_and_a_module_as_hook_is_no_part():
     first, second = Identity(), Identity()
     watcher = Linear(1, 1)
@@ -316,7 +341,7 @@ def test_astype_changes_parameters_and_buffers_and_drops_gradients():
 
 def test_astype_refuses_other_than_floating_point_and_changes_nothing():
     net = Linear(2, 1)
-    with pytest.raises(DTypeError, match="Linear cannot be turned to int64"):
+    with pytest.raises(DTypeError, match="float32 or float64, not <class 'int'>"):
         net.astype(int)
     assert net.weight.dtype == np.float32
 

@@ -81,6 +81,42 @@ def test_everything_is_put_back_when_the_shape_does_not_fit():
     assert not any(m._forward_hooks for m in net.modules())
 
 
+def test_a_module_in_several_places_is_counted_once_and_said_to_be_the_same():
+    shared, act = Linear(4, 4), nn.ReLU()
+    block = Sequential(shared, act)
+    model = Sequential(Linear(6, 4), act, block, act, block)
+    summary = model.summary(6)
+    assert str(summary) == (
+        "layer  type                    output  parameters  multiply-adds      kept\n"
+        "-----  ----------------------  ------  ----------  -------------  --------\n"
+        ".      Sequential              (1, 4)           0              0   0 bytes\n"
+        "0      Linear                  (1, 4)          28             24  16 bytes\n"
+        "1      ReLU                    (1, 4)           0              0  64 bytes\n"
+        "2      Sequential              (1, 4)           0              0   0 bytes\n"
+        "2.0    Linear                  (1, 4)          20             32  32 bytes\n"
+        "2.1    ReLU (same as 1)        (1, 4)           0              0   0 bytes\n"
+        "3      ReLU (same as 1)        (1, 4)           0              0   0 bytes\n"
+        "4      Sequential (same as 2)  (1, 4)           0              0   0 bytes\n"
+        "48 parameters (192 bytes), all trained\n"
+        "56 multiply-adds; 112 bytes kept for the backward pass"
+    )
+    assert summary.parameters == sum(p.size for p in model.parameters())
+    assert [row.same_as for row in summary.rows][-3:] == ["1", "1", "2"]
+
+
+def test_a_module_in_several_places_shows_the_shape_that_it_gave_in_each():
+    act = nn.ReLU()
+    rows = Sequential(Linear(6, 5), act, Linear(5, 3), act).summary(6).rows
+    assert [row.output_shape for row in rows[1:]] == [(1, 5), (1, 5), (1, 3), (1, 3)]
+
+
+def test_a_module_that_holds_itself_is_shown_once_more():
+    net = Linear(2, 2)
+    net.me = net
+    assert [(r.path, r.same_as) for r in net.summary(2).rows] == [("", None), ("me", "")]
+    assert "me     Linear (same as .)  (1, 2)" in str(net.summary(2))
+
+
 @pytest.mark.parametrize("shape", ["x", (-2,), (2.0,), None])
 def test_what_is_no_shape_is_refused(shape):
     with pytest.raises(ArgumentError) as caught:

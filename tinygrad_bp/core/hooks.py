@@ -28,6 +28,19 @@ class HookHandle:
             self._hooks.remove(self._hook)
 
 
+def add_hook(owner: Any, where: str, hook: Any, given: str) -> HookHandle:
+    """Add a hook to those in an attribute, which are called on what is given."""
+    if not callable(hook):
+        name = f"register{where.removesuffix('s')}"
+        raise ArgumentError(
+            f"{name} takes a function of ({given}), not {a_kind(hook)} (at {user_line()}).\n"
+            f"Fix: {name}(lambda {given}: None)."
+        )
+    hooks: list[Any] = vars(owner).setdefault(where, [])
+    hooks.append(hook)
+    return HookHandle(hooks)
+
+
 class Hook:
     """A user's hook: it sees a tensor, also where the backward pass carries arrays."""
 

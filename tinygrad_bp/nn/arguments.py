@@ -42,6 +42,11 @@ def shown(layer: Module, **values: Any) -> str:
     return ", ".join(parts)
 
 
+def one_line(name: str) -> str:
+    """A name as it is, but for what would break a line or does not show."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+
+
 def positive(name: str, value: Any) -> int:
     """An argument that is a positive whole number.
 

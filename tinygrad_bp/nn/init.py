@@ -88,7 +88,7 @@ def constant(
     >>> constant((2,), value=0.5)
     array([0.5, 0.5], dtype=float32)
     """
-    return np.full(_sizes(shape), finite("value", value), _real(dtype))
+    return np.full(_sizes(shape), finite("value", value), real(dtype))
 
 
 def zeros(shape: Shape, generator: Seed = None, dtype: npt.DTypeLike = np.float32) -> Array:
@@ -99,7 +99,7 @@ def zeros(shape: Shape, generator: Seed = None, dtype: npt.DTypeLike = np.float3
     >>> zeros((2,))
     array([0., 0.], dtype=float32)
     """
-    return np.zeros(_sizes(shape), _real(dtype))
+    return np.zeros(_sizes(shape), real(dtype))
 
 
 def ones(shape: Shape, generator: Seed = None, dtype: npt.DTypeLike = np.float32) -> Array:
@@ -110,7 +110,7 @@ def ones(shape: Shape, generator: Seed = None, dtype: npt.DTypeLike = np.float32
     >>> ones((2,))
     array([1., 1.], dtype=float32)
     """
-    return np.ones(_sizes(shape), _real(dtype))
+    return np.ones(_sizes(shape), real(dtype))
 
 
 def uniform(
@@ -134,7 +134,7 @@ def uniform(
             f"uniform needs low <= high, not low={low} and high={high}.\n"
             "Fix: say both, as low=-0.1, high=0.1."
         )
-    return np.asarray(_rng(generator).uniform(low, high, _sizes(shape)), _real(dtype))
+    return np.asarray(_rng(generator).uniform(low, high, _sizes(shape)), real(dtype))
 
 
 def normal(
@@ -153,7 +153,7 @@ def normal(
     (2, 3)
     """
     mean, std = finite("mean", mean), between("std", std, 0)
-    return np.asarray(_rng(generator).normal(mean, std, _sizes(shape)), _real(dtype))
+    return np.asarray(_rng(generator).normal(mean, std, _sizes(shape)), real(dtype))
 
 
 def glorot_uniform(
@@ -330,7 +330,7 @@ def _sizes(shape: Any) -> Shape:
     return sizes
 
 
-def _real(dtype: npt.DTypeLike) -> np.dtype[Any]:
+def real(dtype: npt.DTypeLike) -> np.dtype[Any]:
     """The dtype of parameters."""
     try:
         kind = np.dtype(dtype)

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_bp.core.hooks import HookHandle
+from tinygrad_bp.core.hooks import HookHandle, add_hook
 from tinygrad_bp.core.mode import MODE, Call, Mode
 from tinygrad_bp.core.tensor import Tensor
-from tinygrad_bp.errors import ArgumentError, DTypeError
+from tinygrad_bp.errors import ArgumentError, GraphError, user_line
 from tinygrad_bp.nn import state
+from tinygrad_bp.nn.arguments import one_line
+from tinygrad_bp.nn.init import real
 from tinygrad_bp.nn.parameter import Buffer, Parameter
 
 if TYPE_CHECKING:
@@ -90,6 +92,14 @@ class Module:
                     if changed is not None:
                         output = changed
             return output
+        except RecursionError as error:
+            if mode.call is not None:
+                raise
+            raise GraphError(
+                f"the call of this {type(self).__name__} goes deeper than Python allows (at "
+                f"{user_line()}).\nFix: take a module out of itself; put layers one after another "
+                "into one Sequential, not each into the one before."
+            ) from error
         finally:
             MODE.set(mode)
 
@@ -200,12 +210,7 @@ class Module:
         DTypeError
             The dtype is not one of real floating-point numbers. Nothing was changed.
         """
-        target = np.dtype(dtype)
-        if target.kind != "f":
-            raise DTypeError(
-                f"{type(self).__name__} cannot be turned to {target}: parameters are real "
-                "floating-point numbers.\nFix: np.float32 or np.float64."
-            )
+        target = real(dtype)
         self.zero_grad()
         for _, tensor in state.entries(self):
             if tensor.dtype.kind == "f" and tensor.dtype != target:
@@ -265,10 +270,7 @@ class Module:
         HookHandle
             ``handle.remove()`` takes the hook away.
         """
-        if self._forward_hooks is None:
-            self._forward_hooks = []
-        self._forward_hooks.append(hook)
-        return HookHandle(self._forward_hooks)
+        return add_hook(self, "_forward_hooks", hook, "module, inputs, output")
 
     def register_forward_pre_hook(self, hook: Callable[[Any, Any], Any]) -> HookHandle:
         """Call ``hook(module, inputs)`` before each `forward`.
@@ -281,10 +283,7 @@ class Module:
         HookHandle
             ``handle.remove()`` takes the hook away.
         """
-        if self._forward_pre_hooks is None:
-            self._forward_pre_hooks = []
-        self._forward_pre_hooks.append(hook)
-        return HookHandle(self._forward_pre_hooks)
+        return add_hook(self, "_forward_pre_hooks", hook, "module, inputs")
 
     def summary(
         self,
@@ -294,7 +293,8 @@ class Module:
     ) -> Summary:
         """A table of all modules: shapes of outputs, parameters, multiply-adds, memory.
 
-        Zeros go through the module once, in eval mode; its graph tells what that cost.
+        Zeros go through the module once, in eval mode; its graph tells what that cost. What stands
+        in several places counts in the first.
 
         Parameters
         ----------
@@ -332,15 +332,12 @@ class Module:
     @reprlib.recursive_repr("...")
     def __repr__(self) -> str:
         head = f"{type(self).__name__}({self.extra_repr()}"
-        lines = [
-            f"({one_line(name)}): {part!r}".replace("\n", "\n  ") for name, part in self._lines()
-        ]
+        try:
+            parts = [(one_line(name), repr(part)) for name, part in self._lines()]
+        except RecursionError:  # below, it goes deeper than Python allows
+            return f"{head}...)"
+        lines = [f"({name}): {part}".replace("\n", "\n  ") for name, part in parts]
         return head + "".join(f"\n  {line}" for line in lines) + ("\n)" if lines else ")")
-
-
-def one_line(name: str) -> str:
-    """A name as it is, but for what would break a line or does not show."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 
 def members(module: Module) -> Iterator[tuple[str, Any]]:
@@ -365,23 +362,30 @@ def walk(module: Module) -> Iterator[tuple[str, Any]]:
     ArgumentError
         Two of them have the same name, as under the keys 1 and "1" of a dict.
     """
-    stack: list[tuple[str, Any]] = [("", module)]
-    seen: set[int] = set()
     names: set[str] = set()
-    while stack:
-        name, value = stack.pop()
-        if id(value) in seen:
+    for name, part, before in places(module):
+        if before is not None:
             continue
         if name in names:
             raise ArgumentError(
                 f"two parts of {type(module).__name__} have the same name {name!r}.\n"
                 "Fix: use keys without dots that differ as text."
             )
-        seen.add(id(value))
         names.add(name)
-        yield name, value
-        if isinstance(value, Module):
-            below = [(f"{name}.{k}" if name else k, part) for k, part in members(value)]
+        yield name, part
+
+
+def places(module: Module) -> Iterator[tuple[str, Any, str | None]]:
+    """A module and all below it, in order; what was there before, with its name there."""
+    stack: list[tuple[str, Any]] = [("", module)]
+    first: dict[int, str] = {}
+    while stack:
+        name, part = stack.pop()
+        before = first.get(id(part))
+        yield name, part, before
+        first.setdefault(id(part), name)
+        if isinstance(part, Module) and before is None:
+            below = [(f"{name}.{k}" if name else k, each) for k, each in members(part)]
             stack.extend(below[::-1])
 
 

@@ -67,7 +67,6 @@ def load(
         for name, value in values.items()
     }
     _name_once(module, own, arrays)
-    arrays = _by_first_names(module, own, arrays)
     report = _compare(own, arrays, same_dtype)
     if strict and report:
         fix = (
@@ -116,57 +115,19 @@ def _part(module: Module, name: str) -> Any:
     """What a module has under a dotted name, which may be one of several."""
     from tinygrad_bp.nn.module import Module, members
 
-    for key, part in members(module):
-        if name == key:
-            return part
-        if isinstance(part, Module) and name.startswith(f"{key}."):
-            return _part(part, name[len(key) + 1 :])
-    return None
+    part: Any = module
+    while name and isinstance(part, Module):
+        for key, below in members(part):
+            if name == key or (isinstance(below, Module) and name.startswith(f"{key}.")):
+                part, name = below, name[len(key) + 1 :]
+                break
+        else:
+            return None
+    return None if name else part
 
 
 def _identical(a: Any, b: Any) -> bool:
     return bool(a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes())
-
-
-def _by_first_names(
-    module: Module, own: dict[str, Tensor], arrays: dict[str, Any]
-) -> dict[str, Any]:
-    """The arrays, without those that a shared part has under a second name too.
-
-    PyTorch writes a shared parameter under all its names, or under one of them. Where its values
-    differ between the names, all are kept, and so told of.
-    """
-    if arrays.keys() <= own.keys():
-        return arrays
-    kept = dict(arrays)
-    for alias, first in _second_names(module).items():
-        for name in [n for n in kept if n == alias or n.startswith(f"{alias}.")]:
-            known = first + name[len(alias) :]
-            if known not in own:
-                continue
-            array = kept.pop(name)
-            if not np.array_equal(kept.setdefault(known, array), array):
-                kept[name] = array
-    return kept
-
-
-def _second_names(module: Module) -> dict[str, str]:
-    """The names under which shared modules and tensors are reached again, with their first ones."""
-    from tinygrad_bp.nn.module import Module, members
-
-    stack: list[tuple[str, Any]] = [("", module)]
-    first: dict[int, str] = {}
-    again: dict[str, str] = {}
-    while stack:
-        name, part = stack.pop()
-        if id(part) in first:
-            again[name] = first[id(part)]
-            continue
-        first[id(part)] = name
-        if isinstance(part, Module):
-            below = [(f"{name}.{key}" if name else key, each) for key, each in members(part)]
-            stack.extend(below[::-1])
-    return again
 
 
 def _compare(own: dict[str, Tensor], arrays: dict[str, Any], same_dtype: bool) -> LoadReport:

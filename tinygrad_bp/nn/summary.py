@@ -13,8 +13,9 @@ import numpy.typing as npt
 from tinygrad_bp.core.mode import enable_grad
 from tinygrad_bp.core.tensor import Tensor
 from tinygrad_bp.errors import ArgumentError
+from tinygrad_bp.nn.arguments import one_line
 from tinygrad_bp.nn.costs import Cost, costs
-from tinygrad_bp.nn.module import Module, is_parameter, members, one_line
+from tinygrad_bp.nn.module import Module, is_parameter, members, places
 
 _HEAD = ("layer", "type", "output", "parameters", "multiply-adds", "kept")
 
@@ -41,6 +42,9 @@ class Row:
     kept : int
         Bytes of what its own operations keep until the backward pass: results, and what they
         saved.
+    same_as : str or None
+        The path of an earlier row where this is the same module once more; that row has what it
+        holds and costs.
     """
 
     path: str
@@ -49,6 +53,7 @@ class Row:
     parameters: int
     multiply_adds: int = 0
     kept: int = 0
+    same_as: str | None = None
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,7 @@ class Summary:
     Attributes
     ----------
     rows : tuple of Row
-        A row for each module.
+        A row for each place of a module.
     parameters : int
         Elements in all parameters.
     trained : int
@@ -83,7 +88,10 @@ class Summary:
         for row in self.rows:
             shape = "not called" if row.output_shape is None else str(row.output_shape)
             numbers = (f"{row.parameters:,}", f"{row.multiply_adds:,}", _size(row.kept))
-            table.append((one_line(row.path) or ".", row.type, shape, *numbers))
+            kind = row.type
+            if row.same_as is not None:
+                kind += f" (same as {one_line(row.same_as) or '.'})"
+            table.append((one_line(row.path) or ".", kind, shape, *numbers))
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         table.insert(1, tuple("-" * width for width in widths))
         lines = [
@@ -120,14 +128,21 @@ def summarize(
     shapes, spent = _dry_run(module, input_shape, batch_size, dtype)
     rows = []
     seen: dict[int, Any] = {}
-    for path, each in module.named_modules():
+    for path, each, before in places(module):
+        if not isinstance(each, Module):
+            continue
+        given = shapes.get(id(each), [None])
+        shape = given.pop(0) if len(given) > 1 else given[0]  # of a call for each place
+        if before is not None:
+            rows.append(Row(path, type(each).__name__, shape, 0, same_as=before))
+            continue
         count = 0
         for _, part in members(each):
             if is_parameter(part) and id(part) not in seen:
                 seen[id(part)] = part
                 count += part.size
         cost = spent.get(id(each), Cost())
-        rows.append(Row(path, type(each).__name__, shapes.get(id(each)), count, *cost))
+        rows.append(Row(path, type(each).__name__, shape, count, *cost))
     parameters = list(module.parameters())
     return Summary(
         tuple(rows),
@@ -169,12 +184,12 @@ def _zeros(
 
 def _dry_run(
     module: Module, input_shape: Any, batch_size: int, dtype: npt.DTypeLike | None
-) -> tuple[dict[int, tuple[int, ...] | str], dict[int, Cost]]:
-    """By the ids of the modules, the shape each gave the first time, and what all calls cost."""
-    shapes: dict[int, tuple[int, ...] | str] = {}
+) -> tuple[dict[int, list[tuple[int, ...] | str | None]], dict[int, Cost]]:
+    """By the ids of the modules, the shapes that each gave in turn, and what all calls cost."""
+    shapes: dict[int, list[tuple[int, ...] | str | None]] = {}
 
     def note(each: Module, inputs: Any, output: Any) -> None:
-        shapes.setdefault(id(each), _shape(output))
+        shapes.setdefault(id(each), []).append(_shape(output))
 
     xs = _zeros(module, input_shape, batch_size, dtype)
     modules = list(module.modules())

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tinygrad_bp.errors import ArgumentError, nearest
+from tinygrad_bp.nn.arguments import one_line
 from tinygrad_bp.nn.containers import Layer, Sequential, place
-from tinygrad_bp.nn.module import one_line
 
 
 class Wired(Sequential):
