@@ -6,8 +6,8 @@ blank, and so on; a way may stay in its state, go on to the next, or to the one 
 this passes over a blank between two labels that differ. Forward and backward sums run in
 logarithms.
 
-Composed of steps of `logaddexp`, forward and backward would take 61 ms in place of 11 for 100
-steps of 16 samples with 20 labels.
+Composed of steps of `logaddexp`, forward and backward would take 22 ms in place of 2.4 for 100
+steps of 16 samples with 20 labels, in float32.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import functools
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from tinygrad_bp.core import Primitive
 
@@ -23,78 +24,78 @@ from tinygrad_bp.core import Primitive
 NEVER = -1e30
 
 
-def _sum(*terms: Any) -> Any:
-    """The logarithm of the sum of exponentials of arrays."""
-    if not all(isinstance(t, np.ndarray) for t in terms):
+def _sum(terms: Any) -> Any:
+    """The logarithm of the sum of exponentials along the first axis; an array is written over."""
+    if not isinstance(terms, np.ndarray):
         return functools.reduce(np.logaddexp, terms)
-    most = functools.reduce(np.maximum, terms)
-    total = np.zeros_like(most)
-    for t in terms:
-        # Further below, exp takes nine times as long, for what adds nothing to a sum of 1 or more.
-        t = np.maximum(t - most, -700)
-        total += np.exp(t, out=t)
+    most = np.maximum.reduce(terms, axis=0)
+    terms -= most
+    # Further below, exp takes seven times as long in float64, for what adds nothing to 1 or more.
+    np.maximum(terms, -700, out=terms)
+    total = np.add.reduce(np.exp(terms, out=terms), axis=0)
     np.log(total, out=total)
     total += most
     return total
 
 
-def _onward(sums: Any, over: Any) -> Any:
-    """Sums over the ways into each state: from itself, the one before, or `over` a blank."""
-    wide = np.concatenate((np.full((len(sums), 2), NEVER, sums.dtype), sums), axis=1)
-    return _sum(sums, wide[:, 1:-1], wide[:, :-2] + over)
+def _sums(e: Any, begin: Any, over: Any) -> Any:
+    """The sums over all ways from the beginning to each state at each step, its own included.
 
-
-def _last(lengths: Any, states: int) -> Any:
-    """Whether a state is one of the two in which a label sequence may end."""
-    at = np.arange(states)
-    return (at == 2 * lengths[:, None]) | (at == 2 * lengths[:, None] - 1)
-
-
-def _forward(e: Any, skip: Any, steps: Any) -> Any:
-    """The sum over all ways from the start to each state at each step, that state's included."""
-    over = np.where(skip, 0, NEVER).astype(e.dtype)
-    sums = [np.where(np.arange(e.shape[2]) < 2, e[0], NEVER)]
+    A way comes from the state itself, from the one before, or `over` that from the one before it.
+    """
+    samples, states = begin.shape
+    if not isinstance(e, np.ndarray):
+        sums, nowhere = [e[0] + begin], np.full((samples, 2), NEVER, e.dtype)
+        for now in e[1:]:
+            wide = np.concatenate((nowhere, sums[-1]), axis=1)
+            sums.append(_sum((wide[:, :-2] + over, wide[:, 1:-1], sums[-1])) + now)
+        return np.stack(sums)
+    wide = np.full((len(e), samples, states + 2), NEVER, e.dtype)
+    before = np.moveaxis(sliding_window_view(wide, states, axis=2), 2, 0)
+    entry = np.stack((over, *np.zeros((2, *over.shape), e.dtype)))
+    out = wide[:, :, 2:]
+    np.add(e[0], begin, out=out[0])
     for t in range(1, len(e)):
-        now, going = _onward(sums[-1], over) + e[t], t < steps
-        sums.append(now if going.all() else np.where(going[:, None], now, sums[-1]))
-    return np.stack(sums)
+        np.add(_sum(before[:, t - 1] + entry), e[t], out=out[t])
+    return out
 
 
-def _backward(e: Any, skip: Any, steps: Any, lengths: Any) -> Any:
-    """The sum over all ways from each state at each step to the end, without that state's."""
-    over = np.full(skip.shape, NEVER, e.dtype)
-    over[:, 2:][skip[:, :1:-1]] = 0  # as states are turned around, to go on as forward
-    end = np.where(_last(lengths, e.shape[2]), 0, NEVER).astype(e.dtype)
-    sums: list[Any] = [end]
-    for t in range(len(e) - 2, -1, -1):
-        now, going = _onward((sums[-1] + e[t + 1])[:, ::-1], over)[:, ::-1], t < steps - 1
-        sums.append(now if going.all() else np.where(going[:, None], now, end))
-    return np.stack(sums[::-1])
+def _shares(e: Any, skip: Any, steps: Any, lengths: Any) -> tuple[Any, Any]:
+    """The logarithm of the probability of each label sequence, and the share of each state in it.
 
-
-def _total(forward: Any, lengths: Any) -> Any:
-    """The logarithm of the probability of each label sequence."""
-    at = np.arange(len(lengths))
-    blank = forward[-1][at, 2 * lengths]
-    label = np.where(lengths > 0, forward[-1][at, np.maximum(2 * lengths - 1, 0)], NEVER)
-    return _sum(blank, label)
+    What comes before a state and what comes after it are sums of one kind, the latter with steps
+    and states turned around. They are made together, as of twice as many samples: most of the time
+    goes into calls, of which there are half as many.
+    """
+    samples, states = skip.shape
+    state, step, at = np.arange(states), np.arange(len(e))[:, None], np.arange(samples)
+    ends = (state == 2 * lengths[:, None]) | (state == 2 * lengths[:, None] - 1)
+    begins = np.concatenate((np.broadcast_to(state < 2, ends.shape), ends[:, ::-1]))
+    over = np.zeros(begins.shape, bool)
+    over[:samples], over[samples:, 2:] = skip, skip[:, :1:-1]
+    turned = np.maximum(steps - 1 - step, 0), at
+    begin, over = (np.where(mask, 0, NEVER).astype(e.dtype) for mask in (begins, over))
+    sums = _sums(np.concatenate((e, e[turned][:, :, ::-1]), axis=1), begin, over)
+    before, after = sums[:, :samples], sums[:, samples:][turned][:, :, ::-1]
+    blank = before[steps - 1, at, 2 * lengths]
+    label = before[steps - 1, at, np.maximum(2 * lengths - 1, 0)]
+    total = _sum(np.stack((blank, np.where(lengths > 0, label, NEVER).astype(e.dtype))))
+    counts = (step < steps) & (total > NEVER / 2)
+    ways = before - e + after - total[:, None]
+    return total, np.exp(np.where(counts[:, :, None], ways, NEVER))
 
 
 def _ctc(e: Any, skip: Any, steps: Any, lengths: Any) -> Any:
     with np.errstate(under="ignore"):
-        sums = _forward(e, skip, steps)
-        total = _total(sums, lengths)
-    return np.where(total > NEVER / 2, -total, np.inf).astype(e.dtype), sums
+        total, shares = _shares(e, skip, steps, lengths)
+    return np.where(total > NEVER / 2, -total, np.inf).astype(e.dtype), shares
 
 
 def _ctc_vjp(g: Any, out: Any, e: Any, skip: Any, steps: Any, lengths: Any, *, saved: Any) -> Any:
-    read = np.arange(len(e))[:, None] < steps
-    possible = np.asarray(out.data if not isinstance(out, np.ndarray) else out) < np.inf
-    with np.errstate(under="ignore"):
-        sums = saved if isinstance(e, np.ndarray) else _forward(e, skip, steps)
-        share = sums + _backward(e, skip, steps, lengths) - _total(sums, lengths)[:, None]
-        passed = np.where((read & possible)[:, :, None], np.exp(share), 0)
-    return -g[:, None] * passed
+    if not isinstance(e, np.ndarray):
+        with np.errstate(under="ignore"):
+            saved = _shares(e, skip, steps, lengths)[1]
+    return -g[:, None] * saved
 
 
 ctc = Primitive(
