@@ -52,17 +52,30 @@ class Row(NamedTuple):
     seconds: float
     samples_per_second: float
 
+    def cells(self) -> dict[str, str]:
+        """What people are told, by the names of the columns."""
+        found = {
+            "epoch": f"{self.epoch:g}",
+            "step": f"{self.step}",
+            "loss": f"{self.train_loss:.4f}",
+            "accuracy": f"{self.train_accuracy:.4f}",
+        }
+        if self.test_loss is not None:
+            found["test loss"] = f"{self.test_loss:.4f}"
+            found["test accuracy"] = f"{self.test_accuracy:.4f}"
+        return found | {"samples/s": f"{self.samples_per_second:,.0f}"}
+
     def text(self) -> str:
-        """The row as a line for people."""
-        test = (
-            ""
-            if self.test_loss is None
-            else f"  test loss {self.test_loss:.4f}  test accuracy {self.test_accuracy:.4f}"
-        )
-        return (
-            f"epoch {self.epoch:g}  step {self.step}  loss {self.train_loss:.4f}  "
-            f"accuracy {self.train_accuracy:.4f}{test}  {self.samples_per_second:,.0f} samples/s"
-        )
+        """The row as a line below `heading`; both fit a terminal of 80 columns."""
+        return "  ".join(f"{cell:>{_width(name)}}" for name, cell in self.cells().items())
+
+    def heading(self) -> str:
+        """The names of the columns."""
+        return "  ".join(f"{name:>{_width(name)}}" for name in self.cells())
+
+
+def _width(name: str) -> int:
+    return max(len(name), {"epoch": 6, "step": 7}.get(name, 8))
 
 
 class Reporter:
@@ -90,21 +103,24 @@ class Reporter:
 
 
 class Lines(Reporter):
-    """A line for each row, as for a log file."""
+    """A line for each row, in columns, as for a log file."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
+        self._headed = False
 
     def row(self, row: Row) -> None:
-        """Print the row."""
-        self.console.print(row.text(), highlight=False, soft_wrap=True)
+        """Print the row, the first one below the names of the columns."""
+        lines = row.text() if self._headed else f"{row.heading()}\n{row.text()}"
+        self.console.print(lines, highlight=False, soft_wrap=True)
+        self._headed = True
 
 
-class Bar(Reporter):
-    """A live bar: steps, loss, accuracy, samples per second, time gone and time left."""
+class Bar(Lines):
+    """The lines, and a live bar below them: steps, loss, samples per second, time gone and left."""
 
     def __init__(self, console: Console) -> None:
-        self.console = console
+        super().__init__(console)
         self.progress = Progress(
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
@@ -119,7 +135,6 @@ class Bar(Reporter):
         self._samples = 0
         self._loss = float("nan")
         self._speed = 0.0
-        self._accuracy = ""
 
     def __enter__(self) -> Self:
         self.progress.start()
@@ -132,6 +147,7 @@ class Bar(Reporter):
     def begin(self, step: int, steps: int) -> None:
         """Set up the bar."""
         self.task = self.progress.add_task("", total=steps, completed=step, facts="")
+        self._shown = time.perf_counter()
 
     def step(self, step: int, loss: float, samples: int) -> None:
         """Move the bar, a few times in a second at most."""
@@ -146,17 +162,13 @@ class Bar(Reporter):
 
     def row(self, row: Row) -> None:
         """Print the row above the bar."""
-        name, value = ("test accuracy", row.test_accuracy)
-        if value is None:
-            name, value = "accuracy", row.train_accuracy
-        self._accuracy = f"{name} {value:.4f}  "
         self._loss, self._speed = row.train_loss, row.samples_per_second
-        self.progress.console.print(row.text(), highlight=False)
+        super().row(row)
         self._show(row.step)
         self._shown = time.perf_counter()
 
     def _show(self, step: int) -> None:
-        facts = f"loss {self._loss:.4f}  {self._accuracy}{self._speed:,.0f} samples/s"
+        facts = f"loss {self._loss:.4f}  {self._speed:,.0f} samples/s"
         self.progress.update(self.task, completed=step, facts=facts)
 
 

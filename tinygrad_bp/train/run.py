@@ -323,6 +323,6 @@ def _report(trainer: Trainer, labels: Any, predicted: Any, split: str) -> str:
     )
     recipe, row = trainer.recipe, trainer.rows[-1]
     return (
-        f"{recipe.name} (seed {recipe.seed}): {recipe.title}\n{row.text()}\n\n"
+        f"{recipe.name} (seed {recipe.seed}): {recipe.title}\n{row.heading()}\n{row.text()}\n\n"
         f"{len(labels):,} {split} samples\n{table}"
     )
