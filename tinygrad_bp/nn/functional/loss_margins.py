@@ -205,7 +205,7 @@ def multilabel_margin_loss(scores: Any, labels: Any, reduction: Reduction = "mea
     checks.checked(name, reduction)
     x = _scores(name, scores)
     y = checks.integers(name, checks.one_for_each(name, labels, x.shape), "labels are")
-    checks.check_classes(name, np.maximum(y, -1) + 1, x.shape[-1] + 1)
+    checks.check_classes(name, np.where(y == -1, 0, y), x.shape[-1])
     counts = np.logical_and.accumulate(y >= 0, axis=-1)  # up to the first -1
     times = (np.eye(x.shape[-1], dtype=x.dtype)[y] * counts[..., None]).sum(axis=-2)
     over = relu(1 - x[..., :, None] + x[..., None, :])
