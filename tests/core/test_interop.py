@@ -180,3 +180,26 @@ def test_a_tensor_does_not_become_a_number_in_an_array_in_silence(x, array):
     array[place] = x[1].item()
     array[place] = float(x[1])
     assert array[place] == 2
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda values, t: np.sum(values, initial=t),
+        lambda values, t: values.max(initial=t),
+        lambda values, t: np.interp(values, [0.0, 1.0], [1.0, 2.0], left=t),
+    ],
+)
+def test_a_tensor_beside_an_array_does_not_become_a_number_in_silence(function):
+    values, t = np.array([-0.5, 2.0]), tg.Tensor(1.5, requires_grad=True)
+    with pytest.raises((TypeError, ValueError)) as caught:
+        function(values, t)
+    chain = [str(e) for e in (caught.value, caught.value.__cause__)]
+    assert any("within a function of NumPy" in text for text in chain)
+    assert function(values, t.detach()) is not None
+
+
+def test_a_number_beside_a_tensor_keeps_its_gradient():
+    t = tg.Tensor(1.5, requires_grad=True)
+    np.sum(tg.as_tensor(np.array([-0.5, 2.0])), initial=t).backward()
+    assert t.grad.item() == 1

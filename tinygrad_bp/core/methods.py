@@ -178,7 +178,11 @@ class Operators:
         return complex(self._number())
 
     def _number(self) -> Any:
-        """The only element, unless it would be lost in an array: ``out[i] = t`` asks for it too."""
+        """The only element, unless it would be lost in an array or within a function of NumPy.
+
+        ``out[i] = t`` asks for it too, and so does ``np.sum(array, initial=t)``: NumPy looks for
+        tensors among the arrays alone, not among what stands beside them.
+        """
         if self.requires_grad:
             frame = sys._getframe(2)
             if frame.f_code.co_code[frame.f_lasti] == _STORE:
@@ -187,6 +191,13 @@ class Operators:
                     f"plain number in an array (at {user_line()}). Nothing was changed.\n"
                     "Fix: collect the tensors in a list and use np.stack(list); or begin with a "
                     "tensor, t = t.at[i].set(value)."
+                )
+            if frame.f_globals.get("__name__", "").startswith("numpy."):
+                raise ConversionError(
+                    f"a tensor{named(self)} {self.shape} that requires a gradient would become a "
+                    f"plain number within a function of NumPy (at {user_line()}).\n"
+                    "Fix: make the array beside it a tensor too, as_tensor(array), so that the "
+                    "function records itself; or pass t.data, where no gradient is wanted."
                 )
         return self.item()
 
