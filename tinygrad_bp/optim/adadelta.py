@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_bp.core import Tensor
 from tinygrad_bp.optim.flat import Array
-from tinygrad_bp.optim.optimizer import Group, Optimizer
+from tinygrad_bp.optim.optimizer import Group, Optimizer, decayed
 
 
 class Adadelta(Optimizer):
@@ -76,8 +76,7 @@ class Adadelta(Optimizer):
     def _update(self, group: Group, t: int, g: Array, p: Array, *state: Array) -> None:
         v, u = state
         rho, eps = group["rho"], group["eps"]
-        if group["weight_decay"]:
-            g = g + group["weight_decay"] * p
+        g = decayed(group, g, p)
         v *= rho
         v += (1 - rho) * g * g
         change = np.sqrt((u + eps) / (v + eps))

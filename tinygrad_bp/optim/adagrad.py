@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_bp.core import Tensor
 from tinygrad_bp.optim.flat import Array
-from tinygrad_bp.optim.optimizer import Group, Optimizer
+from tinygrad_bp.optim.optimizer import Group, Optimizer, decayed
 
 
 class Adagrad(Optimizer):
@@ -76,8 +76,7 @@ class Adagrad(Optimizer):
 
     def _update(self, group: Group, t: int, g: Array, p: Array, *state: Array) -> None:
         (s,) = state
-        if group["weight_decay"]:
-            g = g + group["weight_decay"] * p
+        g = decayed(group, g, p)
         if t == 1:
             s.fill(group["initial_accumulator_value"])
         s += g * g

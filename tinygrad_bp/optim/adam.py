@@ -10,7 +10,7 @@ import numpy as np
 
 from tinygrad_bp.core import Tensor
 from tinygrad_bp.optim.flat import Array
-from tinygrad_bp.optim.optimizer import Group, Optimizer
+from tinygrad_bp.optim.optimizer import Group, Optimizer, decayed
 
 
 class Adam(Optimizer):
@@ -83,9 +83,7 @@ class Adam(Optimizer):
         return ("m", "v", "v_max") if group["amsgrad"] else ("m", "v")
 
     def _update(self, group: Group, t: int, g: Array, p: Array, *state: Array) -> None:
-        if group["weight_decay"]:
-            g = g + group["weight_decay"] * p
-        self._move(group, t, g, p, *state)
+        self._move(group, t, decayed(group, g, p), p, *state)
 
     @staticmethod
     def _move(group: Group, t: int, g: Array, p: Array, m: Array, v: Array, *v_max: Array) -> None:
@@ -144,22 +142,3 @@ class AdamW(Adam):
     def _update(self, group: Group, t: int, g: Array, p: Array, *state: Array) -> None:
         p *= 1 - group["lr"] * group["weight_decay"]
         self._move(group, t, g, p, *state)
-
-
-def decayed(group: Group, g: Array, p: Array) -> Array:
-    """The gradient with weight decay; where that is decoupled, `p` shrinks instead.
-
-    Examples
-    --------
-    >>> p = np.array([2.0])
-    >>> group = {"lr": 0.1, "weight_decay": 0.5, "decoupled_weight_decay": True}
-    >>> decayed(group, np.array([1.0]), p), p
-    (array([1.]), array([1.9]))
-    """
-    if not group["weight_decay"]:
-        return g
-    if group["decoupled_weight_decay"]:
-        p *= 1 - group["lr"] * group["weight_decay"]
-        return g
-    total: Array = g + group["weight_decay"] * p
-    return total

@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_bp.core import Tensor
 from tinygrad_bp.optim.flat import Array
-from tinygrad_bp.optim.optimizer import Group, Optimizer
+from tinygrad_bp.optim.optimizer import Group, Optimizer, decayed
 
 
 class Adamax(Optimizer):
@@ -74,8 +74,7 @@ class Adamax(Optimizer):
     def _update(self, group: Group, t: int, g: Array, p: Array, *state: Array) -> None:
         m, u = state
         beta1, beta2 = group["betas"]
-        if group["weight_decay"]:
-            g = g + group["weight_decay"] * p
+        g = decayed(group, g, p)
         m *= beta1
         m += (1 - beta1) * g
         u *= beta2

@@ -7,7 +7,7 @@ from typing import Any
 
 from tinygrad_bp.core import Tensor
 from tinygrad_bp.optim.flat import Array
-from tinygrad_bp.optim.optimizer import Group, Optimizer
+from tinygrad_bp.optim.optimizer import Group, Optimizer, decayed
 
 
 class ASGD(Optimizer):
@@ -78,8 +78,7 @@ class ASGD(Optimizer):
     def _update(self, group: Group, t: int, g: Array, p: Array, *state: Array) -> None:
         (average,) = state
         lambd, lr = group["lambd"], group["lr"]
-        if group["weight_decay"]:
-            g = g + group["weight_decay"] * p
+        g = decayed(group, g, p)
         rate = lr / (1 + lambd * lr * (t - 1)) ** group["alpha"]
         p *= 1 - lambd * rate
         p -= rate * g

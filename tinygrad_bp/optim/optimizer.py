@@ -213,6 +213,25 @@ class Optimizer:
         return f"{type(self).__name__}({'; '.join(lines)})"
 
 
+def decayed(group: Group, g: Array, p: Array) -> Array:
+    """The gradient with weight decay; where that is decoupled, `p` shrinks instead.
+
+    Examples
+    --------
+    >>> p = np.array([2.0])
+    >>> group = {"lr": 0.1, "weight_decay": 0.5, "decoupled_weight_decay": True}
+    >>> decayed(group, np.array([1.0]), p), p
+    (array([1.]), array([1.9]))
+    """
+    if not group["weight_decay"]:
+        return g
+    if group.get("decoupled_weight_decay"):
+        p *= 1 - group["lr"] * group["weight_decay"]
+        return g
+    total: Array = g + group["weight_decay"] * p
+    return total
+
+
 def _flatten(
     params: list[Tensor],
     before: list[FlatParameters] | None = None,

@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_bp.core import Tensor
 from tinygrad_bp.optim.flat import Array
-from tinygrad_bp.optim.optimizer import Group, Optimizer
+from tinygrad_bp.optim.optimizer import Group, Optimizer, decayed
 
 
 class RMSprop(Optimizer):
@@ -87,8 +87,7 @@ class RMSprop(Optimizer):
     def _update(self, group: Group, t: int, g: Array, p: Array, *state: Array) -> None:
         v, *rest = state
         alpha = group["alpha"]
-        if group["weight_decay"]:
-            g = g + group["weight_decay"] * p
+        g = decayed(group, g, p)
         v *= alpha
         v += (1 - alpha) * g * g
         if group["centered"]:

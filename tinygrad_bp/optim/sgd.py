@@ -8,7 +8,7 @@ from typing import Any
 from tinygrad_bp.core import Tensor
 from tinygrad_bp.errors import ArgumentError, user_line
 from tinygrad_bp.optim.flat import Array
-from tinygrad_bp.optim.optimizer import Group, Optimizer
+from tinygrad_bp.optim.optimizer import Group, Optimizer, decayed
 
 
 class SGD(Optimizer):
@@ -85,8 +85,7 @@ class SGD(Optimizer):
         return ("momentum",) if group["momentum"] else ()
 
     def _update(self, group: Group, t: int, g: Array, p: Array, *state: Array) -> None:
-        if group["weight_decay"]:
-            g = g + group["weight_decay"] * p
+        g = decayed(group, g, p)
         for b in state:
             b *= group["momentum"]
             b += g if t == 1 else (1 - group["dampening"]) * g
