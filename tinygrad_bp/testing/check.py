@@ -9,6 +9,13 @@ import numpy as np
 
 from tinygrad_bp.errors import ArgumentError, GradientError, NoGradPathError
 from tinygrad_bp.testing.adjoint import off_adjoint
+from tinygrad_bp.testing.arguments import (
+    positions,
+    require_argument,
+    require_count,
+    require_function,
+    require_number,
+)
 from tinygrad_bp.testing.compare import Comparison
 from tinygrad_bp.testing.diagnosis import diagnose, shapes_of
 from tinygrad_bp.testing.result import ArgumentCheck, GradientCheck, unknown
@@ -90,9 +97,18 @@ def check_gradients(
     >>> check_gradients(loss, np.array([1.0, 3.0]), gradient=lambda w: 2 * w).passed
     True
     """
-    if order is not None and (order not in (1, 2, 3) or isinstance(order, bool)):
-        raise ArgumentError(f"check_gradients knows the orders 1 and 2, and 3, not {order!r}.")
-    chosen = _positions(argnums, args)
+    who = "check_gradients"
+    if order is not None and (type(order) is not int or order not in (1, 2, 3)):
+        raise ArgumentError(
+            f"{who} knows the orders 1 and 2, and 3, not {order!r}.\nFix: order=1, 2 or 3."
+        )
+    require_function(who, "f", f)
+    require_function(who, "gradient", gradient, optional=True)
+    require_number(who, "rtol", rtol)
+    require_count(who, "elements", elements, 1, optional=True)
+    require_argument(isinstance(float32, bool), who, "float32", float32, "True or False")
+    require_count(who, "seed", seed)
+    chosen = positions(who, argnums, args)
     rng = np.random.default_rng(seed)
     if gradient is None:
         result = _check_recorded(f, args, chosen, order, rtol, elements, float32, rng)
@@ -113,16 +129,6 @@ def _error(result: GradientCheck) -> GradientError:
     error = GradientError(str(result))
     error.check = result
     return error
-
-
-def _positions(argnums: int | Sequence[int] | None, args: Sequence[Any]) -> set[int] | None:
-    if argnums is None:
-        return None
-    given = [argnums] if isinstance(argnums, int) else list(argnums)
-    for i in given:
-        if not -len(args) <= i < len(args):
-            raise ArgumentError(f"argnums has {i}, but there are {len(args)} arguments.")
-    return {i % len(args) for i in given}
 
 
 def _check_recorded(

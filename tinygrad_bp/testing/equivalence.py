@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tinygrad_bp.core import Tensor
 from tinygrad_bp.errors import GradientError
 from tinygrad_bp.nn import Module, NetworkSpec
+from tinygrad_bp.testing.arguments import require_argument, require_function, require_number
 from tinygrad_bp.testing.grading.answers import Parameters, answers
 from tinygrad_bp.testing.grading.grader import Formula, Grader, Mark, layer_names
 from tinygrad_bp.testing.grading.truth import (
@@ -168,6 +169,16 @@ def check_equivalent(
     >>> grade.first.name, grade.first.cause.partition(" (")[0]
     ('delta1', 'it is not divided by 4, the number of samples')
     """
+    who = "check_equivalent"
+    require_function(who, "my_gradients", my_gradients)
+    right = isinstance(model, Module | NetworkSpec)
+    require_argument(right, who, "model", model, "pass a module or a NetworkSpec")
+    right = callable(loss) or isinstance(loss, str)
+    require_argument(right, who, "loss", loss, "a function of (output, target), or its name")
+    right = isinstance(data, tuple | list) and len(data) == 2
+    require_argument(right, who, "data", data, "a pair of inputs and targets, as (x, y)")
+    require_number(who, "l2", l2)
+    require_number(who, "rtol", rtol)
     truth = find_truth(model, loss, data, l2)
     parameters = {name: p.data.copy() for name, p in truth.model.named_parameters()}
     before = {name: array.copy() for name, array in parameters.items()}

@@ -13,13 +13,20 @@ References
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_bp.errors import ShapeError
+from tinygrad_bp.errors import DTypeError, ShapeError, user_line
+from tinygrad_bp.testing.arguments import (
+    reals,
+    require_argument,
+    require_function,
+    require_number,
+)
 
 Array = npt.NDArray[np.float64]
 
@@ -69,6 +76,7 @@ def numerical_gradient(
     >>> bool(np.all(error < 1e-9))
     True
     """
+    require_function("numerical_gradient", "f", f)
 
     def scalar(values: Array) -> Any:
         value = np.asarray(f(values))
@@ -97,8 +105,19 @@ def numerical_vjp(
     >>> np.round(gradient, 9)
     array([20.,  2.])
     """
-    weights = np.asarray(cotangent, np.float64)
-    return numerical_gradient(lambda values: np.sum(weights * f(values)), x, step=step)
+    require_function("numerical_vjp", "f", f)
+    weights = reals("numerical_vjp", "cotangent", cotangent)
+
+    def weighed(values: Array) -> Any:
+        value = np.asarray(f(values))
+        if weights.shape not in (value.shape, ()):
+            raise ShapeError(
+                f"numerical_vjp got a cotangent of shape {weights.shape}, and f returns the shape "
+                f"{value.shape}.\nFix: a cotangent of the shape of f(x)."
+            )
+        return np.sum(weights * value)
+
+    return numerical_gradient(weighed, x, step=step)
 
 
 def numerical_jacobian(
@@ -124,7 +143,11 @@ def numerical_jacobian(
     array([[2., 0.],
            [0., 6.]])
     """
-    start = np.array(x, np.float64)
+    who = "numerical_jacobian"
+    require_function(who, "f", f)
+    require_number(who, "step", step, optional=True)
+    start = reals(who, "x", x)
+    places = _places(elements, start.size)
 
     def value(i: int, h: float) -> npt.NDArray[Any]:
         moved = start.copy()
@@ -136,7 +159,7 @@ def numerical_jacobian(
         noise = _noise(f, start)
         jacobian = np.full((*noise.shape, start.size), np.nan)
         error = np.full((*noise.shape, start.size), np.inf)
-        for i in range(start.size) if elements is None else elements:
+        for i in places:
             h = step or 2.0 ** (np.ceil(np.log2(max(1.0, abs(start.flat[i])))) - 10)
             near, middle, far = (value(i, k * h) - value(i, -k * h) for k in (1.0, 2.0, 4.0))
             fine = (8 * near - middle) / (12 * h)
@@ -149,10 +172,30 @@ def numerical_jacobian(
     return jacobian.reshape(shape), error.reshape(shape)
 
 
+def _places(elements: Any, size: int) -> list[int]:
+    """Positions in the flattened x."""
+    if elements is None:
+        return list(range(size))
+    try:
+        places = [operator.index(i) for i in elements]
+    except TypeError:
+        places = [size]
+    right = all(-size <= i < size for i in places)
+    fix = f"positions in the flattened x, from 0 to {size - 1}"
+    require_argument(right, "numerical_gradient", "elements", elements, fix)
+    return places
+
+
 def _noise(f: Callable[[Array], Any], x: Array) -> Array:
     """The rounding error of each value of f near x, as the scatter of values shows it."""
     rng = np.random.default_rng(0)
     value = np.asarray(f(x.copy()))
+    if value.dtype.kind not in "fiub":
+        raise DTypeError(
+            f"a numerical derivative is that of a function that returns real numbers, and f "
+            f"returned {value.dtype} (at {user_line()}).\n"
+            "Fix: return a float or a real array, of complex numbers the real part."
+        )
     precision = np.finfo(np.result_type(value, np.float16)).eps
     shaken = [value]
     for _ in range(_SHAKES):

@@ -11,6 +11,13 @@ import numpy as np
 from tinygrad_bp.core import Primitive, Tensor
 from tinygrad_bp.errors import ArgumentError, missing_extra
 from tinygrad_bp.testing import battery
+from tinygrad_bp.testing.arguments import (
+    intervals,
+    points,
+    require_argument,
+    require_count,
+    require_function,
+)
 from tinygrad_bp.testing.check import check_gradients
 from tinygrad_bp.testing.record import RECORD
 from tinygrad_bp.testing.setting import Shape
@@ -83,7 +90,10 @@ def gradient_property(
     except ImportError as error:
         raise missing_extra("hypothesis", "test", "gradient_property") from error
 
+    require_count("gradient_property", "max_examples", max_examples, 1, optional=True)
+
     def decorate(f: Callable[..., Any]) -> Any:
+        require_function("gradient_property", "what it decorates", f)
         name = getattr(f, "__qualname__", repr(f)).replace("<locals>.", "")
         names = list(inspect.signature(f).parameters)
         unknown = [s for s in strategies if s not in names]
@@ -273,6 +283,20 @@ def check_primitive(
     """
     from tinygrad_bp.testing.catalogue.case import Case
 
+    who = "check_primitive"
+    require_function(who, "op", op)
+    require_function(who, "call", call, optional=True)
+    require_function(who, "reference", reference, optional=True)
+    require_count(who, "inputs", inputs, 1, optional=True)
+    require_argument(
+        order is None or (type(order) is int and order in (1, 2)),
+        who,
+        "order",
+        order,
+        "order=1 or 2",
+    )
+    require_count(who, "examples", examples, 1)
+    require_count(who, "seed", seed)
     name = op.name if isinstance(op, Primitive) else getattr(op, "__name__", "the operation")
     recorded = isinstance(op, Primitive)
     case = Case(
@@ -280,8 +304,8 @@ def check_primitive(
         call or op,
         _shapes(op, call, inputs, shapes),
         reference=reference or _plain(op, call),
-        domains=tuple((float(low), float(high)) for low, high in domains),
-        kinks=tuple(tuple(points) for points in kinks),
+        domains=intervals(who, "domains", domains),
+        kinks=points(who, "kinks", kinks),
         distinct=distinct,
         within=True,
         label="" if recorded else name,
@@ -310,10 +334,18 @@ def _shapes(
         rest = ((3,),) * (inputs - 1)
         return (*((shape,) * inputs for shape in alike), ((2, 3), *rest))
     found = []
+    fix = "shapes to try, as [(3,), (2, 3)], or a tuple for each input, as [((2, 3), (3,))]"
+    listed = isinstance(shapes, list | tuple)
+    require_argument(listed and bool(shapes), "check_primitive", "shapes", shapes, fix)
     for item in shapes:
-        whole = tuple(item)
-        if all(isinstance(n, int) for n in whole):
+        whole = item if isinstance(item, tuple) else None
+        if whole is not None and all(map(_is_length, whole)):
             whole = (whole,) * inputs
+        right = whole is not None and all(
+            isinstance(shape, tuple) and all(map(_is_length, shape)) for shape in whole
+        )
+        require_argument(right, "check_primitive", "shapes", shapes, fix)
+        assert whole is not None
         if len(whole) != inputs:
             raise ArgumentError(
                 f"check_primitive: {len(whole)} shapes, {item}, for {inputs} inputs.\n"
@@ -321,6 +353,10 @@ def _shapes(
             )
         found.append(tuple(tuple(shape) for shape in whole))
     return tuple(found)
+
+
+def _is_length(n: Any) -> bool:
+    return isinstance(n, int | np.integer) and not isinstance(n, bool) and bool(n >= 0)
 
 
 def _count_inputs(op: Any, call: Callable[..., Any] | None) -> int:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tinygrad_bp.errors import ShapeError
+from tinygrad_bp.testing.arguments import reals, require_argument, require_function
 from tinygrad_bp.testing.numerical import numerical_gradient
 
 Array = npt.NDArray[np.float64]
@@ -41,7 +43,8 @@ def numerical_gradients(
     >>> np.round(x, 9), np.round(y, 9)
     (array([3., 3.]), np.float64(3.0))
     """
-    flat, parts = _joined(inputs)
+    require_function("numerical_gradients", "f", f)
+    flat, parts = _joined("numerical_gradients", inputs)
     gradient, error = numerical_gradient(lambda x: f(*parts(x)), flat, step=step)
     return parts(gradient), parts(error)
 
@@ -64,15 +67,30 @@ def complex_step(f: Callable[..., Any], inputs: Sequence[npt.ArrayLike]) -> list
     >>> gradient == np.exp([0.0, 1.0])
     array([ True,  True])
     """
-    flat, parts = _joined(inputs)
+    require_function("complex_step", "f", f)
+    flat, parts = _joined("complex_step", inputs)
     steps = 1j * _IMAGINARY * np.eye(flat.size)
-    values = [complex(f(*parts(flat + step))).imag / _IMAGINARY for step in steps]
+    values = [_one_number(f(*parts(flat + step))).imag / _IMAGINARY for step in steps]
     return parts(np.array(values))
 
 
-def _joined(inputs: Sequence[npt.ArrayLike]) -> tuple[Array, Callable[[Any], list[Any]]]:
+def _one_number(value: Any) -> complex:
+    found = np.asarray(value)
+    if found.size != 1 or found.dtype.kind not in "fiubc":
+        raise ShapeError(
+            f"complex_step needs a function that returns one number, and it returned "
+            f"{found.dtype} of shape {found.shape}.\nFix: reduce it, as with np.sum."
+        )
+    return complex(found.item())
+
+
+def _joined(who: str, inputs: Sequence[npt.ArrayLike]) -> tuple[Array, Callable[[Any], list[Any]]]:
     """All elements as one array, and what takes one like it apart."""
-    arrays = [np.asarray(x, np.float64) for x in inputs]
+    given: Any = inputs
+    listed = isinstance(given, list | tuple) or (isinstance(given, np.ndarray) and given.ndim)
+    fix = "a list with an array for each argument of f, as [x] or [x, y]"
+    require_argument(bool(listed and len(given)), who, "inputs", given, fix)
+    arrays = [reals(who, "an input", x) for x in inputs]
     ends = [int(n) for n in np.cumsum([0, *(a.size for a in arrays)])]
     places = [(slice(i, j), a.shape) for i, j, a in zip(ends, ends[1:], arrays, strict=False)]
     flat = np.concatenate([a.ravel() for a in arrays])

@@ -13,7 +13,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_bp.errors import ArgumentError, GradientError, NoGradPathError, missing_extra
+from tinygrad_bp.errors import (
+    ArgumentError,
+    GradientError,
+    NoGradPathError,
+    ShapeError,
+    missing_extra,
+)
+from tinygrad_bp.testing.arguments import positions, require_count, require_function
 from tinygrad_bp.testing.slopes import Array, Field
 from tinygrad_bp.testing.subjects import Recorded, Subject, Written
 
@@ -135,9 +142,15 @@ def taylor_test(
     >>> round(table.order, 1), table.passed
     (2.0, True)
     """
-    if halvings < 8:
-        raise ArgumentError(f"a Taylor test needs 8 halvings or more, not {halvings}.")
-    places = None if argnums is None else {argnums} if isinstance(argnums, int) else set(argnums)
+    who = "taylor_test"
+    require_function(who, "f", f)
+    require_function(who, "gradient", gradient, optional=True)
+    require_count(who, "seed", seed)
+    if not isinstance(halvings, int | np.integer) or halvings < 8:
+        raise ArgumentError(
+            f"a Taylor test needs 8 halvings or more, not {halvings!r}.\nFix: halvings=10."
+        )
+    places = positions(who, argnums, args)
     subject: Subject
     if gradient is None:
         subject = Recorded(f, args, places)
@@ -150,6 +163,12 @@ def taylor_test(
         parts = subject.pulls(rows)[0]
     except NoGradPathError:
         parts = [None] * len(subject.start)
+    for name, g, x in zip(subject.names, parts, subject.start, strict=True):
+        if g is not None and np.shape(g) != x.shape:
+            raise ShapeError(
+                f"the gradient of {name} has the shape {np.shape(g)}, and {name} has {x.shape}.\n"
+                "Fix: check_gradients says more of it."
+            )
     exact = np.concatenate(
         [
             np.zeros(x.size) if g is None else np.ravel(g)
