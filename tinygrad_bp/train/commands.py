@@ -16,7 +16,6 @@ try:
     import typer
     from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
 except ImportError as error:
     raise missing_extra(str(error.name), "train", "the command tinygrad-bp") from error
 
@@ -29,6 +28,7 @@ from tinygrad_bp.train import check as checks
 from tinygrad_bp.train import plots, run
 from tinygrad_bp.train.build import example_loss
 from tinygrad_bp.train.files import write_file
+from tinygrad_bp.train.listing import show_table
 from tinygrad_bp.train.predict import Prediction
 from tinygrad_bp.train.predict import predict as predict_digit
 from tinygrad_bp.train.progress import reporter
@@ -107,17 +107,16 @@ def _load(name: str, settings: list[str] | None, seed: int | None = None) -> Rec
 @_command
 def recipes() -> None:
     """List the recipes that ship."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("recipe", "data", "network", "optimizer", "what it is"):
-        table.add_column(column, no_wrap=column != "what it is")
+    rows = []
     for name in recipe_names():
         recipe = load_recipe(name)
         widths = [shape[0] for _, kind, shape in recipe.network.shapes() if kind == "Linear"]
         sizes = "-".join(str(n) for n in (*recipe.network.input_shape, *widths))
         method = recipe.optimizer.method if isinstance(recipe.optimizer, Scipy) else None
         optimizer = method or recipe.optimizer.name
-        table.add_row(name, recipe.data.name, sizes, optimizer, recipe.title)
-    Console().print(table)
+        rows.append((name, recipe.data.name, sizes, optimizer, escape(recipe.title)))
+    columns = ("recipe", "data", "network", "optimizer", "what it is")
+    show_table(Console(), columns, rows, words=True)
 
 
 @_command
@@ -178,12 +177,10 @@ def check(
     result = checks.check_recipe(_load(recipe, settings, seed), data_dir)
     console = Console()
     console.print(f"{recipe}: gradients in float64 on {result.data}", highlight=False)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("parameter", "shape", "by hand", "at", "numerical", "at", ""):
-        table.add_column(column, no_wrap=True)
+    rows = []
     for name, shape, by_hand, numerical in result.parameters:
         passed = checks.ParameterCheck(name, shape, by_hand, numerical).passed
-        table.add_row(
+        row = (
             name,
             " x ".join(map(str, shape)),
             "-" if by_hand is None else f"{by_hand.value:.1e}",
@@ -192,7 +189,8 @@ def check(
             escape(numerical.where),
             "[green]ok[/]" if passed else "[bold red]wrong[/]",
         )
-    console.print(table, highlight=False)
+        rows.append(row)
+    show_table(console, ("parameter", "shape", "by hand", "at", "numerical", "at", ""), rows)
     console.print(
         "Each number is the largest difference from autograd, relative to the largest element "
         "of that parameter's gradient; ± is the error bar of the numerical derivative. Limits: "
@@ -294,7 +292,14 @@ def draw(
     path, ending = _picture_file(recipe.name, output, kind)
     loss = example_loss(recipe)
     picture = draw_graph(
-        loss, level=level, depth=depth, budget=budget, theme=theme, legend=legend, backward=backward
+        loss,
+        level=level,
+        depth=depth,
+        budget=budget,
+        theme=theme,
+        legend=legend,
+        backward=backward,
+        lines=False,  # a recipe has none
     )
     if path is None:
         sys.stdout.buffer.write(render(picture, ending))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tinygrad_bp.core import as_tensor
 from tinygrad_bp.draw import page
 from tinygrad_bp.train.objective import Objective
 from tinygrad_bp.train.recipe import load_recipe
@@ -36,8 +37,11 @@ def write_page(what: str | Path, path: Path, data_dir: str | Path | None = None)
     if Path(what).is_dir() and len(samples.test_labels):
         x, labels = samples.test_inputs[:_BATCH], samples.test_labels[:_BATCH]
     objective = Objective(recipe.loss, model, len(samples.labels))
-    outputs = model(x)
-    targets = objective.targets(labels, outputs.shape[-1], outputs.dtype)
+    inputs = as_tensor(x)
+    inputs.name = "x"
+    outputs = model(inputs)
+    targets = as_tensor(objective.targets(labels, outputs.shape[-1], outputs.dtype))
+    targets.name = "y"
     dataset = samples.dataset
     page(
         objective(outputs, targets),
