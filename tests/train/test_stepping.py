@@ -32,13 +32,18 @@ def test_the_page_of_a_recipe_steps_through_its_first_samples(tmp_path, monkeypa
     assert [p.name for p in tmp_path.iterdir()] == ["step.html"]
     data = _story(tmp_path / "step.html")
     x = load_samples(load_recipe("digits")).inputs[:16]
-    shown = next(
-        data["values"][b["value"]] for b in data["boxes"].values() if b["role"] == "constant"
-    )
+    shown = _of(data, "x")
     assert shown["shape"] == [16, 64]
+    assert _of(data, "y")["shape"] == [16]
     assert [row["all"] for row in shown["each"]] == [[float(f"{v:.4g}") for v in row] for row in x]
     assert "map" in shown["each"][0]  # as an image
     assert all("main.py" not in b.get("where", "") for b in data["boxes"].values())
+
+
+def test_a_picture_of_a_recipe_in_full_names_no_line_of_the_command():
+    done = CliRunner().invoke(app, ["draw", "digits", "--level", "full", "--format", "txt"])
+    assert "keeps 16.4 kB" in done.output
+    assert ".py:" not in done.output
 
 
 def test_the_page_of_a_run_has_its_weights_and_test_samples(tmp_path):
@@ -55,7 +60,5 @@ def test_the_page_of_a_run_has_its_weights_and_test_samples(tmp_path):
         norm = np.linalg.norm(parameter.data.astype(np.float64))
         assert _of(data, name)["norm"] == float(f"{norm:.4g}")
     x = load_samples(recipe).test_inputs[:16].astype(np.float64)
-    shown = next(
-        data["values"][b["value"]] for b in data["boxes"].values() if b["role"] == "constant"
-    )
+    shown = _of(data, "x")
     assert shown["norm"] == float(f"{np.linalg.norm(x):.4g}")

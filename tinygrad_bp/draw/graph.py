@@ -34,6 +34,7 @@ def draw(
     image_shape: tuple[int, int] | None = None,
     legend: bool = False,
     shapes: bool = False,
+    lines: bool = True,
 ) -> Picture:
     """Draw the graph from which tensors were computed, from the inputs down to the outputs.
 
@@ -75,6 +76,8 @@ def draw(
         Whether a corner of the picture says what the roles in it look like.
     shapes : bool, default False
         Whether arrows show the shape of what flows along, where the operation changes it.
+    lines : bool, default True
+        Whether ``level="full"`` says which line of yours each operation comes from.
 
     Returns
     -------
@@ -110,7 +113,7 @@ def draw(
         return to_dot(tree(what[0], depth, budget), theme, legend)
     outputs = _outputs(what)
     each = values or gradients is not False or backward is not None
-    scene = read(outputs, level, depth, budget, each)
+    scene = read(outputs, level, depth, budget, each, lines)
     scene = annotate(scene, outputs, values, gradients, backward, image_shape)
     if shapes:
         _add_shapes(scene)

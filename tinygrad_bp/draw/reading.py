@@ -23,6 +23,7 @@ def read(
     depth: int | None = None,
     budget: int | None = None,
     each: bool = False,
+    lines: bool = True,
 ) -> Scene:
     """Make a scene of the graph behind tensors.
 
@@ -37,6 +38,8 @@ def read(
         How many boxes there may be before operations are folded into fewer.
     each : bool, default False
         Whether identical blocks stay apart while there is room.
+    lines : bool, default True
+        Whether, at level full, operations tell the user's line.
 
     Raises
     ------
@@ -47,7 +50,7 @@ def read(
     ends = {id(t.node) for t in outputs}
     for plan in plans(nodes, ends, level, depth, budget, each):
         if plan.coarsest or budget is None or len(plan.groups) <= budget:
-            scene = _Reader(plan, ends, level == "full").scene
+            scene = _Reader(plan, ends, level == "full", lines).scene
             if plan.coarsest or budget is None or len(scene.boxes) <= budget:
                 break
     if budget is not None:
@@ -95,8 +98,8 @@ def _gathered(scene: Scene, closely: bool) -> Scene:
 class _Reader:
     """Makes a scene of a plan."""
 
-    def __init__(self, plan: Plan, ends: set[int], full: bool) -> None:
-        self.plan, self.ends, self.full = plan, ends, full
+    def __init__(self, plan: Plan, ends: set[int], full: bool, lines: bool) -> None:
+        self.plan, self.ends, self.full, self.lines = plan, ends, full, lines
         self.scene, self.names = Scene(), Names(plan.nodes)
         self.frames: list[str] = []
         self.within: dict[str, str] = {"": ""}  # paths of modules whose frames stand for a row
@@ -274,7 +277,7 @@ class _Reader:
             return Box(key, role, title, (), frame, nodes=nodes)
         role = "output" if any(id(n) in self.ends for n in nodes) else "operation"
         lines = (*words.params(nodes, self.full), facts(node.out))
-        lines += words.kept(nodes) if self.full else ()
+        lines += words.kept(nodes, self.lines) if self.full else ()
         one = len(nodes) == 1
         box = Box(key, role, node.primitive.name, lines, frame, nodes=nodes)
         if one:

@@ -131,14 +131,14 @@ def _says_nothing(name: str, value: Any) -> bool:
     return value is None or value is False
 
 
-def kept(nodes: Sequence[Node]) -> tuple[str, ...]:
-    """How much memory the result of an operation takes, and where it was recorded.
+def kept(nodes: Sequence[Node], lines: bool) -> tuple[str, ...]:
+    """How much memory the result of an operation takes, and, with `lines`, where it was recorded.
 
     Of an operation that a row repeats, it is said of each; where, if it is the same line.
     """
     first = nodes[0]
     amount = "a view" if _is_view(first) else f"keeps {_memory(_bytes(first.out))}"
-    if len({(node.code, node.instruction) for node in nodes}) > 1:
+    if not lines or len({(node.code, node.instruction) for node in nodes}) > 1:
         return (amount,)
     return (amount, f"at {in_words((first.code, first.instruction, ''))}")
 

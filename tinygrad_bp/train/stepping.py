@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from tinygrad_bp.core import as_tensor
 from tinygrad_bp.draw import page
@@ -40,7 +41,7 @@ def write_page(what: str | Path, path: Path, data_dir: str | Path | None = None)
     inputs = as_tensor(x)
     inputs.name = "x"
     outputs = model(inputs)
-    targets = as_tensor(objective.targets(labels, outputs.shape[-1], outputs.dtype))
+    targets: Any = as_tensor(objective.targets(labels, outputs.shape[-1], outputs.dtype))
     targets.name = "y"
     dataset = samples.dataset
     page(
