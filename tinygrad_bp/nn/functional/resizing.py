@@ -6,6 +6,7 @@ the arguments.
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -18,6 +19,10 @@ from tinygrad_bp.ops.convolution import convolution
 from tinygrad_bp.ops.geometry import Sizes
 from tinygrad_bp.ops.pooling import avg_pool_spread, max_pool, which_is_largest
 
+#: Networks ask for the same few matrices again and again, and of small images to make one takes as
+#: long as to multiply by it.
+_kept = functools.lru_cache(maxsize=32)
+
 #: A length of the output along each axis; None keeps that of the input.
 Lengths = int | tuple[int | None, ...] | list[int | None] | None
 
@@ -29,14 +34,13 @@ def _along(x: Tensor, maps: list[tuple[Any, Any]]) -> Tensor:
     which would carry a NaN, times 0, to where it does not belong.
     """
     geometry: dict[str, Any] = {"stride": (1,), "padding": ((0, 0),), "dilation": (1,), "groups": 1}
-    real = _real(x)
+    real, shape = _real(x), [*x.shape]
     for axis, (matrix, used) in reversed([*enumerate(maps, x.ndim - len(maps))]):
-        before, after = x.shape[:axis], x.shape[axis + 1 :]
-        rows = x.reshape(math.prod(before), x.shape[axis], math.prod(after))
+        x = x.reshape(math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :]))
         weights = matrix.astype(real)[..., None]
-        z = convolution.apply(rows, weights, used=used[..., None], **geometry)
-        x = z.reshape(*before, len(matrix), *after)
-    return x
+        x = convolution.apply(x, weights, used=used[..., None], **geometry)
+        shape[axis] = len(matrix)
+    return x.reshape(shape)
 
 
 def _real(x: Tensor) -> Any:
@@ -69,6 +73,7 @@ def adaptive_avg_pool_nd(axes: int, x: Any, output_size: Lengths) -> Tensor:
     return as_tensor(z if has_batch else z[0])
 
 
+@_kept
 def _means(n: int, m: int) -> tuple[Any, Any]:
     """The matrix that takes the mean of each window, and which elements are in it."""
     first, last = _bounds(n, m)
@@ -306,6 +311,7 @@ def _repeated(x: Tensor, times: Sizes, out: Sizes) -> Tensor:
     return avg_pool_spread.apply(x, size=out, kernel=times, stride=times, **geometry)
 
 
+@_kept
 def _nearest(n: int, m: int, scale: float, half: float) -> tuple[Any, Any]:
     """The matrix that takes the nearest element, and which one that is."""
     at = np.floor((np.arange(m) + half) * scale).astype(int)
@@ -313,6 +319,7 @@ def _nearest(n: int, m: int, scale: float, half: float) -> tuple[Any, Any]:
     return unit, unit > 0
 
 
+@_kept
 def _between(n: int, m: int, scale: float, align_corners: bool) -> tuple[Any, Any]:
     """The matrix that lies between two elements in proportion to the distance of each, and which.
 
