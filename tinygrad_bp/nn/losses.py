@@ -24,27 +24,16 @@ class Loss(Module):
         self.reduction: Any = reduction
 
     def extra_repr(self) -> str:
-        """The arguments that are not the defaults."""
-        return changed_arguments(self)
-
-
-def changed_arguments(module: Module) -> str:
-    """The arguments that a module was made with and that are not the defaults, as text.
-
-    Examples
-    --------
-    >>> changed_arguments(HuberLoss("sum"))
-    "reduction='sum'"
-    """
-    shown = []
-    for name, argument in inspect.signature(type(module)).parameters.items():
-        value = getattr(module, name)
-        if isinstance(value, Tensor):
-            shown.append(f"{name}={value.shape}")
-        elif value is not argument.default and value != argument.default:
-            # Of a function its name alone: an address would be another one each time.
-            shown.append(f"{name}={getattr(value, '__name__', repr(value))}")
-    return ", ".join(shown)
+        """The arguments that are not the defaults: of weights the shape, of functions the name."""
+        parts = []
+        for name, argument in inspect.signature(type(self)).parameters.items():
+            value = getattr(self, name)
+            if isinstance(value, Tensor):
+                parts.append(f"{name}={value.shape}")
+            elif value is not argument.default and value != argument.default:
+                # Of a function its name alone: an address would be another one each time.
+                parts.append(f"{name}={getattr(value, '__name__', repr(value))}")
+        return ", ".join(parts)
 
 
 def buffer(weight: Any) -> Any:

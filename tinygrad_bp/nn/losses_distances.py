@@ -7,7 +7,8 @@ from typing import Any
 
 from tinygrad_bp.core import Tensor
 from tinygrad_bp.nn import functional
-from tinygrad_bp.nn.losses import Loss, changed_arguments
+from tinygrad_bp.nn.arguments import shown
+from tinygrad_bp.nn.losses import Loss
 from tinygrad_bp.nn.module import Module
 from tinygrad_bp.nn.registry import register_layer
 from tinygrad_bp.nn.targets import Reduction
@@ -33,7 +34,7 @@ class PairwiseDistance(Module):
 
     def extra_repr(self) -> str:
         """The arguments that are not the defaults."""
-        return changed_arguments(self)
+        return shown(self)
 
 
 @register_layer
@@ -56,7 +57,7 @@ class CosineSimilarity(Module):
 
     def extra_repr(self) -> str:
         """The arguments that are not the defaults."""
-        return changed_arguments(self)
+        return shown(self)
 
 
 class CosineEmbeddingLoss(Loss):
