@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import special
 
 import tinygrad_bp as tg
 
@@ -52,3 +53,37 @@ def test_a_masked_array_is_refused(join):
     x = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True)
     with pytest.raises(tg.errors.DTypeError, match="would lose its mask"):
         join(x, np.ma.masked_array([1.0, 2.0, 3.0], [0, 1, 0]))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x, n: x**n,
+        lambda x, n: n**x,
+        lambda x, n: np.float_power(n, x),
+        lambda x, n: np.polyval(n, x),
+        lambda x, n: np.polyval(x, n),
+        lambda x, n: np.polyval(x[:, 0], n),
+        lambda x, n: special.xlogy(x, n[:2]),
+        special.xlog1py,
+        special.boxcox,
+        lambda x, n: special.boxcox(n[:2], x),
+        special.inv_boxcox,
+        lambda x, n: special.beta(x, n[:2]),
+    ],
+)
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.bool_, np.uint32, np.float16])
+def test_small_integers_have_the_gradients_of_the_floats_that_they_are(call, dtype):
+    found = []
+    small = np.array([1, 120, 0, 0]).astype(dtype)
+    for n in (small, small.astype(float)):
+        x = tg.Tensor([[1.7, 2.5, 1.25, 3.0]], requires_grad=True).T
+        x.retain_grad()
+        z = call(x, n)
+        z.backward(np.cos(np.arange(z.size)).reshape(z.shape), create_graph=True)
+        found.append((z.data, x.grad.data))
+        if x.grad.requires_grad:
+            np.sin(x.grad).sum().backward()
+            found[-1] += (x.grad.data,)
+    for ours, those in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, those, rtol=1e-12)

@@ -99,14 +99,16 @@ def power_x(g: Any, out: Any, x: Any, y: Any) -> Any:
     """The cotangent of the base; ``x**0`` has the derivative 0 at 0 too, where 0 * 0**-1 is not."""
     if isinstance(y, (int, float)):
         return g * (y * x ** (y - 1 if y else 0))
-    return g * (y * x ** np.where((x == 0) & (y == 0), 0, y - 1))
+    # Of unsigned integers, 0 - 1 is the largest of their numbers; 0 - 1.0 is -1.
+    return g * (y * x ** np.where((x == 0) & (y == 0), 0, y - 1.0))
 
 
 def power_y(g: Any, out: Any, x: Any, y: Any) -> Any:
     """The cotangent of the exponent; 0 at the base 0, which is the limit for exponents above 0."""
     if isinstance(x, (int, float)):
         return g * (out * (math.log(x) if x > 0 else 0.0 if x == 0 else math.nan))
-    return g * (out * np.log(np.where(x == 0, 1, x)))
+    # With a 1 of the dtype of the output, since np.log of uint8 is float16.
+    return g * (out * np.log(np.where(x == 0, out.dtype.type(1), x)))
 
 
 POWER_KINKS = (

@@ -16,6 +16,7 @@ from tinygrad_bp.ops.shaping import atleast_1d
 
 
 def _coefficient_rule(g: Any, out: Any, p: Any, x: Any) -> Any:
+    x = x.astype(out.dtype)  # powers of small integers overflow
     if p.ndim > 1:
         return np.stack([_summed(g * x**k, p[0]) for k in reversed(range(p.shape[0]))])
     return np.vander(np.ravel(x), p.shape[0]).T @ np.ravel(g)
@@ -33,7 +34,7 @@ def _argument_rule(g: Any, out: Any, p: Any, x: Any) -> Any:
     n = p.shape[0] - 1
     if n < 1:
         return None
-    powers = np.arange(n, 0, -1, dtype=p.dtype).reshape((-1,) + (1,) * (p.ndim - 1))
+    powers = np.arange(n, 0, -1, dtype=out.dtype).reshape((-1,) + (1,) * (p.ndim - 1))
     return g * np.polyval(p[:-1] * powers, x)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from tinygrad_bp.core import FUNCTIONS, Primitive, is_grad_enabled
 from tinygrad_bp.core.graph import Variable
-from tinygrad_bp.core.messages import named
+from tinygrad_bp.core.messages import named, plain
 from tinygrad_bp.errors import OperationError, user_line
 
 
@@ -42,12 +42,11 @@ def differentiable(
         analytic=analytic,
         kinks=kinks,
     )
-    answer = primitive.apply if parameters is None else _guarded(primitive, parameters)
-    FUNCTIONS.setdefault(ufunc, answer)
+    FUNCTIONS.setdefault(ufunc, _answer(ufunc, primitive, parameters or {}))
     return primitive
 
 
-def _guarded(primitive: Primitive, parameters: Mapping[int, str]) -> Callable[..., Any]:
+def _answer(ufunc: Any, primitive: Primitive, parameters: Mapping[int, str]) -> Callable[..., Any]:
     def answer(*inputs: Any) -> Any:
         for i, word in parameters.items():
             x = inputs[i] if i < len(inputs) else None
@@ -58,7 +57,25 @@ def _guarded(primitive: Primitive, parameters: Mapping[int, str]) -> Callable[..
                     f"(at {user_line()}).\n"
                     f"Fix: pass {word} as a number, an array, or t.detach()."
                 )
-        return primitive.apply(*inputs)
+        return primitive.apply(*_promoted(ufunc, inputs))
 
     answer.primitive = primitive  # type: ignore[attr-defined]
     return answer
+
+
+def _promoted(ufunc: Any, inputs: Sequence[Any]) -> Sequence[Any]:
+    """The inputs in the dtypes to which the ufunc casts them.
+
+    It does so itself, but its rules would not: ``1 - y`` of ``np.uint8(2)`` is 255, and the
+    logarithm of uint8 is float16.
+    """
+    found = {x.dtype for x in inputs if hasattr(x, "dtype")}
+    if len(found) == 1 and found.pop().kind == "f":
+        return inputs
+    inputs = [x if isinstance(x, Variable) else plain(x) for x in inputs]
+    given = [getattr(x, "dtype", type(x)) for x in inputs]
+    dtypes = ufunc.resolve_dtypes((*given, *[None] * ufunc.nout))
+    return [
+        x.astype(dtype) if hasattr(x, "dtype") and x.dtype != dtype else x
+        for x, dtype in zip(inputs, dtypes, strict=False)
+    ]
