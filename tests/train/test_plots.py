@@ -74,3 +74,4 @@ def test_a_digit_stands_beside_its_probabilities():
     found, _ = colours(png)
     assert (0xD1, 0x60, 0x3D) in found
     assert (0, 0, 0) in found
+    assert (0xCC, 0xCC, 0xCC) in found  # a frame, where the image ends on white paper

@@ -120,7 +120,7 @@ def digit(picture: Array, probabilities: Array, names: Sequence[str], title: str
         image.imshow(picture, cmap="gray_r", interpolation="nearest")
         image.set_xticks([])
         image.set_yticks([])
-        image.spines[:].set_visible(False)
+        image.spines[:].set(visible=True, color="#cccccc")
         colours = [_TEST if k == best else "#b8c4d6" for k in range(len(names))]
         drawn = bars.barh(range(len(names)), probabilities, color=colours)
         bars.bar_label(drawn, [f"{p:.1%}" if p >= 5e-4 else "" for p in probabilities], padding=3)
