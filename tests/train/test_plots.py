@@ -71,7 +71,8 @@ def test_a_digit_stands_beside_its_probabilities():
     probabilities = np.full(10, 0.02)
     probabilities[3] = 0.82
     png = plots.digit(np.eye(8), probabilities, "0123456789", "t")
-    found, _ = colours(png)
+    found, picture = colours(png)
     assert (0xD1, 0x60, 0x3D) in found
     assert (0, 0, 0) in found
-    assert (0xCC, 0xCC, 0xCC) in found  # a frame, where the image ends on white paper
+    frame = np.all(np.asarray(picture) == 0xCC, axis=2)  # where the image ends on white paper
+    assert frame.sum() > 1000
