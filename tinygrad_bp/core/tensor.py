@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from tinygrad_bp.core.values import Values
 from tinygrad_bp.errors import GraphError, user_line, user_place
 
 Array = npt.NDArray[Any]
+_ACCUMULATING = RLock()
 
 
 class Tensor(Values, ArrayMethods):
@@ -179,18 +181,22 @@ class Tensor(Values, ArrayMethods):
 
     @staticmethod
     def _accumulate(leaves: list[tuple[Any, Any, int]]) -> None:
-        """Add the gradients to the leaves, once all of them are known and all hooks have run."""
-        for leaf, g, own in leaves:
-            before = leaf._grad
-            if isinstance(g, Tensor):
-                leaf._grad = not_shared(g) if before is None else before + g
-            elif before is None:
-                leaf._grad = recorded(g if own else np.array(g), None)
-            elif before.requires_grad:  # it was recorded, and stays so
-                with enable_grad():
-                    leaf._grad = before + recorded(g, None)
-            else:
-                leaf._grad = recorded(before._data + g, None)
+        """Add the gradients to the leaves, once all of them are known and all hooks have run.
+
+        One thread at a time: what two of them add to the same leaf at once would be lost.
+        """
+        with _ACCUMULATING:
+            for leaf, g, own in leaves:
+                before = leaf._grad
+                if isinstance(g, Tensor):
+                    leaf._grad = not_shared(g) if before is None else before + g
+                elif before is None:
+                    leaf._grad = recorded(g if own else np.array(g), None)
+                elif before.requires_grad:  # it was recorded, and stays so
+                    with enable_grad():
+                        leaf._grad = before + recorded(g, None)
+                else:
+                    leaf._grad = recorded(before._data + g, None)
 
     def retain_grad(self) -> None:
         """Keep the gradient of this intermediate tensor in `grad`; a leaf always does."""
