@@ -110,6 +110,14 @@ def test_a_decorated_coroutine_does_not_switch_off_its_neighbours():
     assert asyncio.run(both()) == [False, True, False]
 
 
+def test_a_decorated_asynchronous_generator_is_refused():
+    with pytest.raises(tg.errors.TgError, match=r"no_grad\(\) does not last .*steps' runs"):
+
+        @tg.no_grad()
+        async def steps():
+            yield 1
+
+
 def test_threads_do_not_see_each_others_mode():
     seen = []
     with tg.no_grad():

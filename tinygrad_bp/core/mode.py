@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, TypeVar, cast
 
-from tinygrad_bp.errors import TgError
+from tinygrad_bp.errors import TgError, user_line
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -135,6 +135,13 @@ class _Switch:
         if not callable(function):
             raise TgError(f"{type(self).__name__}() decorates a function, not {function!r}")
         switch = type(self)
+        if inspect.isasyncgenfunction(function):
+            raise TgError(
+                f"{type(self).__name__}() does not last while the asynchronous generator "
+                f"{function.__qualname__!r} runs (at {user_line()}).\n"
+                f"Fix: write with {type(self).__name__}(): in it, around what it computes and not "
+                "around a yield."
+            )
         if inspect.isgeneratorfunction(function):
 
             @functools.wraps(function)
