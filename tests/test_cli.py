@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from tinygrad_bp import cli
 from tinygrad_bp.core import PRIMITIVES
 from tinygrad_bp.train import recipe_names
 from tinygrad_bp.train.commands import app
@@ -140,6 +141,26 @@ def test_errors_are_told_without_a_traceback(run, arguments, words):
 )
 def test_a_command_that_is_written_wrongly_exits_with_2(run, arguments):
     assert run(*arguments).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("ending", "code"), [(KeyboardInterrupt, 130), (signal.SIGTERM, 143), (signal.SIGINT, 130)]
+)
+def test_a_signal_outside_of_training_ends_without_a_traceback(ending, code, monkeypatch):
+    def work():
+        if isinstance(ending, int):
+            os.kill(os.getpid(), ending)
+            time.sleep(5)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_main", work)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert caught.value.code == code
 
 
 def test_check_passes(run):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
+from types import FrameType
+from typing import NoReturn
 
 from tinygrad_bp.errors import MissingExtraError
 
@@ -16,6 +19,19 @@ def main() -> None:
     for a check that fails; 2 for a command that was written wrongly; 130 and 143 for a run that
     Ctrl-C or ``kill`` stopped.
     """
+    signal.signal(signal.SIGTERM, _end)
+    try:
+        _main()
+    except KeyboardInterrupt:  # while libraries were imported, or at the end
+        sys.exit(130)
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    """End as on an error, so that no file is left half written."""
+    sys.exit(128 + number)
+
+
+def _main() -> None:
     if sys.stdout is None:  # closed, as by >&-
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - as long as the program
     if isinstance(sys.stdout, io.TextIOWrapper):

@@ -126,6 +126,24 @@ def test_a_run_that_was_stopped_before_its_first_checkpoint_starts_anew(digits, 
     assert trainer.step == 129
 
 
+def test_a_run_that_was_killed_in_its_first_step_goes_on_by_the_gradients_it_had(
+    digits, tmp_path, silent
+):
+    class Stop(Reporter):
+        def step(self, step, loss, samples):
+            raise SystemExit
+
+    whole, _ = train(digits, out=tmp_path / "whole", gradients="by-hand", **silent)
+    cut = tmp_path / "cut"
+    with pytest.raises(SystemExit):
+        train(digits, out=cut, gradients="by-hand", reporter=Stop(), **silent)
+    _, trainer = resume(cut, **silent)
+    assert trainer.by_hand is not None
+    assert (cut / "model.safetensors").read_bytes() == (
+        whole.path / "model.safetensors"
+    ).read_bytes()
+
+
 def test_scipy_starts_anew_and_says_so(tmp_path, monkeypatch, make_samples, silent):
     recipe = load_recipe("ex4-tnc").with_epochs(30)
     monkeypatch.setattr(run, "load_samples", lambda recipe, data_dir: make_samples(recipe))
@@ -225,9 +243,15 @@ def test_a_model_of_another_network_is_refused(digits, tmp_path, silent):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"step": None}, "int() argument must be"),
+        ({"step": None}, "it is of step None, and the recipe has steps 0 to 43"),
+        ({"step": 44}, "it is of step 44, and the recipe has steps 0 to 43"),
+        ({"step": -1}, "it is of step -1"),
+        ({"step": 42}, "it is 43 batches into an epoch of 43 at step 42"),
+        ({"step": 0}, "its metrics go on to step 43, and it is of 0"),
+        ({"rows": [["x"] * 8]}, "a row of its metrics is ['x',"),
+        ({"gradients": "magic"}, "its gradients are 'magic'"),
         ({"batches": {"generator": {}, "position": 0}}, "state must be for a PCG64"),
-        ({"optimizer": None}, "not iterable"),
+        ({"optimizer": None}, "it is a NoneType, not a dict"),
         ({"rows": [[1, 2]]}, "missing"),
         ("gradients", "it has no 'gradients'"),
         ("batches", "it has no 'batches'"),

@@ -10,11 +10,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from tinygrad_bp.draw import draw
 from tinygrad_bp.draw import save as save_picture
-from tinygrad_bp.errors import CheckpointError, MissingExtraError, TgError, missing_extra
+from tinygrad_bp.errors import (
+    CheckpointError,
+    MissingExtraError,
+    StateDictError,
+    TgError,
+    missing_extra,
+)
 from tinygrad_bp.nn import Module
 from tinygrad_bp.train import plots
 from tinygrad_bp.train.build import example_loss
@@ -102,11 +108,16 @@ class RunFolder:
 
     def save(self, trainer: Trainer, finished: bool) -> None:
         """Write the checkpoint and the metrics, and, after a row, the best checkpoint."""
-        state = {"gradients": "by-hand" if trainer.by_hand else "autograd"} | trainer.state_dict()
-        save_checkpoint(self.path / _LAST, state)
+        state = self.save_last(trainer)
         if finished and _is_best(trainer):
             save_checkpoint(self.path / "checkpoints/best.safetensors", state)
         self.write_metrics(trainer)
+
+    def save_last(self, trainer: Trainer) -> dict[str, Any]:
+        """Write the checkpoint alone, and return what is in it."""
+        state = {"gradients": "by-hand" if trainer.by_hand else "autograd"} | trainer.state_dict()
+        save_checkpoint(self.path / _LAST, state)
+        return state
 
     def write_metrics(self, trainer: Trainer) -> None:
         """``metrics.csv``, the same for every run of a recipe; ``timings.csv``, which is not."""
@@ -125,6 +136,8 @@ class RunFolder:
         """Where the gradients of this run come from, as its checkpoint says."""
         with self._fitting():
             chosen: Gradients = load_checkpoint(self.path / _LAST)["gradients"]
+            if not isinstance(chosen, str) or chosen not in get_args(Gradients):
+                raise ValueError(f"its gradients are {chosen!r}")
         return chosen
 
     @contextmanager
@@ -132,14 +145,18 @@ class RunFolder:
         """Turn what goes wrong with the parts of the last checkpoint into an error of ours."""
         try:
             yield
-        except TgError:
-            raise
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except TgError as error:
+            if not isinstance(error, StateDictError):
+                raise
+            fault: Any = str(error).partition("\nFix:")[0].rstrip(".")
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             fault = f"it has no {error}" if isinstance(error, KeyError) else error
-            raise CheckpointError(
-                f"{self.path / _LAST} is not the checkpoint of this run: {fault}.\n"
-                "Fix: put another checkpoint of the run in its place, or train anew with --out."
-            ) from None
+        else:
+            return
+        raise CheckpointError(
+            f"{self.path / _LAST} is not the checkpoint of this run: {fault}.\n"
+            "Fix: put another checkpoint of the run in its place, or train anew with --out."
+        )
 
     # ------------------------------------------------------------------ at its end
 
@@ -213,6 +230,7 @@ def train(
     """
     trainer = Trainer(recipe, load_samples(recipe, data_dir), gradients)
     folder = RunFolder.create(recipe, out)
+    folder.save_last(trainer)  # of step 0, so that a run stopped at once goes on as it was begun
     _run(folder, trainer, reporter, say)
     return folder, trainer
 

@@ -227,8 +227,21 @@ class Trainer:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from what `state_dict` gave."""
-        self.step = int(state["step"])
+        """Continue from what `state_dict` gave.
+
+        Raises
+        ------
+        ValueError
+            It says of itself what cannot be, as a step beyond the end of the recipe; what else does
+            not fit raises as it happens.
+        """
+        step, position = state["step"], state["batches"]["position"]
+        if type(step) is not int or not 0 <= step <= self.steps:
+            raise ValueError(f"it is of step {step!r}, and the recipe has steps 0 to {self.steps}")
+        sizes = self.batches.per_epoch
+        if not self.batches.random and (position - step) % sizes:
+            raise ValueError(f"it is {position!r} batches into an epoch of {sizes} at step {step}")
+        self.step = step
         self.model.load_state_dict(state["model"])
         if self.optimizer is not None:
             self.optimizer.load_state_dict(state["optimizer"])
@@ -237,7 +250,9 @@ class Trainer:
         self.batches.load_state_dict(state["batches"])
         for name, generator in self.model.generators():
             generator.bit_generator.state = state["generators"][name]
-        self.rows = [Row(*row) for row in state["rows"]]
+        self.rows = [_row(row) for row in state["rows"]]
+        if self.rows and self.rows[-1].step > step:
+            raise ValueError(f"its metrics go on to step {self.rows[-1].step}, and it is of {step}")
         self._clock = float(state["clock"])
 
     # ------------------------------------------------------------------ failure
@@ -277,6 +292,15 @@ class Trainer:
 
     def _is_finite(self) -> bool:
         return all(np.isfinite(p.data).all() for p in self.model.parameters())
+
+
+def _row(values: Any) -> Row:
+    row = Row(*values)
+    if not all(
+        isinstance(x, int | float) or (x is None and "test" in k) for k, x in row._asdict().items()
+    ):
+        raise ValueError(f"a row of its metrics is {values!r}")
+    return row
 
 
 def _first_operation(work: Callable[[], Any]) -> str | None:
