@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +86,30 @@ def test_run_folders_get_numbers_and_are_never_overwritten(digits, tmp_path, mon
     assert "--resume runs/digits-0" in str(caught.value)
     Path("empty").mkdir()
     assert RunFolder.create(digits, "empty").path == Path("empty")
+
+
+@pytest.mark.parametrize("out", [None, "run"])
+def test_of_two_runs_that_begin_at_once_one_gets_the_folder(digits, tmp_path, monkeypatch, out):
+    monkeypatch.chdir(tmp_path)
+    both, claim = threading.Barrier(2, timeout=60), run._claim
+
+    def when_both_have_looked(path):
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait()
+        both.abort()  # the one that comes too late looks on by itself
+        return claim(path)
+
+    def begin(_):
+        try:
+            return str(RunFolder.create(digits, out).path)
+        except CheckpointError as error:
+            return str(error).partition(",")[0]
+
+    monkeypatch.setattr(run, "_claim", when_both_have_looked)
+    with ThreadPoolExecutor(2) as pool:
+        found = sorted(pool.map(begin, range(2)))
+    expected = ["run", "run is there already"] if out else ["runs/digits-0", "runs/digits-0-2"]
+    assert found == expected
 
 
 @pytest.mark.parametrize("gradients", ["autograd", "by-hand"])

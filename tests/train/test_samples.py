@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from told import told
 
 from tinygrad_bp.errors import RecipeError
 from tinygrad_bp.train import load_recipe, load_samples
@@ -85,6 +86,19 @@ def test_without_a_test_fraction_everything_is_for_training():
     recipe = load_recipe("digits").override(["data.test_fraction=0.0"])
     assert len(load_samples(recipe).labels) == 1797
     assert len(load_samples(recipe).test_labels) == 0
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("divide_by=1e308", "divide_by = 1e+308 makes float32 inputs of 0 to 0 out of pixels of 0"),
+        ("divide_by=1e-300", "inputs of nan to nan"),
+    ],
+)
+def test_a_scaling_that_leaves_nothing_of_the_pixels_is_refused(digits, setting, words):
+    with pytest.raises(RecipeError, match="digits: ") as caught:
+        load_samples(digits.override([f"data.{setting}"]))
+    told(caught, words, fix="divide_by = 16, for inputs up to 1")
 
 
 def test_a_network_for_other_images_is_refused(digits):

@@ -17,6 +17,7 @@ from tinygrad_bp.draw import save as save_picture
 from tinygrad_bp.errors import (
     CheckpointError,
     MissingExtraError,
+    OutputError,
     StateDictError,
     TgError,
     missing_extra,
@@ -72,10 +73,11 @@ class RunFolder:
         if out is None:
             name = f"{recipe.name}-{recipe.seed}"
             names = (name if i == 1 else f"{name}-{i}" for i in count(1))
-            path = next(p for p in (Path("runs", n) for n in names) if not p.exists())
+            path = next(p for p in (Path("runs", n) for n in names) if not p.exists() and _claim(p))
         else:
             path = Path(out)
-            if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+            taken = path.exists() and not (path.is_dir() and not any(path.iterdir()))
+            if taken or not _claim(path):
                 raise CheckpointError(
                     f"{path} is there already, and a run does not overwrite another.\n"
                     f"Fix: another --out, or continue it with --resume {path}."
@@ -309,6 +311,19 @@ def write_picture(picture: Any, path: Path, say: Say) -> bool:
         write_file(path.with_suffix(".dot"), picture.source)
         say(f"{path.with_suffix('.dot')} is written, but not {path}: {error}")
         return False
+    return True
+
+
+def _claim(path: Path) -> bool:
+    """Take a folder for a run; whether no other run did in the same moment."""
+    recipe = path / "recipe.toml"
+    try:
+        with writing(recipe):
+            recipe.touch(exist_ok=False)
+    except OutputError as error:
+        if recipe.exists() and isinstance(error.__cause__, FileExistsError):
+            return False
+        raise
     return True
 
 

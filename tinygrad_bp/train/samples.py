@@ -72,7 +72,8 @@ def load_samples(
     Raises
     ------
     RecipeError
-        The recipe wants more samples than there are, or its network is not for these images.
+        The recipe wants more samples than there are, its network is not for these images, or its
+        scaling leaves nothing of the pixels.
     DataError, DataNotFoundError, DownloadError
         The data cannot be had.
 
@@ -102,11 +103,27 @@ def load_samples(
         scale = float(train.inputs.std(dtype=np.float64))
     dtype = np.dtype(recipe.dtype)
     test = train[:0] if test is None else test
-    inputs, test_inputs = (
-        _arranged(scaled(part.inputs, shift, scale, dtype), recipe, dataset)
-        for part in (train, test)
-    )
+    with np.errstate(all="ignore"):  # what comes of it is looked at below
+        inputs, test_inputs = (
+            _arranged(scaled(part.inputs, shift, scale, dtype), recipe, dataset)
+            for part in (train, test)
+        )
+    _check_scaling(recipe, inputs, train.inputs)
     return Samples(dataset, inputs, train.labels, test_inputs, test.labels, shift, scale)
+
+
+def _check_scaling(recipe: Recipe, inputs: Array, pixels: Array) -> None:
+    """Refuse a scaling that leaves nothing to learn from: all the same, or not finite."""
+    low, high = float(inputs.min()), float(inputs.max())
+    if np.isfinite([low, high]).all() and (low < high or pixels.min() == pixels.max()):
+        return
+    table = recipe.data
+    key = "standardise = true" if table.standardise else f"divide_by = {table.divide_by:g}"
+    raise RecipeError(
+        f"{recipe.name}: [data] {key} makes {recipe.dtype} inputs of {low:g} to {high:g} out of "
+        f"pixels of {pixels.min():g} to {pixels.max():g}.\n"
+        f"Fix: divide_by = {max(abs(float(pixels.max())), 1.0):g}, for inputs up to 1."
+    )
 
 
 def _check_network(recipe: Recipe, dataset: Collection) -> None:
