@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
-from tinygrad_bp.errors import ArgumentError, IndexingError, a_kind, user_line
+from tinygrad_bp.errors import ArgumentError, DTypeError, IndexingError, a_kind, user_line
 
 if TYPE_CHECKING:
     from tinygrad_bp.nn.module import Module
@@ -116,6 +117,20 @@ def finite(name: str, value: Any) -> float:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def real(dtype: npt.DTypeLike) -> np.dtype[Any]:
+    """The dtype of parameters."""
+    try:
+        kind = np.dtype(dtype)
+    except (TypeError, ValueError):
+        kind = np.dtype(object)
+    if kind.kind != "f":
+        raise DTypeError(
+            f"the dtype of parameters is float32 or float64, not {dtype!r} (at {user_line()}).\n"
+            "Fix: dtype=np.float32."
+        )
+    return kind
 
 
 def several(owner: Module, items: Any) -> list[Any]:

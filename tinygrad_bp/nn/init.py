@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_bp.errors import ArgumentError, DTypeError, ShapeError, TgError, nearest, user_line
-from tinygrad_bp.nn.arguments import between, finite
+from tinygrad_bp.errors import ArgumentError, ShapeError, TgError, nearest, user_line
+from tinygrad_bp.nn.arguments import between, finite, real
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
@@ -328,20 +328,6 @@ def _sizes(shape: Any) -> Shape:
             "Fix: a tuple of whole numbers of 0 or more, as (128, 784)."
         )
     return sizes
-
-
-def real(dtype: npt.DTypeLike) -> np.dtype[Any]:
-    """The dtype of parameters."""
-    try:
-        kind = np.dtype(dtype)
-    except (TypeError, ValueError):
-        kind = np.dtype(object)
-    if kind.kind != "f":
-        raise DTypeError(
-            f"the dtype of parameters is float32 or float64, not {dtype!r} (at {user_line()}).\n"
-            "Fix: dtype=np.float32."
-        )
-    return kind
 
 
 def _fan(shape: Shape, fan: str) -> int:

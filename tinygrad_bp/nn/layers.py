@@ -12,7 +12,7 @@ import numpy.typing as npt
 from tinygrad_bp.core.mode import MODE
 from tinygrad_bp.core.registry import FUNCTIONS
 from tinygrad_bp.core.tensor import Tensor, as_tensor
-from tinygrad_bp.errors import ArgumentError, ShapeError, SpecError, nearest
+from tinygrad_bp.errors import ArgumentError, ShapeError, SpecError, nearest, user_line
 from tinygrad_bp.nn import functional
 from tinygrad_bp.nn.arguments import positive
 from tinygrad_bp.nn.containers import Layers
@@ -194,7 +194,16 @@ class Unflatten(Module):
 
     def __init__(self, axis: int, unflattened_size: Sequence[int]) -> None:
         self.axis = operator.index(axis)
-        self.unflattened_size = [operator.index(n) for n in unflattened_size]
+        sizes = unflattened_size
+        whole = isinstance(sizes, (tuple, list)) and all(
+            isinstance(n, (int, np.integer)) for n in sizes
+        )
+        if not whole or min(sizes, default=0) < -1:
+            raise ArgumentError(
+                f"unflattened_size is a tuple of lengths, not {sizes!r} (at {user_line()}).\n"
+                "Fix: as (1, 28, 28), or (1, 28, -1)."
+            )
+        self.unflattened_size = [operator.index(n) for n in sizes]
 
     def forward(self, x: Any) -> Any:
         """Map (n, a·b·...) to (n, a, b, ...)."""
@@ -247,6 +256,11 @@ class Lambda(Module):
         self, function: Callable[..., Any] | str, arguments: Mapping[str, Any] | None = None
     ) -> None:
         self.function = function
+        if arguments is not None and not isinstance(arguments, Mapping):
+            raise ArgumentError(
+                f"the arguments of a Lambda are a dict, not {arguments!r}.\n"
+                'Fix: keywords of the function, as {"axis": 1}.'
+            )
         self.arguments = None if arguments is None else dict(arguments)
         self._call = _named_function(function) if isinstance(function, str) else function
         if not callable(self._call) or isinstance(function, (type, Module)):

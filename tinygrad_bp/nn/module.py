@@ -14,8 +14,7 @@ from tinygrad_bp.core.mode import MODE, Call, Mode
 from tinygrad_bp.core.tensor import Tensor
 from tinygrad_bp.errors import ArgumentError, GraphError, user_line
 from tinygrad_bp.nn import state
-from tinygrad_bp.nn.arguments import one_line
-from tinygrad_bp.nn.init import real
+from tinygrad_bp.nn.arguments import one_line, real
 from tinygrad_bp.nn.parameter import Buffer, Parameter
 
 if TYPE_CHECKING:

@@ -103,7 +103,7 @@ class GroupNorm(Module):
 
 
 def _lengths(normalized_shape: Any) -> tuple[int, ...]:
-    single = isinstance(normalized_shape, (int, np.integer))
+    single = not isinstance(normalized_shape, (tuple, list))
     lengths = (normalized_shape,) if single else tuple(normalized_shape)
     if not lengths:
         raise ArgumentError("normalized_shape has no axes.\nFix: a length, or several.")

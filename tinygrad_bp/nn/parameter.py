@@ -7,6 +7,7 @@ from typing import Any
 import numpy.typing as npt
 
 from tinygrad_bp.core.tensor import Tensor
+from tinygrad_bp.nn.arguments import real
 
 
 class Parameter(Tensor):
@@ -37,7 +38,8 @@ class Parameter(Tensor):
     def __init__(
         self, data: Any, dtype: npt.DTypeLike | None = None, name: str | None = None
     ) -> None:
-        super().__init__(data, requires_grad=True, dtype=dtype, name=name)
+        kind = None if dtype is None else real(dtype)
+        super().__init__(data, requires_grad=True, dtype=kind, name=name)
 
 
 class Buffer(Tensor):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, overload
 
 from tinygrad_bp.errors import SpecError
+from tinygrad_bp.nn.checked import by_annotations
 from tinygrad_bp.nn.module import Module
 
 M = TypeVar("M", bound=type[Module])
@@ -156,6 +157,8 @@ def _register(
                 f"{name}.__init__ has an argument {key!r}, which is a key that specs use.\n"
                 "Fix: another name for the argument."
             )
+    if cls.__module__.startswith("tinygrad_bp."):  # users may mean other things by annotations
+        cls.__init__ = by_annotations(cls.__init__)  # type: ignore[method-assign]
     LAYERS[name] = LayerKind(
         cls,
         keys,
