@@ -50,8 +50,8 @@ def test_the_three_maps_are_the_derivatives_of_one_form(form):
     np.testing.assert_allclose(np.sum(to_weights * w), value, atol=1e-12)
 
 
-@given(forms(), st.sampled_from([1, 7, 40]))
-def test_blocks_of_any_size_give_the_same(form, block):
+@given(forms(), st.sampled_from([1, 7, 40, module.BLOCK]), st.sampled_from([1, 1 << 20]))
+def test_blocks_of_any_size_and_rows_with_matrices_of_their_own_give_the_same(form, block, long):
     x, w, y, geometry = form
 
     def three():
@@ -62,6 +62,7 @@ def test_blocks_of_any_size_give_the_same(form, block):
     whole = [t.data for t in three()]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "BLOCK", block)
+        patch.setattr(module, "_LONG", long)
         for a, b in zip(whole, three(), strict=True):
             np.testing.assert_allclose(b.data, a, atol=1e-12)
 
