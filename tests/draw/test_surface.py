@@ -50,6 +50,18 @@ def test_the_picture_has_contours_a_cross_and_a_scale_and_is_the_same_each_time(
     assert png(ax) == png(other)
 
 
+@pytest.mark.parametrize("high", [1.3, 5.0, 40.0, 3e4, 2e11])
+def test_the_scale_has_round_numbers(ax, high):
+    steps = np.linspace(-1, 1, 5)
+    surface._draw(ax, steps, 1.1 * (high / 1.1) ** np.maximum.outer(np.abs(steps), np.abs(steps)))
+    bar = ax.figure.axes[1]
+    ax.figure.canvas.draw()
+    low, top = bar.get_ylim()
+    inside = [tick for tick in bar.get_yticks() if low <= tick <= top]
+    assert 3 <= len(inside) <= 9
+    assert [float(f"{tick:.3g}") for tick in inside] == pytest.approx(inside, rel=1e-12)
+
+
 def test_random_directions_are_as_long_as_the_weights_of_each_unit():
     model = nn.Sequential(nn.Linear(6, 4, generator=0), nn.Linear(4, 2, generator=1))
     named = dict(model.named_parameters())

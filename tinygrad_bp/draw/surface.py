@@ -201,6 +201,7 @@ def _exchanged(
 def _draw(ax: Axes, steps: Array, values: Array) -> None:
     """Contours, the colours of which are darker where the loss is less; the network is a cross."""
     from matplotlib.colors import LogNorm, Normalize
+    from matplotlib.ticker import Locator, LogLocator, MaxNLocator
 
     shown = np.ma.masked_invalid(values)
     low, high = float(shown.min()), float(shown.max())
@@ -211,5 +212,7 @@ def _draw(ax: Axes, steps: Array, values: Array) -> None:
     ax.contour(steps, steps, shown, levels[::2], colors="white", linewidths=0.5, alpha=0.6)
     ax.plot(0, 0, marker="+", markersize=12, markeredgewidth=2, color="white")
     ax.set_aspect("equal")
-    bar = ax.figure.colorbar(filled, ax=ax, label="loss", ticks=levels[::4], format="%.3g")
+    round_numbers = LogLocator(subs=(1, 2, 5) if high < 1e3 * low else (1,))
+    ticks: Locator = round_numbers if far else MaxNLocator(6)
+    bar = ax.figure.colorbar(filled, ax=ax, label="loss", ticks=ticks, format="%.3g")
     bar.minorticks_off()
