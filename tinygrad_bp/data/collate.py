@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_bp.core import Tensor
+from tinygrad_bp.data.arguments import as_array, is_dataset, require_argument
 from tinygrad_bp.errors import DataError, ShapeError
 
 __all__ = ["collate"]
@@ -41,6 +42,10 @@ def collate(samples: Sequence[Any]) -> Any:
     {'x': array([[0., 0.],
            [1., 1.]]), 'y': array([0, 1])}
     """
+    listed = is_dataset(samples) and not isinstance(samples, str | bytes | Mapping)
+    require_argument(
+        listed and len(samples) > 0, "collate", "samples", samples, "a list of samples"
+    )
     first = samples[0]
     if isinstance(first, (np.ndarray, Tensor)):
         shapes = [np.shape(sample) for sample in samples]
@@ -51,7 +56,7 @@ def collate(samples: Sequence[Any]) -> Any:
             )
         return np.stack(samples)
     if isinstance(first, (numbers.Number, np.generic)):
-        return np.asarray(samples)
+        return as_array("collate", samples)
     if isinstance(first, Mapping):
         if any(set(sample) != set(first) for sample in samples):
             raise DataError(

@@ -9,6 +9,7 @@ from typing import Any, Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_bp.data.arguments import is_number, require_argument
 from tinygrad_bp.errors import ArgumentError, DataError, ShapeError
 
 __all__ = ["Collection", "Examples"]
@@ -45,6 +46,9 @@ class Examples:
 
     def __post_init__(self) -> None:
         inputs, labels = self.inputs, self.labels
+        for name, given in (("inputs", inputs), ("labels", labels)):
+            right = isinstance(given, np.ndarray)
+            require_argument(right, "Examples", name, given, f"give {name} as an array")
         if inputs.ndim != 2 or labels.shape != inputs.shape[:1]:
             raise DataError(
                 f"inputs of shape {inputs.shape} and labels of shape {labels.shape} do not belong "
@@ -200,6 +204,11 @@ class Collection:
         >>> data.train, data.test
         (Examples(6 x 1 float64), Examples(2 x 1 float64))
         """
+        right = is_number(fraction) or isinstance(fraction, float)
+        require_argument(right, "split", "fraction", fraction, "a share, as 0.2")
+        right = isinstance(generator, np.random.Generator)
+        fix = "generator=numpy.random.default_rng(seed)"
+        require_argument(right, "split", "generator", generator, fix)
         total = len(self.train)
         count = math.ceil(total * fraction) if 0 < fraction < 1 else 0
         if self.test is not None or not 0 < count < total:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_bp.core import Tensor
+from tinygrad_bp.data.arguments import as_array, is_dataset, is_number, require_argument
 from tinygrad_bp.data.collection import Examples
 from tinygrad_bp.errors import ArgumentError, IndexingError, a_kind
 
@@ -110,8 +111,14 @@ class Subset:
     """
 
     def __init__(self, dataset: Dataset[Any], indices: Sequence[int] | NDArray[Any]) -> None:
+        fix = "anything with a length and samples by number"
+        require_argument(is_dataset(dataset), "Subset", "dataset", dataset, fix)
+        numbers = as_array("Subset", list(indices) if isinstance(indices, range) else indices)
+        right = numbers.dtype.kind in "iu" or not numbers.size
+        fix = "a list of the numbers of samples"
+        require_argument(right and numbers.ndim > 0, "Subset", "indices", indices, fix)
         self.dataset = dataset
-        self.indices: NDArray[np.int64] = np.array(indices, np.int64).reshape(-1)
+        self.indices: NDArray[np.int64] = numbers.astype(np.int64).reshape(-1)
         count = len(dataset)
         wrong = self.indices[(self.indices < 0) | (self.indices >= count)]
         if len(wrong):
@@ -156,6 +163,12 @@ def random_split(
     >>> list(train), list(test)
     ([4, 6, 2, 7, 3, 5, 9, 0], [8, 1])
     """
+    fix = "anything with a length and samples by number"
+    require_argument(is_dataset(dataset), "random_split", "dataset", dataset, fix)
+    listed = isinstance(lengths, list | tuple) or (is_dataset(lengths) and np.ndim(lengths) == 1)
+    right = listed and all(is_number(n) or isinstance(n, float) for n in lengths)
+    fix = "the size of each part, or shares that sum to 1"
+    require_argument(right, "random_split", "lengths", lengths, fix)
     total, sizes = len(dataset), list(lengths)
     if not all(isinstance(n, (int, np.integer)) for n in sizes) and math.isclose(sum(sizes), 1.0):
         sizes = [math.floor(total * share + 1e-9) for share in lengths]  # 0.29 of 100 is 29

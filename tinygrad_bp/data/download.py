@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tinygrad_bp.data.arguments import as_path
 from tinygrad_bp.data.folders import HELP, cache_folder
 from tinygrad_bp.data.idx import looks_like_html
 from tinygrad_bp.data.official import MNIST_SOURCES, RemoteFile, Source, problem
@@ -58,7 +59,11 @@ def download_mnist(
     MissingExtraError
         pooch is not installed.
     """
-    folder = Path(folder) if folder is not None else cache_folder() / "mnist"
+    folder = (
+        as_path("download_mnist", "folder", folder)
+        if folder is not None
+        else cache_folder() / "mnist"
+    )
     tried: list[tuple[str, str]] = []
     for source in sources:
         mirrors = list(source.mirrors)

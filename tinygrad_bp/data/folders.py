@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from tinygrad_bp.data.arguments import as_path
 from tinygrad_bp.errors import DataNotFoundError, missing_extra
 
 __all__ = ["VARIABLE", "cache_folder"]
@@ -36,8 +37,10 @@ def cache_folder() -> Path:
 
 def named_folder(data_dir: str | os.PathLike[str] | None) -> Path | None:
     """The folder that the user named: by argument, else by the environment variable, else none."""
-    named = os.fspath(data_dir) if data_dir is not None else os.environ.get(VARIABLE)
-    return Path(named).expanduser() if named else None
+    named = os.environ.get(VARIABLE) if data_dir is None else data_dir
+    if named is None or (isinstance(named, str) and not named):
+        return None
+    return as_path("the reader", "data_dir", named).expanduser()
 
 
 def look_in(root: Path, name: str) -> list[Path]:

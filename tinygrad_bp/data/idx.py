@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_bp.data.arguments import as_path, require_argument
 from tinygrad_bp.errors import DataError
 
 __all__ = ["read_idx"]
@@ -70,7 +71,9 @@ def read_idx(path: str | os.PathLike[str], axes: int | None = None) -> NDArray[A
     ...     read_idx(path)
     array([7, 2, 1], dtype=uint8)
     """
-    path = Path(path)
+    path = as_path("read_idx", "path", path)
+    right = axes is None or (type(axes) is int and 0 < axes < 256)
+    require_argument(right, "read_idx", "axes", axes, "a number of axes, as 3 for images")
     try:
         with open_plain(path) as stream:
             dtype, shape = _header(path, stream, axes)

@@ -11,6 +11,7 @@ import numpy as np
 
 from tinygrad_bp.core import Tensor
 from tinygrad_bp.data import workers
+from tinygrad_bp.data.arguments import require_argument
 from tinygrad_bp.data.dataset import Dataset, TensorDataset, check_generator, checked_arrays
 from tinygrad_bp.data.workers import Fetch, Kind, Part
 from tinygrad_bp.errors import ArgumentError
@@ -95,6 +96,9 @@ class DataLoader:
         self.dataset = _dataset(source)
         _check_order(batch_size, shuffle, generator, drop_last, batch_sampler)
         _check_workers(num_workers, worker_kind, prefetch_factor)
+        for name, function in (("collate_fn", collate_fn), ("transform", transform)):
+            right = function is None or callable(function)
+            require_argument(right, "DataLoader", name, function, "a function")
         self.batch_size = None if batch_size is None else int(batch_size)
         self.shuffle, self.generator, self.drop_last = shuffle, generator, drop_last
         self.batch_sampler: Any = batch_sampler
@@ -185,6 +189,14 @@ def _check_order(
     batch_size: Any, shuffle: bool, generator: Any, drop_last: bool, batch_sampler: Any
 ) -> None:
     whole = isinstance(batch_size, int | np.integer) and not isinstance(batch_size, bool)
+    require_argument(isinstance(shuffle, bool), "DataLoader", "shuffle", shuffle, "True or False")
+    right = isinstance(drop_last, bool)
+    require_argument(right, "DataLoader", "drop_last", drop_last, "True or False")
+    right = batch_sampler is None or (
+        isinstance(batch_sampler, Iterable) and getattr(batch_sampler, "ndim", 1) != 0
+    )
+    fix = "what gives the numbers of the samples of each batch, as data.LengthBatches"
+    require_argument(right, "DataLoader", "batch_sampler", batch_sampler, fix)
     if batch_sampler is not None:
         if batch_size is not None or shuffle or drop_last:
             raise ArgumentError(
@@ -205,7 +217,7 @@ def _check_order(
 
 
 def _check_workers(num_workers: Any, worker_kind: Any, prefetch_factor: Any) -> None:
-    if worker_kind not in get_args(Kind):
+    if not isinstance(worker_kind, str) or worker_kind not in get_args(Kind):
         raise ArgumentError(
             f"DataLoader: worker_kind is {worker_kind!r}.\nFix: one of 'thread' and 'process'."
         )

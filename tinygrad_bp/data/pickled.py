@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_bp.data.arguments import as_path
 from tinygrad_bp.data.idx import looks_like_html, open_plain
 from tinygrad_bp.errors import DataError, TgError, a_kind
 
@@ -154,7 +155,7 @@ def read_pickled_arrays(path: str | os.PathLike[str]) -> Any:
     (array([0, 1, 2]), [array([[1., 0.],
            [0., 1.]])])
     """
-    path = Path(path)
+    path = as_path("read_pickled_arrays", "path", path)
     try:
         with open_plain(path) as stream:
             buffered = io.BufferedReader(_Bounded(stream, path), 2**20)

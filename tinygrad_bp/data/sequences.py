@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tinygrad_bp.data.arguments import as_array, is_dataset, is_number, require_argument
 from tinygrad_bp.data.collate import collate
 from tinygrad_bp.data.dataset import check_generator
 from tinygrad_bp.errors import ArgumentError, ShapeError
@@ -49,7 +50,13 @@ def pad_sequences(
     (array([[ 1,  2,  3],
            [ 4, -1, -1]]), array([3, 1]))
     """
-    arrays = [np.asarray(sequence) for sequence in sequences]
+    listed = is_dataset(sequences) and not isinstance(sequences, str | bytes | dict)
+    fix = "a list of sequences, as [[1, 2], [3]]"
+    require_argument(listed, "pad_sequences", "sequences", sequences, fix)
+    fix = "one number"
+    right = is_number(padding_value) or isinstance(padding_value, bool | float | np.bool_)
+    require_argument(right, "pad_sequences", "padding_value", padding_value, fix)
+    arrays = [as_array("pad_sequences", sequence) for sequence in sequences]
     if not arrays:
         raise ArgumentError("pad_sequences got no sequences.\nFix: one or more.")
     for i, array in enumerate(arrays):
@@ -91,10 +98,15 @@ class PadCollate:
     def __init__(
         self, parts: tuple[int, ...] = (0,), padding_value: float = 0, batch_first: bool = True
     ) -> None:
+        right = isinstance(parts, tuple | list) and all(type(part) is int for part in parts)
+        fix = "the positions of the sequences in a sample, as (0,)"
+        require_argument(right, "PadCollate", "parts", parts, fix)
         self.parts, self.padding_value, self.batch_first = parts, padding_value, batch_first
 
     def __call__(self, samples: list[Any]) -> tuple[Any, ...]:
         """The batch of some samples."""
+        right = isinstance(samples, list | tuple) and len(samples) > 0
+        require_argument(right, "PadCollate", "samples", samples, "a list of samples")
         if not isinstance(samples[0], tuple):
             return pad_sequences(samples, self.padding_value, self.batch_first)
         batch: list[Any] = []
@@ -149,7 +161,7 @@ class LengthBatches:
         pool: int = 50,
         drop_last: bool = False,
     ) -> None:
-        self.lengths = np.asarray(lengths)
+        self.lengths = as_array("LengthBatches", lengths)
         if self.lengths.ndim != 1 or self.lengths.dtype.kind not in "iu" or not self.lengths.size:
             raise ArgumentError(
                 f"LengthBatches: lengths of shape {self.lengths.shape} and dtype "

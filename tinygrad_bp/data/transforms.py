@@ -14,7 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinygrad_bp.errors import ArgumentError, ShapeError, missing_extra
+from tinygrad_bp.data.arguments import as_array, is_number, require_argument
+from tinygrad_bp.errors import ArgumentError, ShapeError, a_kind, missing_extra
 
 __all__ = [
     "Compose",
@@ -64,7 +65,8 @@ class RandomShift:
     subpixel: bool = False
 
     def __post_init__(self) -> None:
-        _check("RandomShift", "pixels", self.pixels)
+        _check("RandomShift", pixels=self.pixels)
+        _check_fill(self)
 
     def __call__(self, image: Array, generator: Generator | None = None) -> Array:
         """The image, moved."""
@@ -106,7 +108,8 @@ class RandomRotation:
     fill: float = 0.0
 
     def __post_init__(self) -> None:
-        _check("RandomRotation", "degrees", self.degrees)
+        _check("RandomRotation", degrees=self.degrees)
+        _check_fill(self)
 
     def __call__(self, image: Array, generator: Generator | None = None) -> Array:
         """The image, turned."""
@@ -148,8 +151,8 @@ class ElasticDistortion:
     fill: float = 0.0
 
     def __post_init__(self) -> None:
-        _check("ElasticDistortion", "alpha", self.alpha)
-        _check("ElasticDistortion", "sigma", self.sigma)
+        _check("ElasticDistortion", alpha=self.alpha, sigma=self.sigma)
+        _check_fill(self)
 
     def __call__(self, image: Array, generator: Generator | None = None) -> Array:
         """The image, distorted."""
@@ -179,6 +182,9 @@ class Normalize:
     """
 
     def __init__(self, mean: ArrayLike, std: ArrayLike) -> None:
+        for name, given in (("mean", mean), ("std", std)):
+            real = as_array("Normalize", given).dtype.kind in "iuf"
+            require_argument(real, "Normalize", name, given, "a number, or one for each channel")
         self.mean, self.std = (np.asarray(x, np.float64) for x in (mean, std))
         if not (np.isfinite(self.mean).all() and np.isfinite(self.std).all() and self.std.all()):
             raise ArgumentError(
@@ -188,6 +194,8 @@ class Normalize:
 
     def __call__(self, image: Array, generator: Generator | None = None) -> Array:
         """The image, scaled; nothing is random here."""
+        right = isinstance(image, np.ndarray) and image.dtype.kind in "iuf"
+        require_argument(right, "Normalize", "image", image, "an array of real numbers")
         mean, std = (x[..., None, None] if x.ndim else x for x in (self.mean, self.std))
         dtype = image.dtype if image.dtype.kind == "f" else np.dtype(np.float32)
         return ((image - mean) / std).astype(dtype)
@@ -213,6 +221,8 @@ class Compose:
     """
 
     def __init__(self, transforms: list[Callable[..., Array]]) -> None:
+        right = isinstance(transforms, list | tuple) and all(map(callable, transforms))
+        require_argument(right, "Compose", "transforms", transforms, "a list of transforms")
         self.transforms = list(transforms)
 
     def __call__(self, image: Array, generator: Generator | None = None) -> Array:
@@ -225,9 +235,15 @@ class Compose:
         return f"Compose({self.transforms})"
 
 
-def _check(who: str, name: str, value: float) -> None:
-    if not 0 <= value < np.inf:
-        raise ArgumentError(f"{who}: {name} is {value!r}.\nFix: a number from 0 on.")
+def _check(who: str, **values: Any) -> None:
+    for name, value in values.items():
+        right = is_number(value) and value >= 0
+        require_argument(right, who, name, value, "a number from 0 on")
+
+
+def _check_fill(transform: Any) -> None:
+    fill = transform.fill
+    require_argument(is_number(fill), type(transform).__name__, "fill", fill, "one finite number")
 
 
 def _ready(who: Any, image: Array, generator: Generator | None) -> tuple[Generator, Any]:
@@ -238,9 +254,9 @@ def _ready(who: Any, image: Array, generator: Generator | None) -> tuple[Generat
             f"{name}: generator is {generator!r}.\nFix: call it with an image and "
             "np.random.default_rng(seed), or give the DataLoader a generator."
         )
-    if np.ndim(image) < 2:
+    if not isinstance(image, np.ndarray) or image.dtype.kind not in "iufb" or image.ndim < 2:
         raise ShapeError(
-            f"{name}: an array of shape {np.shape(image)} is no image.\n"
+            f"{name}: {_kind(image)} is no image.\n"
             "Fix: an array of shape (..., rows, columns), as `Collection.images` makes of rows."
         )
     try:
@@ -248,6 +264,12 @@ def _ready(who: Any, image: Array, generator: Generator | None) -> tuple[Generat
     except ImportError as error:
         raise missing_extra("scipy", "train", name) from error
     return generator, ndimage
+
+
+def _kind(image: Any) -> str:
+    if not isinstance(image, np.ndarray):
+        return a_kind(image)
+    return f"an array of {f'shape {image.shape}' if image.ndim < 2 else image.dtype}"
 
 
 def _each(image: Array, change: Callable[[Array], Array]) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import operator
 import pickle
 import signal
 from collections import deque
@@ -40,6 +41,9 @@ class Fetch:
 
     def __call__(self, part: Part, number: int, entropy: list[int] | None) -> Any:
         """The batch of these samples, which is that of this number in its epoch."""
+        whole = isinstance(part, np.ndarray) and part.dtype.kind in "iu" and part.ndim == 1
+        if not whole and not isinstance(part, slice):
+            part = _numbers(part, self.dataset)
         try:
             rows = None
             if self.collate_fn is None and self.transform is None:
@@ -91,7 +95,13 @@ def _named(error: Exception) -> str:
 def _numbers(part: Part, dataset: Dataset[Any]) -> list[int]:
     if isinstance(part, slice):
         part = range(*part.indices(len(dataset)))
-    return [int(index) for index in part]
+    try:
+        return [operator.index(index) for index in part]
+    except TypeError as error:
+        raise DataError(
+            f"DataLoader: {part!r} is no batch: {error}.\n"
+            "Fix: let the batch_sampler give a list of the numbers of samples for each batch."
+        ) from error
 
 
 def _no_batch(indices: list[int], error: Exception) -> DataError:
