@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from told import here, told
 
-from tinygrad_bp.errors import SpecError
+from tinygrad_bp.errors import ArgumentError, SpecError
 from tinygrad_bp.nn import (
     Dropout,
     Identity,
@@ -187,3 +188,11 @@ def test_a_layer_that_is_given_several_arrays_says_how_to_take_one():
         "one."
     )
     assert NetworkSpec((7, 4), [lstm, {**linear(2), "inputs": ["0.0"]}]).shapes()[1].shape == (7, 2)
+
+
+@pytest.mark.parametrize("seed", [-1, np.int64(-1), 1.5, True, "0", [1], np.random.RandomState(0)])
+def test_what_is_no_seed(seed):
+    spec = NetworkSpec(2, [linear(3)])
+    with pytest.raises(ArgumentError) as caught:
+        spec.build(seed)
+    told(caught, "an integer seed of 0 or more", here(-1), fix="np.random.default_rng(0)")

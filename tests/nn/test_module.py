@@ -112,6 +112,15 @@ def test_train_and_eval_reach_every_module_and_return_the_module():
     assert all(m.training for m in net.modules())
 
 
+@pytest.mark.parametrize("mode", ["no", None, 1, [True]])
+def test_a_mode_is_true_or_false(mode):
+    net = Net()
+    with pytest.raises(ArgumentError) as caught:
+        net.train(mode)
+    told(caught, f"train() takes True or False, not {mode!r}", here(-1), fix="eval()")
+    assert not net.train(np.False_).training
+
+
 def test_zero_grad_and_unused_parameters():
     net = Net().eval()
     assert list(net.unused_parameters()) == NAMES

@@ -7,8 +7,8 @@ import pytest
 from told import here, told
 
 from tinygrad_bp.core.mode import MODE
-from tinygrad_bp.errors import GraphError
-from tinygrad_bp.nn import Identity, Linear, Sequential
+from tinygrad_bp.errors import GraphError, SpecError
+from tinygrad_bp.nn import Identity, Linear, NetworkSpec, Sequential
 
 
 def nested(depth):
@@ -45,3 +45,32 @@ def test_a_call_that_goes_too_deep_is_told_as_such_and_leaves_nothing_behind(its
     assert isinstance(caught.value, GraphError)
     assert isinstance(caught.value.__cause__, RecursionError)
     assert MODE.get() is before
+
+
+def test_what_nests_too_deep_or_in_itself_is_no_spec():
+    layers = [{"type": "Identity"}]
+    for _ in range(3000):
+        layers = [{"type": "Sequential", "layers": layers}]
+    cycle = {"type": "Sequential"}
+    cycle["layers"] = [cycle]
+    own = Sequential(Identity())
+    own.append(own)
+    for make in (
+        lambda: NetworkSpec(2, layers),
+        lambda: NetworkSpec(2, [cycle]),
+        lambda: NetworkSpec.from_module(own, 2),
+        lambda: NetworkSpec.from_module(nested(3000)),
+        lambda: NetworkSpec.from_toml("input_shape = " + "[" * 5000),
+    ):
+        with pytest.raises(SpecError) as caught:
+            make()
+        told(caught, "nested deeper than Python allows, or in themselves", fix="in one list")
+
+
+@pytest.mark.parametrize("itself", [False, True])
+def test_a_summary_of_what_is_too_deep_is_told_too(itself):
+    model = Sequential() if itself else nested(3000)
+    if itself:
+        model.append(model)
+    with pytest.raises(GraphError, match="goes deeper than Python allows"):
+        model.summary(2)

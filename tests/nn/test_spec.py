@@ -365,6 +365,17 @@ def test_models_that_no_spec_can_declare():
             NetworkSpec.from_module(model, None if "first" in text else 3)
 
 
+@pytest.mark.parametrize("text", [None, 3, b"layers = []", ["x"], {"layers": []}])
+def test_toml_is_a_text(text):
+    with pytest.raises(SpecError, match=r"TOML is a text, not .*\nFix: NetworkSpec.from_file"):
+        NetworkSpec.from_toml(text)
+
+
+def test_a_sample_larger_than_any_array():
+    assert wrong(input_shape=[10**30]).startswith("no array has the shape of a sample (1000")
+    assert wrong(input_shape=[1] * 70).startswith("no array has the shape of a sample (1, 1")
+
+
 @pytest.mark.parametrize("text", ["false", "No", "off", ""])
 def test_a_text_in_place_of_a_truth_value_is_refused(text):
     linear = {"type": "Linear", "out_features": 3, "bias": text}

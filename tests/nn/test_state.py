@@ -202,3 +202,25 @@ def test_a_shared_part_with_two_values_is_told_of():
 def test_what_is_no_state_is_refused(state, fix):
     with pytest.raises(StateDictError, match=rf"test_state.py:\d+\). Nothing.*\nFix: .*{fix}"):
         model().load_state_dict(state)
+
+
+def test_rows_of_different_lengths_fit_nothing():
+    layer = Linear(2, 2)
+    state = {"weight": [[1.0, 2.0], [3.0]], "bias": [0.0, 0.0]}
+    before = layer.state_dict()
+    with pytest.raises(
+        StateDictError, match=r"shape: 'weight' is \(2, 2\) in the module and \(2,\)"
+    ):
+        layer.load_state_dict(state)
+    for name, values in layer.state_dict().items():
+        np.testing.assert_array_equal(values, before[name])
+
+
+def test_a_name_below_what_is_no_module_is_unexpected():
+    layer = Linear(2, 2)
+    layer.again = layer
+    state = layer.state_dict()
+    for name in ("weight.weight", "again.x", "again.weight.x", "x.y.z"):
+        with pytest.raises(StateDictError, match=f"unexpected: '{name}'"):
+            layer.load_state_dict({**state, name: state["weight"]})
+    layer.load_state_dict({**state, "again.again.weight": state["weight"]})

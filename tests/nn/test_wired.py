@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tinygrad_bp.errors import ArgumentError
-from tinygrad_bp.nn import Add, Concat, Identity, Linear, Module, Sequential, Wired
+from tinygrad_bp.nn import Add, Concat, Identity, Lambda, Linear, Module, Sequential, Wired
 from tinygrad_bp.testing import check_gradients
 
 X = np.random.default_rng(3).normal(size=(3, 4))
@@ -111,3 +111,27 @@ def test_any_name_is_shown_on_one_line_as_it_is():
         'Wired(\n  (<b>"日本\\n): Linear(4, 4) of input\n  (sum): Add() of <b>"日本\\n, input\n)'
     )
     assert '\n<b>"日本\\n  Linear' in str(model.summary(4))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (([Identity()], {}), "a dict of layers and one of their inputs, not a list and a dict"),
+        (({"a": Identity()}, None), "not a dict and a NoneType"),
+        (({"a": Identity()}, {"a": "input"}), "layer a: 'input' is no list of names"),
+        (({"a": Identity()}, {"a": [3]}), r"layer a: \[3\] is no list of names"),
+        (({"a": Identity()}, {}, "x"), "the inputs of the network: 'x' is no list of names"),
+        (({"a": Identity()}, {}, 3), "the inputs of the network: 3 is no list of names"),
+        (({"a": Identity()}, {"a": ["x.y"]}, ["x.y"]), r"without dots, not by \['x.y'\]"),
+        (({"a": Identity()}, {"a": []}, []), r"without dots, not by \[\]"),
+    ],
+)
+def test_what_is_no_wiring_is_told(arguments, text):
+    with pytest.raises(ArgumentError, match=rf"{text}.*\nFix: "):
+        Wired(*arguments)
+
+
+def test_an_item_that_a_layer_does_not_give_is_told():
+    model = Wired({"a": Lambda(lambda x: (x, x)), "b": Identity()}, {"b": ["a.2"]})
+    with pytest.raises(IndexError, match=r"no 'a.2': 'a' gave 2 items.\nFix: a number below 2"):
+        model(np.ones((1, 2)))

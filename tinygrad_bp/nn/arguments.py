@@ -122,7 +122,7 @@ def _is_number(value: Any) -> bool:
 def real(dtype: npt.DTypeLike) -> np.dtype[Any]:
     """The dtype of parameters."""
     try:
-        kind = np.dtype(dtype)
+        kind = np.dtype(object if dtype is None else dtype)
     except (TypeError, ValueError):
         kind = np.dtype(object)
     if kind.kind != "f":

@@ -75,7 +75,13 @@ class Building:
             A layer cannot be made, or cannot work on its input.
         """
         shapes = input_shape if isinstance(input_shape, dict) else {INPUT: input_shape}
-        given = {name: np.zeros((1, *shape), self.dtype) for name, shape in shapes.items()}
+        try:
+            given = {name: np.zeros((1, *shape), self.dtype) for name, shape in shapes.items()}
+        except ValueError as error:  # of more axes, or elements, than any array has
+            raise SpecError(
+                f"no array has the shape of a sample {input_shape!r}: {error}.\n"
+                "Fix: the shape of one sample, as [784] or [28, 28]."
+            ) from error
         model, _ = self._network(layers, given, _Place("", "", seeds))
         model.input_shape = copy.copy(input_shape)
         return model, self.shapes

@@ -58,7 +58,10 @@ class Layers(Module):
     @property
     def takes_indices(self) -> bool:  # type: ignore[override]  # here it depends on the layers
         """Whether its first layer takes whole numbers."""
-        return bool(self._layers) and getattr(self[0], "takes_indices", False)
+        try:
+            return bool(self._layers) and getattr(self[0], "takes_indices", False)
+        except RecursionError:  # what is nested so deep cannot be called either, and that is told
+            return False
 
     def items(self) -> Iterable[tuple[str, Layer]]:
         """Names and layers, in order."""

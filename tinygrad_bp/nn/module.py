@@ -185,6 +185,11 @@ class Module:
 
     def train(self, mode: bool = True) -> Self:
         """Set `training` here and below; returns the module."""
+        if not isinstance(mode, (bool, np.bool_)):
+            raise ArgumentError(
+                f"train() takes True or False, not {mode!r} (at {user_line()}).\n"
+                "Fix: train(), or eval() for predictions."
+            )
         for module in self.modules():
             module.training = mode
         return self

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,18 @@ _WANTED = {
     "input_shape": "the shape of one sample, as input_shape = [784].",
     "layers": 'a list of dicts, as layers = [{"type": "Linear", "out_features": 10}].',
 }
+
+
+@contextlib.contextmanager
+def _not_too_deep() -> Iterator[None]:
+    """Tell of layers that nest deeper than Python's calls may."""
+    try:
+        yield
+    except RecursionError as error:
+        raise SpecError(
+            "the layers are nested deeper than Python allows, or in themselves.\n"
+            "Fix: layers one after another in one list, each of them a dict of its own."
+        ) from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,10 +115,11 @@ class NetworkSpec:
         dtype: str = "float32",
     ) -> None:
         set_field = functools.partial(object.__setattr__, self)
-        set_field("input_shape", checked_shape(input_shape))
-        set_field("layers", tuple(checked_layers(layers)))
-        set_field("dtype", checked_dtype(dtype))
-        self.shapes()
+        with _not_too_deep():
+            set_field("input_shape", checked_shape(input_shape))
+            set_field("layers", tuple(checked_layers(layers)))
+            set_field("dtype", checked_dtype(dtype))
+            self.shapes()
 
     def build(self, seed: Seed = None) -> Sequential:
         """The network as a module, with new parameters.
@@ -168,9 +182,11 @@ class NetworkSpec:
                 "Fix: put it into one: Sequential(model), and decorate its class with "
                 "@register_layer."
             )
-        if input_shape is None:
-            input_shape = model.input_shape or first_size(model)
-        return cls(input_shape, Description().network(model), **one_dtype(model))
+        with _not_too_deep():
+            if input_shape is None:
+                input_shape = model.input_shape or first_size(model)
+            layers = Description().network(model)
+        return cls(input_shape, layers, **one_dtype(model))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> NetworkSpec:
@@ -211,8 +227,14 @@ class NetworkSpec:
         """
         import tomllib
 
+        if not isinstance(text, str):
+            raise SpecError(
+                f"TOML is a text, not {a_kind(text)}.\n"
+                "Fix: NetworkSpec.from_file(path) for a file, from_dict(data) for a dict."
+            )
         try:
-            data = tomllib.loads(text)
+            with _not_too_deep():
+                data = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             fix = "correct that line."
             if text.endswith(".toml"):

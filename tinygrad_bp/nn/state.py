@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from tinygrad_bp.core.tensor import Tensor
 from tinygrad_bp.errors import StateDictError, user_line
@@ -62,10 +63,7 @@ def load(
     """See `Module.load_state_dict`; with `same_dtype`, another dtype is a misfit, too."""
     own = dict(entries(module))
     _check_mapping(values)
-    arrays = {
-        name: np.asarray(value.data if isinstance(value, Tensor) else value)
-        for name, value in values.items()
-    }
+    arrays = {name: _array(value) for name, value in values.items()}
     _name_once(module, own, arrays)
     report = _compare(own, arrays, same_dtype)
     if strict and report:
@@ -84,6 +82,15 @@ def load(
         if name not in left_out:
             tensor.assign(arrays[name])
     return report
+
+
+def _array(value: Any) -> npt.NDArray[Any]:
+    """A value as an array; one of objects, which fits nothing, where its rows differ in length."""
+    value = value.data if isinstance(value, Tensor) else value
+    try:
+        return np.asarray(value)
+    except ValueError:
+        return np.asarray(value, object)
 
 
 def _check_mapping(values: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tinygrad_bp.errors import ArgumentError, nearest
+from tinygrad_bp.errors import ArgumentError, IndexingError, a_kind, nearest
 from tinygrad_bp.nn.arguments import one_line
 from tinygrad_bp.nn.containers import Layer, Sequential, place
 
@@ -54,8 +54,19 @@ class Wired(Sequential):
         inputs: Mapping[str, Sequence[str]],
         given: Sequence[str] = ("input",),
     ) -> None:
+        if not isinstance(layers, Mapping) or not isinstance(inputs, Mapping):
+            raise ArgumentError(
+                f"a Wired takes a dict of layers and one of their inputs, not {a_kind(layers)} and "
+                f"{a_kind(inputs)}.\n"
+                'Fix: Wired({"a": layer, "b": layer}, {"b": ["a", "input"]})'
+            )
         super().__init__(layers)
-        self.given = tuple(given)
+        self.given = _names(given, "the inputs of the network")
+        if not self.given or any("." in name for name in self.given):
+            raise ArgumentError(
+                f"the inputs of the network are named by texts without dots, not by {given!r}.\n"
+                'Fix: given=("left", "right"), with names like these.'
+            )
         taken = [name for name in (*layers, *self.given) if [*layers, *self.given].count(name) > 1]
         if taken:
             raise ArgumentError(
@@ -70,7 +81,7 @@ class Wired(Sequential):
         known: dict[str, Any] = dict.fromkeys(self.given)
         before = default_input(self.given)
         for name in layers:
-            self.inputs[name] = wires = list(inputs.get(name, before))
+            self.inputs[name] = wires = [*_names(inputs.get(name, before), f"layer {name}")]
             if not wires:
                 raise ArgumentError(
                     f"layer {name} does not say its inputs.\n"
@@ -119,6 +130,15 @@ class Wired(Sequential):
             yield name, _Said(f"{layer!r} of {one_line(', '.join(self.inputs[name]))}")
 
 
+def _names(names: Any, where: str) -> tuple[str, ...]:
+    """Names in a list, or an error."""
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+        raise ArgumentError(
+            f"{where}: {names!r} is no list of names.\nFix: a list, as ['input', 'encoder']."
+        )
+    return tuple(names)
+
+
 class _Said(str):
     """A text whose repr is the text."""
 
@@ -157,5 +177,10 @@ def value_of(wire: str, values: Mapping[str, Any]) -> Any:
     name, *items = wire.split(".")
     value = values[name]
     for item in items:
+        if isinstance(value, (tuple, list)) and int(item) >= len(value):
+            raise IndexingError(
+                f"there is no {wire!r}: {name!r} gave {len(value)} items.\n"
+                f"Fix: a number below {len(value)}."
+            )
         value = value[int(item)]
     return value
