@@ -28,6 +28,22 @@ def test_a_hook_that_removes_itself_does_not_keep_the_gradient_from_being_retain
     assert y.grad.item() == 3
 
 
+@pytest.mark.parametrize("before", [False, True])
+def test_the_gradient_that_is_kept_is_that_after_all_hooks_as_of_a_leaf(before):
+    x = tg.Tensor(1.0, requires_grad=True)
+    y = x * 2
+    if before:
+        y.retain_grad()
+    handles = [y.register_hook(lambda g: g * 10), y.register_hook(lambda g: g + 1)]
+    y.retain_grad()
+    (y * 3).backward(retain_graph=True)
+    assert (y.grad.item(), x.grad.item()) == (31, 62)
+    y.grad = None
+    handles[1].remove()
+    (y * 3).backward()
+    assert y.grad.item() == 30
+
+
 @pytest.mark.parametrize("create_graph", [False, True])
 def test_what_a_hook_returns_gets_the_dtype_of_the_gradient(create_graph):
     x = tg.Tensor(np.float32([1, 2]), requires_grad=True)

@@ -199,7 +199,7 @@ class Tensor(Values, ArrayMethods):
                     leaf._grad = recorded(before._data + g, None)
 
     def retain_grad(self) -> None:
-        """Keep the gradient of this intermediate tensor in `grad`; a leaf always does."""
+        """Keep the gradient of this intermediate tensor, after its hooks; a leaf always does."""
         if not self.requires_grad:
             raise no_path(self)
         if self.node is None or retains(self.node):
@@ -240,7 +240,9 @@ class Tensor(Values, ArrayMethods):
         if owner.hooks is None:
             owner.hooks = []
         owner.hooks.append(watcher)
-        return HookHandle(owner.hooks)
+        handle = HookHandle(owner.hooks)
+        owner.hooks.sort(key=lambda h: isinstance(h, KeepGradient))  # it keeps what goes on
+        return handle
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Say whether gradients with respect to this leaf are wanted; returns the tensor."""
