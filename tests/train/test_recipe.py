@@ -214,10 +214,16 @@ def test_recipes_are_frozen_and_have_the_dtype_of_their_network():
             TABLES | {"optimizer": {"name": "scipy", "method": "TNC", "max_iterations": 4}},
             ["[training] and [schedule] are not for the optimizer scipy"],
         ),
-        (with_table("network", layer=[]), ["[network] a network has no key 'layer'.\nFix: did you mean"]),
+        (
+            with_table("network", layer=[]),
+            ["[network] a network has no key 'layer'.\nFix: did you mean"],
+        ),
         (
             with_table("network", layers=[{"type": "Linear", "out_feature": 3}]),
-            ["[network] layer 0 (Linear) has no key 'out_feature'.\nFix: did you mean 'out_features'?"],
+            [
+                "[network] layer 0 (Linear) has no key 'out_feature'.\n"
+                "Fix: did you mean 'out_features'?",
+            ],
         ),
         (
             with_table("network", layers=[LINEAR, {"type": "Softmax"}]),
@@ -265,6 +271,11 @@ def test_a_recipe_file_that_is_not_text_is_refused(tmp_path):
         load_recipe(file)
 
 
+def test_a_recipe_of_a_number_without_end_is_refused():
+    with pytest.raises(RecipeError, match="recipe is not TOML"):
+        Recipe.from_toml(f"seed = {'9' * 5000}")
+
+
 def test_a_recipe_of_ones_own_is_read_from_its_file(tmp_path):
     file = tmp_path / "mine.toml"
     file.write_text(Recipe.from_dict(TABLES).to_toml())
@@ -308,6 +319,11 @@ def test_override_may_name_another_optimizer():
         ("network.layers.9.out_features=1", "'9' is not a position in a list of 5"),
         ("name.deep=1", "what comes before 'deep' is a value"),
         ("training.epochs=many", r"\[training\] epochs = 'many'"),
+        ("lr=0.1", r"unknown key 'lr': did you mean 'optimizer.lr'"),
+        ("gamma=0.1", r"unknown key 'gamma': did you mean 'loss.gamma' or 'schedule.gamma'"),
+        ("optimizer.lr=0.1\n[x]", r"lr = '0.1\\n\[x\]'"),
+        (f"seed={'9' * 5000}", r"seed = '9999"),
+        (f"optimizer={'[' * 5000}", r"\[optimizer\]|optimizer = "),
     ],
 )
 def test_a_setting_that_does_not_fit_is_named(setting, words):

@@ -120,7 +120,7 @@ class Recipe(Table):
         """A recipe from the text of a TOML file; `source` names it in errors."""
         try:
             tables = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+        except (ValueError, RecursionError) as error:  # also of numbers of thousands of digits
             raise RecipeError(
                 f"{source} is not TOML: {error}.\n"
                 "Fix: correct that line; strings have quotes, and tables begin with [name]."
@@ -173,9 +173,10 @@ class Recipe(Table):
 
 def _value(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        found = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):  # a number of thousands of digits, and brackets likewise
         return text
+    return found["value"] if len(found) == 1 else text  # and not the first of several lines
 
 
 def _put(tables: dict[str, Any], key: str, value: Any) -> None:

@@ -39,6 +39,9 @@ def _fault(item: Any, model: type[BaseModel]) -> str:
     where = f"[{'.'.join(tables)}] " if tables else ""
     kind, context, given = item["type"], item.get("ctx", {}), item["input"]
     if kind == "extra_forbidden":
+        if not tables and (owners := _owners(model, key)):
+            meant = " or ".join(f"'{owner}.{key}'" for owner in owners)
+            return f"unknown key {key!r}: did you mean {meant}?"
         return f"{where}unknown key {key!r}: {nearest(key, fields)}"
     if kind == "missing":
         return f"{where}the key {key!r} is missing" if key else f"the table {where}is missing"
@@ -91,6 +94,15 @@ def _walk(
         else:
             here = choices[0]
     return tables, list(here.model_fields) if here else [], ".".join(str(part) for part in parts)
+
+
+def _owners(model: type[BaseModel], key: str) -> list[str]:
+    """The tables that have a key which was put outside of them."""
+    return [
+        name
+        for name, field in model.model_fields.items()
+        if any(key in table.model_fields for table in _models(field.annotation, field.metadata))
+    ]
 
 
 def _models(annotation: Any, metadata: list[Any]) -> list[type[BaseModel]]:
