@@ -70,3 +70,10 @@ def test_wrong_sizes_are_told():
         RotaryPositions(4)(np.zeros((5, 2)))
     with pytest.raises(ShapeError, match=r"input \(5, 2\), expected \(steps, samples, 4\)"):
         SinusoidalPositions(4)(np.zeros((5, 2)))
+
+
+def test_no_steps_and_no_samples_stay_none():
+    layer = SinusoidalPositions(6, batch_first=True)
+    assert layer(np.ones((2, 0, 6))).shape == (2, 0, 6)
+    assert layer(np.ones((0, 2, 6))).shape == (0, 2, 6)
+    assert RotaryPositions(6)(np.ones((2, 0, 6))).shape == (2, 0, 6)

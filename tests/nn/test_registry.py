@@ -118,3 +118,15 @@ def test_a_size_is_the_length_of_the_axis_that_its_class_names():
         NetworkSpec((3, 5, 7), [{"type": "Sizes", "in_channels": 4}])
     with pytest.raises(SpecError, match=r"needs an input with an axis, and its input .* \(\)"):
         NetworkSpec((), [{"type": "Sizes"}])
+
+
+@pytest.mark.parametrize("wrong", [3, "Layer", int, lambda x: x, Identity()])
+def test_only_classes_of_modules_are_layers(wrong, own_layers):
+    before = dict(registry.LAYERS)
+    with pytest.raises(SpecError, match=r"takes a class of modules, not .*\nFix: @register_layer"):
+        register_layer(wrong)
+    with pytest.raises(SpecError, match=r"takes a class of modules, not .*\nFix: @register_layer"):
+        register_layer(name="Mine")(wrong)
+    with pytest.raises(SpecError, match=r"by argument, and is .*\nFix: as parts="):
+        register_layer(parts={"layers": "chains"})(type("Mine", (Module,), {}))
+    assert before == registry.LAYERS

@@ -34,3 +34,12 @@ def test_a_vector_of_another_length_changes_nothing(shape):
 def test_without_parameters_there_is_no_vector():
     with pytest.raises(ArgumentError, match="no parameters to make a vector of"):
         parameters_to_vector(Sequential().parameters())
+
+
+@pytest.mark.parametrize("wrong", [Linear(2, 2), Sequential(Linear(2, 2)), 3, None, [np.ones(2)]])
+def test_what_is_no_parameter_is_told(wrong):
+    for call in (lambda: parameters_to_vector(wrong), lambda: vector_to_parameters([1.0], wrong)):
+        with pytest.raises(
+            ArgumentError, match=r" is no parameter \(at .*\nFix: module.parameters"
+        ):
+            call()

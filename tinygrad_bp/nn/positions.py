@@ -51,7 +51,7 @@ def sinusoidal_positions(
     """
     angles = angles_of(np.arange(length), math.ceil(features / 2), features, base)
     table = np.stack([np.sin(angles), np.cos(angles)], axis=-1)
-    return table.reshape(length, -1)[:, :features].astype(dtype)
+    return table.reshape(length, 2 * table.shape[1])[:, :features].astype(dtype)
 
 
 @register_layer(sizes={"embed_dim": -1})

@@ -132,6 +132,17 @@ def _register(
     sizes: Mapping[str, Axis] | None,
     parts: Mapping[str, str] | None,
 ) -> M:
+    if not inspect.isclass(cls) or not issubclass(cls, Module):
+        raise SpecError(
+            f"register_layer takes a class of modules, not {cls!r}.\n"
+            "Fix: @register_layer above class Mine(Module)."
+        )
+    how = ("chain", "each", "layer")
+    if not all(part in how for part in (parts or {}).values()):
+        raise SpecError(
+            f"parts holds 'chain', 'each' or 'layer' by argument, and is {parts!r}.\n"
+            'Fix: as parts={"layers": "chain"}.'
+        )
     name = name or cls.__name__
     known = LAYERS.get(name)
     if (known is not None and known.cls is not cls) or name == SHARED:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_bp.core.tensor import Tensor, as_tensor
-from tinygrad_bp.errors import ArgumentError, ShapeError, user_line
+from tinygrad_bp.errors import ArgumentError, ShapeError, a_kind, user_line
 from tinygrad_bp.nn import parametrizations
 from tinygrad_bp.nn.parametrizations import is_parametrized, remove_parametrizations
 
@@ -35,7 +35,7 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
     >>> parameters_to_vector(tg.nn.Linear(3, 2).parameters()).shape
     (8,)
     """
-    flat = [p.reshape(-1) for p in parameters]
+    flat = [p.reshape(-1) for p in _listed(parameters)]
     if not flat:
         raise ArgumentError(
             f"there are no parameters to make a vector of (at {user_line()}).\n"
@@ -43,6 +43,16 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
         )
     vector: Tensor = np.concatenate(flat)  # type: ignore[assignment]
     return vector
+
+
+def _listed(parameters: Iterable[Tensor]) -> list[Tensor]:
+    found = list(parameters) if isinstance(parameters, Iterable) else [parameters]
+    for p in found:
+        if not isinstance(p, Tensor):
+            raise ArgumentError(
+                f"{a_kind(p)} is no parameter (at {user_line()}).\nFix: module.parameters()."
+            )
+    return found
 
 
 def vector_to_parameters(vector: Any, parameters: Iterable[Tensor]) -> None:
@@ -69,7 +79,7 @@ def vector_to_parameters(vector: Any, parameters: Iterable[Tensor]) -> None:
     (array([[0., 1.]], dtype=float32), array([2.], dtype=float32))
     """
     values = as_tensor(vector).data
-    targets = list(parameters)
+    targets = _listed(parameters)
     size = sum(p.size for p in targets)
     if values.shape != (size,):
         raise ShapeError(
