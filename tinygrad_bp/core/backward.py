@@ -181,7 +181,8 @@ def backward_pass(
                         held = FRESH if getattr(part, "base", part) is None else BORROWED
                         if part is g or part is out or part is node.saved:
                             held = BORROWED
-                        for a in arrays:
+                        twins = [p for j, p in parts.items() if j != i] if parts else ()
+                        for a in (*arrays, *twins):
                             if part is a:
                                 held = BORROWED
                         leaves[key] = (x, part, held)
