@@ -156,3 +156,13 @@ def test_a_joint_rule_returns_one_cotangent_per_input(make_primitive, returned, 
     x = tg.Tensor(1.0, requires_grad=True)
     with pytest.raises(errors.VJPError, match=words):
         total(x, x).backward()
+
+
+def test_one_array_for_two_inputs_does_not_become_the_gradient_of_both(make_primitive):
+    double = make_primitive(
+        "test_joint", lambda x, y: 2 * (x + y), lambda g, out, x, y: [g * 2] * 2, joint=True
+    )
+    x, y = (tg.Tensor([1.0, 2.0], requires_grad=True) for _ in range(2))
+    double(x, y).sum().backward()
+    x.grad.assign(0.0)
+    np.testing.assert_array_equal(y.grad.data, [2, 2])
