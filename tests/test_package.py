@@ -54,3 +54,9 @@ def test_a_name_of_a_room_is_looked_for_there(name, where):
         AttributeError, match=rf"did you mean tg\.{where}\?" if where else "known: "
     ):
         getattr(tg, name)
+
+
+@pytest.mark.parametrize("name", ["gradcheck", "gradgradcheck", "check_grads"])
+def test_the_checkers_of_others_are_pointed_to_ours(name):
+    with pytest.raises(AttributeError, match=r"Fix: check_gradients\(f, x"):
+        getattr(tg.testing, name)

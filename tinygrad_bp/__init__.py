@@ -140,7 +140,7 @@ def __getattr__(name: str) -> Any:
         return getattr(importlib.import_module(f"tinygrad_bp.{room}"), name)
     import numpy as np
 
-    from tinygrad_bp.errors import nearest
+    from tinygrad_bp.errors import MissingAttributeError, nearest
 
     hint = nearest(name, {*__all__, *_ROOMS})
     if name in ("save", "load"):
@@ -152,7 +152,7 @@ def __getattr__(name: str) -> Any:
             if name in importlib.import_module(f"tinygrad_bp.{room}").__all__:
                 hint = f"did you mean tg.{room}.{name}?"
                 break
-    raise AttributeError(f"module 'tinygrad_bp' has no attribute {name!r}; {hint}")
+    raise MissingAttributeError(f"module 'tinygrad_bp' has no attribute {name!r}.\nFix: {hint}")
 
 
 def __dir__() -> list[str]:

@@ -71,6 +71,10 @@ class NoGradPathError(GraphError):
     """A backward pass was started from a value that depends on nothing that requires a gradient."""
 
 
+class MissingAttributeError(TgError, AttributeError):
+    """A name that tensors, or the package, do not have."""
+
+
 class GradientNotKeptError(TgError, AttributeError):
     """`.grad` was read on an intermediate tensor that did not ask to keep it."""
 

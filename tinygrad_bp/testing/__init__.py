@@ -3,7 +3,7 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from tinygrad_bp.errors import GradientError, nearest
+from tinygrad_bp.errors import GradientError, MissingAttributeError, nearest
 
 if TYPE_CHECKING:
     from tinygrad_bp.testing.check import check_gradients
@@ -57,10 +57,21 @@ _HOMES = {
     "taylor_test": "taylor",
 }
 
+_PEERS = {
+    "check_grads": "check_gradients(f, x, order=2)",
+    "gradcheck": "check_gradients(f, x)",
+    "gradgradcheck": "check_gradients(f, x, order=2)",
+}
+
 
 def __getattr__(name: str) -> Any:
     """Import what is asked for, so that checks with NumPy alone need no Hypothesis."""
     if name in _HOMES:
         return getattr(importlib.import_module(f"tinygrad_bp.testing.{_HOMES[name]}"), name)
-    hint = nearest(name, __all__)
-    raise AttributeError(f"module 'tinygrad_bp.testing' has no attribute {name!r}; {hint}")
+    if name in _PEERS:
+        hint = f"{_PEERS[name]} does that here."
+    else:
+        hint = nearest(name, __all__)
+    raise MissingAttributeError(
+        f"module 'tinygrad_bp.testing' has no attribute {name!r}.\nFix: {hint}"
+    )
