@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import tinygrad_bp as tg
-from tinygrad_bp.ops import normalisation
+from tinygrad_bp.ops import channels, normalisation
+from tinygrad_bp.ops.geometry import batch_first, batch_last
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
@@ -44,7 +45,7 @@ def test_the_mean_of_many_samples_keeps_its_digits_in_float32():
 
 def test_channels_lie_side_by_side_whatever_their_length():
     for shape in ((4, 3), (4, 3, 1), (4, 3, 2, 5), (0, 3, 2)):
-        columns = normalisation.Columns(shape)
+        columns = channels.Columns(shape)
         x = np.random.default_rng(0).normal(size=shape)
         rows = columns.rows(x)
         assert rows.shape == (shape[0], x[:1].size if shape[0] else 6)
@@ -61,19 +62,40 @@ def test_what_comes_out_is_no_view_of_what_is_saved():
     assert not np.shares_memory(out.data, out.node.saved)
 
 
-def test_groups_of_a_large_batch_are_computed_in_blocks(monkeypatch):
-    def computed():
-        leaves = [tg.Tensor(x, requires_grad=True) for x in values]
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (1, 2, 3, 0), (0, 2, 3, 1)])
+def test_groups_are_computed_in_blocks_wherever_the_batch_axis_lies(monkeypatch, order):
+    """First, or last, as behind a convolution, where it stays, or neither."""
+
+    def computed(order):
+        x = values[0].transpose(order).copy().transpose(np.argsort(order))
+        leaves = [tg.Tensor(v, requires_grad=True) for v in (x, *values[1:])]
         out = normalisation.group_norm(*leaves, groups=2, eps=1e-3)
         out.backward(np.cos(out.data))
+        if order[-1] == 0:
+            assert out.data.strides[0] == leaves[0].grad.data.strides[0] == out.data.itemsize
         return [out.data, *(leaf.grad.data for leaf in leaves)]
 
     rng = np.random.default_rng(0)
-    values = [rng.normal(size=s) for s in ((5, 4, 3), (4,), (4,))]
-    at_once = computed()
-    monkeypatch.setattr(normalisation, "_ELEMENTS", 24)  # two samples of five
-    for a, b in zip(at_once, computed(), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-12)
+    values = [rng.normal(size=s) for s in ((5, 4, 3, 2), (4,), (4,))]
+    at_once = computed((0, 1, 2, 3))
+    for elements in (channels._ELEMENTS, 60, 48):  # all, one group of two, two samples of five
+        monkeypatch.setattr(channels, "_ELEMENTS", elements)
+        for a, b in zip(at_once, computed(order), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_groups_keep_their_digits_in_float32(last):
+    x = np.random.default_rng(0).normal(100, 1, size=(8, 4, 96, 96)).astype(np.float32)
+    expected = normalisation.group_norm(x.astype(float), groups=1, eps=0.0).data
+    found = normalisation.group_norm(batch_first(batch_last(x)) if last else x, groups=1, eps=0.0)
+    np.testing.assert_allclose(found.data, expected, atol=1e-4)
+
+
+def test_the_buffers_of_numpy_are_as_long_as_before():
+    long = np.getbufsize()
+    normalisation.group_norm(np.ones((2, 4, 1 << 13)), groups=2, eps=1.0)
+    assert np.getbufsize() == long
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,13 @@ of 1.9. On arrays the rules work in place; on tensors they are what one would wr
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from tinygrad_bp.core import Primitive
+from tinygrad_bp.ops.channels import Columns, Groups, in_short_buffers
 
 
 def _as_float(*inputs: Any) -> tuple[Any, np.dtype[Any]]:
@@ -29,62 +28,6 @@ def _as_float(*inputs: Any) -> tuple[Any, np.dtype[Any]]:
     dtype = dtype if dtype.kind in "fc" else np.result_type(dtype, float)
     wide = np.result_type(dtype, np.float32)
     return [x if x is None else np.asarray(x, wide) for x in inputs], dtype
-
-
-_BLOCK = 1024
-
-
-class Columns:
-    """A batch (N, C, ...) as a matrix of a row for each sample, to compute channel by channel.
-
-    Channels lie side by side in a row. What belongs to a channel is repeated along them, so that
-    NumPy's inner loops are as long as a row: they take a third of the time where a channel is
-    4 × 4, and as much where it is 28 × 28.
-    """
-
-    __slots__ = ("channels", "count", "length", "samples")
-
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        self.samples, self.channels = shape[:2]
-        self.length = math.prod(shape[2:])
-        self.count = max(self.samples * self.length, 1)
-
-    def rows(self, x: Any) -> Any:
-        """The batch as a matrix."""
-        return x.reshape(self.samples, self.channels * self.length)
-
-    def spread(self, v: Any) -> Any:
-        """What belongs to a channel, for each element of a row."""
-        return v if self.length == 1 else np.repeat(v, self.length)
-
-    def total(self, v: Any) -> Any:
-        """The sum over the elements of a row that belong to one channel."""
-        if self.length == 1:
-            return v
-        return np.add.reduce(v.reshape(self.channels, self.length), axis=1)
-
-    def sums(self, rows: Any) -> Any:
-        """The sum of each channel; by BLAS, which adds up more exactly than np.sum does."""
-        return self._blocks(lambda part: np.ones(len(part), part.dtype) @ part, rows)
-
-    def products(self, a: Any, b: Any) -> Any:
-        """The sum of the products of two matrices, of each channel."""
-        return self._blocks(lambda p, q: np.einsum("nk,nk->k", p, q), a, b)
-
-    def _blocks(self, f: Any, *matrices: Any) -> Any:
-        """Sums over samples; of many, those of blocks are added in double precision."""
-        if self.samples <= _BLOCK:
-            return self.total(f(*matrices))
-        starts = range(0, self.samples, _BLOCK)
-        parts = [f(*(matrix[i : i + _BLOCK] for matrix in matrices)) for i in starts]
-        dtype = matrices[0].dtype
-        return self.total(np.sum(parts, 0, np.result_type(dtype, float)).astype(dtype))
-
-    def moments(self, rows: Any) -> tuple[Any, Any, Any]:
-        """Mean and variance of each channel, and the rows less the mean."""
-        mean = self.sums(rows) / self.count
-        away = rows - self.spread(mean)
-        return mean, self.products(away, away) / self.count, away
 
 
 def channel_moments(x: Any) -> Any:
@@ -196,79 +139,30 @@ def _layer_norm_rule(
     return parts
 
 
-_ELEMENTS = 1 << 18
-
-
-def _in_short_buffers(f: Any) -> Any:
-    """Let a function broadcast numbers along rows of 512 elements or more without copies of them.
-
-    NumPy repeats such a number into a buffer of 8192 elements, unless rows are half as long. With
-    a shorter one, each channel of (16, 64, 28, 28) float32 is normalised by itself and back in 1.2
-    ms, not 1.7, and of (8, 64, 56, 56) in 2.4, not 3.8. `np.errstate` brings the old one back; both
-    take 4 µs, which is much for a small batch.
-    """
-
-    @functools.wraps(f)
-    def wrapper(first: Any, *others: Any, **params: Any) -> Any:
-        if first.size < _ELEMENTS >> 3:
-            return f(first, *others, **params)
-        with np.errstate():
-            np.setbufsize(1024)
-            return f(first, *others, **params)
-
-    return wrapper
-
-
-class _Groups:
-    """A batch (N, C, ...), of which the channels of a sample are in groups, each with its mean.
-
-    It is taken in blocks of samples: what a block of a large batch needs stays in a cache.
-    """
-
-    __slots__ = ("channels", "count", "groups", "length", "samples")
-
-    def __init__(self, shape: tuple[int, ...], groups: int) -> None:
-        self.samples, self.channels = shape[:2]
-        self.length, self.groups = math.prod(shape[2:]), groups
-        self.count = max(self.channels // groups * self.length, 1)
-
-    def blocks(self, *arrays: Any) -> Iterator[tuple[slice, Any]]:
-        """Which samples, and of each array the part of these, (n, C, elements of a channel)."""
-        each = [a.reshape(self.samples, self.channels, self.length) for a in arrays]
-        size = max(1, _ELEMENTS // max(self.channels * self.length, 1))
-        for i in range(0, self.samples, size):
-            yield slice(i, i + size), [a[i : i + size] for a in each]
-
-    def grouped(self, v: Any) -> Any:
-        """An array (n, C, ...) as (n, groups, what belongs to one)."""
-        return v.reshape(len(v), self.groups, self.channels // self.groups * v[:1, :1].size)
-
-    def spread(self, v: Any) -> Any:
-        """What belongs to a group, (n, groups), for each channel."""
-        return np.repeat(v, self.channels // self.groups, axis=1)
-
-
-@_in_short_buffers
+@in_short_buffers
 def _group_norm(
     x: Any, weight: Any = None, bias: Any = None, *, groups: int, eps: float
 ) -> tuple[Any, Any]:
     (x, weight, bias), dtype = _as_float(x, weight, bias)
-    shared, out = _Groups(x.shape, groups), np.empty(x.shape, x.dtype)
-    saved = np.empty((2, len(x), groups), x.dtype)
-    for rows, (x_, y) in shared.blocks(x, out):
-        u, v = shared.grouped(x_), shared.grouped(y)
-        mean = np.matmul(u, np.full(u.shape[-1], 1 / shared.count, u.dtype))
-        np.subtract(u, mean[..., None], out=v)
-        scale = 1 / np.sqrt(np.vecdot(v.conj(), v) / shared.count + eps)
-        saved[0, rows], saved[1, rows] = mean, scale
+    shared = Groups(x, groups)
+    x = shared.laid(x)
+    out, saved = np.empty_like(x), np.empty((2, len(x), groups), x.dtype)
+    xs, us = shared.by_channel(x), shared.by_group(x)
+    ys, vs = shared.by_channel(out), shared.by_group(out)
+    for sample, group, channel in shared.blocks():
+        y, v = ys[sample, channel], vs[sample, group]
+        mean = shared.total(shared.sums(xs[sample, channel])) / shared.count
+        np.subtract(us[sample, group], mean[..., None], out=v)
+        scale = 1 / np.sqrt(shared.total(shared.products(y, y)) / shared.count + eps)
+        saved[0, sample, group], saved[1, sample, group] = mean, scale
         factor = shared.spread(scale)
-        y *= (factor if weight is None else factor * weight)[..., None]
+        y *= (factor if weight is None else factor * weight[channel])[..., None]
         if bias is not None:
-            y += bias[:, None]
+            y += bias[channel, None]
     return out.astype(dtype, copy=False), saved
 
 
-@_in_short_buffers
+@in_short_buffers
 def _group_norm_rule(
     g: Any,
     out: Any,
@@ -284,22 +178,23 @@ def _group_norm_rule(
         return _group_norm_rule_on_tensors(g, x, weight, bias, groups, eps)
     parts = 1 + (weight is not None) + (bias is not None)
     (g, x, weight), _ = _as_float(g, x, weight)
-    shared, d = _Groups(x.shape, groups), np.empty(x.shape, x.dtype)
-    of_weight, of_bias = np.zeros((2, shared.channels), x.dtype)
-    for rows, (x_, g_, y) in shared.blocks(x, g, d):
-        mean, scale = saved[:, rows]
-        u, v = shared.grouped(x_), shared.grouped(y)
-        np.subtract(u, mean[..., None], out=v)
-        along, total = np.vecdot(y.conj(), g_), np.matmul(g_, np.ones(shared.length, g.dtype))
-        factor = shared.spread(scale)
-        of_weight += np.einsum("nc,nc->c", along, factor)
-        of_bias += total.sum(axis=0)
+    shared = Groups(x, groups)
+    x, g = shared.laid(x), shared.laid(g)
+    d, of_weight, of_bias = np.empty_like(x), *np.zeros((2, shared.channels), x.dtype)
+    us, gs = shared.by_group(x), shared.by_channel(g)
+    ys, vs = shared.by_channel(d), shared.by_group(d)
+    for sample, group, channel in shared.blocks():
+        y, v, g_ = ys[sample, channel], vs[sample, group], gs[sample, channel]
+        mean, scale = saved[:, sample, group]
+        np.subtract(us[sample, group], mean[..., None], out=v)
+        along, total, factor = shared.products(y, g_), shared.sums(g_), shared.spread(scale)
+        of_weight[channel] += np.einsum("nc,nc->c", along, factor)
+        of_bias[channel] += total.sum(axis=0)
         if weight is not None:
-            along, total, factor = along * weight, total * weight, factor * weight
-        along, total = (shared.grouped(part).sum(axis=-1) for part in (along, total))
-        v *= (along * scale**3 / -shared.count)[..., None]
+            along, total, factor = (z * weight[channel] for z in (along, total, factor))
+        v *= (shared.total(along) * scale**3 / -shared.count)[..., None]
         y += g_ * factor[..., None]
-        v -= (total * scale / shared.count)[..., None]
+        v -= (shared.total(total) * scale / shared.count)[..., None]
     return [d, of_weight, of_bias][:parts]
 
 
