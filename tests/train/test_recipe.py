@@ -337,6 +337,13 @@ def test_epochs_take_the_place_of_steps_and_of_iterations():
     assert load_recipe("ex4-tnc").with_epochs(3).optimizer.max_iterations == 3
 
 
+def test_scipy_counts_iterations_in_32_bits():
+    for method in ("TNC", "L-BFGS-B"):
+        settings = [f"optimizer.method={method}", "optimizer.max_iterations=2147483648"]
+        with pytest.raises(RecipeError, match="max_iterations = 2147483648: input should be less"):
+            load_recipe("ex4-tnc").override(settings)
+
+
 def test_every_error_of_a_recipe_is_one_of_ours_and_a_value_error():
     assert issubclass(RecipeError, TgError)
     assert issubclass(RecipeError, ValueError)

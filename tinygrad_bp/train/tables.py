@@ -188,7 +188,7 @@ class Scipy(Table):
 
     name: Literal["scipy"]
     method: Literal["TNC", "L-BFGS-B", "CG", "BFGS"]
-    max_iterations: PositiveInt
+    max_iterations: Annotated[PositiveInt, Field(lt=2**31)]  # TNC counts in 32 bits
 
 
 class Step(Table):
