@@ -295,6 +295,20 @@ def _inferred(kind: LayerKind, arguments: dict[str, Any], shapes: list[Shape]) -
 
 def _called(module: Module, inputs: list[Any]) -> Any:
     """What a layer gives in eval mode; where it takes indices, on zeros that are integers."""
+    first, *others = inputs
+    if module.takes_indices and np.result_type(first).kind == "f":
+        first = np.zeros(np.shape(first), np.int64)
+    try:
+        out = module.eval()(first, *others)
+    except TypeError:
+        _check_count(module, inputs)
+        raise
+    module.train()
+    return out
+
+
+def _check_count(module: Module, inputs: list[Any]) -> None:
+    """Refuse inputs that are more, or fewer, than the layer computes with."""
     arguments = inspect.signature(module.forward)
     try:
         arguments.bind(*inputs)
@@ -304,12 +318,6 @@ def _called(module: Module, inputs: list[Any]) -> Any:
             f"with ({', '.join(arguments.parameters)}).\n"
             'Fix: as many names in "inputs": ["input", "encoder"].'
         ) from None
-    first, *others = inputs
-    if module.takes_indices and np.result_type(first).kind == "f":
-        first = np.zeros(np.shape(first), np.int64)
-    out = module.eval()(first, *others)
-    module.train()
-    return out
 
 
 def _shape(value: Any) -> Shape:

@@ -6,7 +6,7 @@ import functools
 import inspect
 import operator
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from tinygrad_bp.errors import ArgumentError, TgError, nearest, user_line
 from tinygrad_bp.nn.arguments import real, weak
@@ -34,57 +34,61 @@ def by_annotations(init: Callable[..., None]) -> Callable[..., None]:
     tinygrad_bp.errors.ArgumentError: Scale has no argument 'factr' (at <doctest ...
     Fix: did you mean 'factor'?
     """
-    signature = inspect.signature(init)
+    parameters = [*inspect.signature(init).parameters.values()][1:]
+    names = [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    positional = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    before: dict[str, Kind] = {}
+    after: dict[str, Kind] = {}
+    for p in parameters:
+        kind, _, rest = str(p.annotation).partition(" | ")
+        if kind in KINDS and rest in ("", "None"):
+            numbers = kind in ("int", "float")
+            (after if numbers else before)[p.name] = Kind(*KINDS[kind], or_none=bool(rest))
 
     @functools.wraps(init)
     def checking(self: Any, *args: Any, **kwargs: Any) -> None:
-        given = _named(self, signature, args, kwargs)
-        _check(self, given, ("bool", "str", "Module"))
+        for name in kwargs:
+            if name not in names and not open_ended:
+                raise ArgumentError(
+                    f"{type(self).__name__} has no argument {name!r} (at {user_line()}).\n"
+                    f"Fix: {nearest(name, names)}"
+                )
+        given = {**dict(zip(positional, args, strict=False)), **kwargs}
+        _check(self, given, before)
         try:
             init(self, *args, **kwargs)
         except TgError:
             raise
         except Exception:
-            _check(self, given, ("int", "float", "npt.DTypeLike"))
+            _check(self, given, after)
+            if "dtype" in given:
+                real(given["dtype"])
             raise
-        _check(self, given, ("int", "float"))
+        _check(self, given, after)
 
     return checking
 
 
-def _named(
-    layer: Any, signature: inspect.Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-) -> list[tuple[str, Any, str]]:
-    """Names, values and annotations of arguments; none where Python refuses them itself."""
-    named = signature.parameters
-    open_ended = any(argument.kind is argument.VAR_KEYWORD for argument in named.values())
-    for name in kwargs:
-        if name not in named and not open_ended:
-            raise ArgumentError(
-                f"{type(layer).__name__} has no argument {name!r} (at {user_line()}).\n"
-                f"Fix: {nearest(name, [key for key in named if key != 'self'])}"
-            )
-    try:
-        given = signature.bind(layer, *args, **kwargs).arguments
-    except TypeError:  # too many or too few
-        return []
-    return [(name, value, str(named[name].annotation)) for name, value in given.items()]
+class Kind(NamedTuple):
+    """What an annotation means: in words, an example, whether a value is of it, and None too."""
+
+    words: str
+    example: str
+    fits: Callable[[Any], bool]
+    or_none: bool = False
 
 
-def _check(layer: Any, given: list[tuple[str, Any, str]], kinds: tuple[str, ...]) -> None:
-    """Refuse the first value that is not of its kind, if that is one of these."""
-    for name, value, annotation in given:
-        kind, _, rest = annotation.partition(" | ")
-        if kind not in kinds or rest not in ("", "None") or (rest and value is None):
+def _check(layer: Any, given: Mapping[str, Any], kinds: Mapping[str, Kind]) -> None:
+    """Refuse the first argument that is not of its kind."""
+    for name, kind in kinds.items():
+        if name not in given or (kind.or_none and given[name] is None):
             continue
-        if kind == "npt.DTypeLike":
-            real(value)
-            continue
-        words, example, fits = KINDS[kind]
-        if not fits(weak(value)) or (value != value and name != "value"):
+        value = given[name]
+        if not kind.fits(weak(value)) or (value != value and name != "value"):
             raise ArgumentError(
-                f"{type(layer).__name__}: {name} is {words}, not {value!r} (at {user_line()}).\n"
-                f"Fix: as {name}={example}."
+                f"{type(layer).__name__}: {name} is {kind.words}, not {value!r} (at "
+                f"{user_line()}).\nFix: as {name}={kind.example}."
             )
 
 
@@ -99,7 +103,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-#: What an annotation means, by its text: in words, an example, and whether a value is of it.
+#: By the text of the annotation.
 KINDS: dict[str, tuple[str, str, Callable[[Any], bool]]] = {
     "bool": ("True or False", "True", lambda value: isinstance(value, bool)),
     "int": ("a whole number", "1", _is_whole),

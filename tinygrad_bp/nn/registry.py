@@ -168,7 +168,8 @@ def _register(
                 f"{name}.__init__ has an argument {key!r}, which is a key that specs use.\n"
                 "Fix: another name for the argument."
             )
-    if cls.__module__.startswith("tinygrad_bp."):  # users may mean other things by annotations
+    ours = cls.__module__.startswith("tinygrad_bp.")  # users may mean others by annotations
+    if ours and cls.__init__ is not object.__init__:
         cls.__init__ = by_annotations(cls.__init__)  # type: ignore[method-assign]
     LAYERS[name] = LayerKind(
         cls,
