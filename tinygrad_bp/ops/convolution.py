@@ -98,8 +98,8 @@ def _windows(
 
 
 def _matrix(w: Any, groups: int) -> Any:
-    """The weights of each group as a matrix (groups, O/groups, C/groups · K)."""
-    return w.reshape(groups, len(w) // groups, -1)
+    """The weights of each group as a matrix (groups, O/groups, C/groups · K), as BLAS takes it."""
+    return np.ascontiguousarray(w).reshape(groups, len(w) // groups, -1)
 
 
 def _by_rows(y: Any, groups: int) -> Any:
@@ -215,11 +215,14 @@ def _carried_back(
     n, out, kernel = len(y), y.shape[2:], w.shape[2:]
     channels = w.shape[1] * groups
     ends = _beyond(size, kernel, stride, padding, dilation)
-    if len(w) == groups and max(stride) <= 2 and min(map(min, ends)) >= 0:
-        # A kernel of its own for each channel of y: with it turned round, it is a convolution, of y
-        # with zeros between where the stride is 2. 0.9 ms in place of 9, for 3 × 3 and
-        # (16, 32, 28, 28) float32, and 2.3 in place of 3.7 for (16, 64, 14, 14) 2 apart.
-        turned = np.flip(w, tuple(range(2, w.ndim))).reshape(channels, 1, *kernel).copy()
+    alone = len(w) == groups and max(stride) <= 2  # a kernel for each channel of y
+    if (alone or (len(w) <= channels and max(stride) == 1)) and min(map(min, ends)) >= 0:
+        # That is a convolution, with the kernels turned round, and with zeros between the elements
+        # of y where the stride is 2. It is quicker unless y has more channels than come out. float32,
+        # 3 × 3: 0.9 ms in place of 9 for (16, 32, 28, 28) depthwise, 1.9 in place of 5.8 for
+        # (16, 64, 28, 28) in 16 groups, 12 in place of 16 for (32, 32, 32, 32) in one.
+        turned = np.flip(w, tuple(range(2, w.ndim))).reshape(groups, -1, *w.shape[1:])
+        turned = turned.swapaxes(1, 2).reshape(channels, len(w) // groups, *kernel)
         geometry = {"stride": (1,) * len(out), "padding": ends, "dilation": dilation}
         return _convolved(_apart_by(y, stride), turned, b, groups=groups, **geometry)
     y, weights = _by_rows(y, groups), _matrix(w, groups).swapaxes(1, 2)
