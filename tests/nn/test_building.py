@@ -196,3 +196,20 @@ def test_what_is_no_seed(seed):
     with pytest.raises(ArgumentError) as caught:
         spec.build(seed)
     told(caught, "an integer seed of 0 or more", here(-1), fix="np.random.default_rng(0)")
+
+
+def test_the_name_of_a_layer_that_stands_under_a_key_does_not_count():
+    tanh = {"type": "Tanh"}
+    named = {"type": "Residual", "layers": [tanh], "shortcut": {**tanh, "name": "around"}}
+    spec = NetworkSpec(4, [named])
+    assert spec == NetworkSpec(4, [{**named, "shortcut": tanh}])
+    assert NetworkSpec.from_module(spec.build(0), 4) == spec
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [{}, {"a.b": 3}, {"": 3}, {"a": 0}, {"a": {"b": 1}, "c": None}, {"a": 3, "b": {"c": 1}}],
+)
+def test_wrong_shapes_of_several_inputs(shape):
+    with pytest.raises(SpecError, match=r"(input_shape|name of an input)[^$]*\nFix: "):
+        NetworkSpec(shape, [{"type": "Tanh"}])

@@ -11,7 +11,7 @@ from told import told
 
 import tinygrad_bp as tg
 from tinygrad_bp.errors import ArgumentError, ShapeError
-from tinygrad_bp.nn import Add, Concat, Identity, Linear, Residual, Sequential, Wired
+from tinygrad_bp.nn import LSTM, Add, Concat, Identity, Linear, Residual, Sequential, Wired
 from tinygrad_bp.testing import check_gradients
 
 RNG = np.random.default_rng(7)
@@ -233,3 +233,19 @@ def test_what_is_no_row_of_layers_does_not_get_in():
     for name in (3, "", "a.b"):
         with pytest.raises(ArgumentError, match=r"a text without dots, not .*\nFix: Sequential\("):
             Sequential({name: np.sin})
+
+
+def test_several_arrays_are_not_added():
+    lstm = LSTM(4, 4, batch_first=True, generator=0)
+    x = np.ones((2, 3, 4), np.float32)
+    for call in (
+        lambda: Residual(lstm)(x),
+        lambda: Residual(Identity(), shortcut=lstm)(x),
+        lambda: Add()(x, lstm(x)),
+        lambda: Add()(lstm(x), x),
+    ):
+        with pytest.raises(
+            ShapeError, match=r"is 2 things in a tuple, not one array\.\nFix: add one"
+        ):
+            call()
+    assert Residual(LSTM(4, 4, batch_first=True, returns="sequence"))(x).shape == x.shape

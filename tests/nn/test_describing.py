@@ -384,12 +384,6 @@ def test_what_is_wrong_is_told_with_the_layer_and_the_nearest_name(layers, text)
     assert re.search(re.escape(text).replace(r"\.\*", ".*"), said, re.DOTALL), said
 
 
-@pytest.mark.parametrize("shape", [{}, {"a.b": 3}, {"": 3}, {"a": 0}, {"a": {"b": 1}, "c": None}])
-def test_wrong_shapes_of_several_inputs(shape):
-    with pytest.raises(SpecError, match=r"input_shape|name of an input"):
-        NetworkSpec(shape, [TANH])
-
-
 def test_what_no_spec_can_declare():
     cases = {
         r"a spec cannot declare Lambda\(tanh\)": Sequential(Lambda(np.tanh)),

@@ -259,6 +259,7 @@ class Residual(Layers):
         y, around = x, x if self.shortcut is None else self.shortcut(x)
         for layer in self._layers.values():
             y = layer(y)
+        _check_single(self, y, around)
         if np.shape(y) != np.shape(around):
             raise ShapeError(
                 f"{place(self)}: the layers gave {np.shape(y)}, and the "
@@ -345,6 +346,7 @@ class Add(Module):
 
     def forward(self, x: Any, *others: Any) -> Any:
         """Add inputs of one shape."""
+        _check_single(self, x, *others)
         for y in others:
             if np.shape(y) != np.shape(x):
                 raise ShapeError(
@@ -358,6 +360,17 @@ class Add(Module):
 def _numbered(layers: Iterable[Layer]) -> list[tuple[str, Layer]]:
     """Layers under names that are put right by `_arrange`."""
     return [("0", layer) for layer in layers]
+
+
+def _check_single(module: Module, *values: Any) -> None:
+    """Refuse several arrays where one is added, as what an LSTM gives."""
+    for value in values:
+        if isinstance(value, tuple):
+            raise ShapeError(
+                f"{place(module)}: what is added is {len(value)} things in a tuple, not one array."
+                "\n"
+                "Fix: add one of them; a recurrent layer gives one alone with returns='sequence'."
+            )
 
 
 def place(module: Module) -> str:

@@ -29,6 +29,12 @@ def checked_shape(shape: Any) -> Any:
                 )
         if not shape:
             raise SpecError("input_shape names no input.\nFix: the shape of one sample of each.")
+        for one in shape.values():
+            if isinstance(one, Mapping):
+                raise SpecError(
+                    f"input_shape holds a shape for each input, not {one!r}.\n"
+                    'Fix: as {"left": [28, 28], "right": [28, 28]}.'
+                )
         return {name: checked_shape(one) for name, one in shape.items()}
     axes = tuple(shape) if isinstance(shape, (list, tuple)) else (shape,)
     for n in axes:
@@ -217,5 +223,6 @@ def _canonical(layer: Layer) -> Layer:
             named = [{"name": str(i), **as_layer(part)} for i, part in enumerate(entry[key])]
             entry[key] = [_canonical(part) for part in named]
         elif entry[key] is not None:
-            entry[key] = _canonical(as_layer(entry[key]))
+            part = as_layer(entry[key])  # it stands under its key, whatever its name
+            entry[key] = _canonical({k: v for k, v in part.items() if k != "name"})
     return entry

@@ -74,7 +74,8 @@ class NetworkSpec:
 
         ``{"type": "Shared", "of": "encoder"}`` is that layer once more.
     dtype : str, default "float32"
-        Of all parameters.
+        Of all parameters: "float32" or "float64". In half precision small steps of training would
+        be lost; ``model.astype(np.float16)`` turns what was trained.
 
     Raises
     ------
