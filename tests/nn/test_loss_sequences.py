@@ -100,6 +100,17 @@ def test_long_sequences_and_impossible_classes_are_finite(dtype):
     assert not leaf.grad.data[300:, 1].any()
 
 
+def test_steps_beyond_the_end_of_a_sample_are_not_read():
+    x = np.log(P)
+    for i, steps in enumerate(STEPS):
+        x[steps:, i] = np.nan
+    leaf = tg.Tensor(x, requires_grad=True)
+    loss = F.ctc_loss(leaf, LABELS, STEPS, LENGTHS, reduction="none")
+    loss.sum().backward()
+    np.testing.assert_allclose(loss.data, EXPECTED, rtol=1e-12)
+    assert np.isfinite(leaf.grad.data).all()
+
+
 def test_the_module_hands_its_options_on():
     loss = CTCLoss(blank=2, reduction="sum", zero_infinity=True)
     assert repr(loss) == "CTCLoss(blank=2, reduction='sum', zero_infinity=True)"

@@ -60,29 +60,34 @@ def _sums(e: Any, begin: Any, over: Any) -> Any:
     return out
 
 
-def _shares(e: Any, skip: Any, steps: Any, lengths: Any) -> tuple[Any, Any]:
-    """The logarithm of the probability of each label sequence, and the share of each state in it.
+def _ways(e: Any, skip: Any, steps: Any, lengths: Any) -> tuple[Any, Any]:
+    """The logarithm of the probability of each label sequence, and of its ways through each state.
 
     What comes before a state and what comes after it are sums of one kind, the latter with steps
     and states turned around. They are made together, as of twice as many samples: most of the time
     goes into calls, of which there are half as many.
     """
     samples, states = skip.shape
-    state, step, at = np.arange(states), np.arange(len(e))[:, None], np.arange(samples)
+    state, at = np.arange(states), np.arange(samples)
     ends = (state == 2 * lengths[:, None]) | (state == 2 * lengths[:, None] - 1)
     begins = np.concatenate((np.broadcast_to(state < 2, ends.shape), ends[:, ::-1]))
     over = np.zeros(begins.shape, bool)
     over[:samples], over[samples:, 2:] = skip, skip[:, :1:-1]
-    turned = np.maximum(steps - 1 - step, 0), at
     begin, over = (np.where(mask, 0, NEVER).astype(e.dtype) for mask in (begins, over))
+    turned = np.maximum(steps - 1 - np.arange(len(e))[:, None], 0), at
     sums = _sums(np.concatenate((e, e[turned][:, :, ::-1]), axis=1), begin, over)
     before, after = sums[:, :samples], sums[:, samples:][turned][:, :, ::-1]
     blank = before[steps - 1, at, 2 * lengths]
     label = before[steps - 1, at, np.maximum(2 * lengths - 1, 0)]
     total = _sum(np.stack((blank, np.where(lengths > 0, label, NEVER).astype(e.dtype))))
-    counts = (step < steps) & (total > NEVER / 2)
-    ways = before - e + after - total[:, None]
-    return total, np.exp(np.where(counts[:, :, None], ways, NEVER))
+    return total, before - e + after
+
+
+def _shares(e: Any, skip: Any, steps: Any, lengths: Any) -> tuple[Any, Any]:
+    """The logarithm of the probability of each label sequence, and the share of its states."""
+    total, ways = _ways(e, skip, steps, lengths)
+    counts = (np.arange(len(e))[:, None] < steps) & (total > NEVER / 2)
+    return total, np.exp(np.where(counts[:, :, None], ways - total[:, None], NEVER))
 
 
 def _ctc(e: Any, skip: Any, steps: Any, lengths: Any) -> Any:
