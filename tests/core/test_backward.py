@@ -363,3 +363,12 @@ def test_a_pass_wrt_some_variables_goes_back_no_further_than_to_them():
     assert w.grad is None
     loss.backward()  # nothing was freed
     np.testing.assert_array_equal(w.grad.data, [91, 181])
+
+
+def test_gradients_that_cannot_be_added_leave_those_of_other_leaves_alone():
+    x, y, z = (tg.Tensor(1.0, requires_grad=True) for _ in range(3))
+    with tg.detect_anomaly(), np.errstate(over="ignore"):
+        (x * 2 + y * 1e308 + z * 3).backward(create_graph=True)
+        with pytest.raises(errors.NonFiniteError, match="add"):
+            (x * 2 + y * 1e308 + z * 3).backward(create_graph=True)
+    assert [t.grad.item() for t in (x, y, z)] == [2, 1e308, 3]

@@ -181,22 +181,11 @@ class Tensor(Values, ArrayMethods):
 
     @staticmethod
     def _accumulate(leaves: list[tuple[Any, Any, int]]) -> None:
-        """Add the gradients to the leaves, once all of them are known and all hooks have run.
-
-        One thread at a time: what two of them add to the same leaf at once would be lost.
-        """
+        """Add the gradients to all leaves or none; one thread at a time, so that none is lost."""
         with _ACCUMULATING:
-            for leaf, g, own in leaves:
-                before = leaf._grad
-                if isinstance(g, Tensor):
-                    leaf._grad = not_shared(g) if before is None else before + g
-                elif before is None:
-                    leaf._grad = recorded(g if own else np.array(g), None)
-                elif before.requires_grad:  # it was recorded, and stays so
-                    with enable_grad():
-                        leaf._grad = before + recorded(g, None)
-                else:
-                    leaf._grad = recorded(before._data + g, None)
+            totals = [_total(leaf._grad, g, own) for leaf, g, own in leaves]
+            for (leaf, _, _), total in zip(leaves, totals, strict=True):
+                leaf._grad = total
 
     def retain_grad(self) -> None:
         """Keep the gradient of this intermediate tensor, after its hooks; a leaf always does."""
@@ -302,6 +291,18 @@ class Tensor(Values, ArrayMethods):
 
 
 _COMMON.add(Tensor)
+
+
+def _total(before: Tensor | None, g: Any, own: int) -> Tensor:
+    """What `grad` becomes when a gradient arrives."""
+    if isinstance(g, Tensor):
+        return not_shared(g) if before is None else before + g
+    if before is None:
+        return recorded(g if own else np.array(g), None)
+    if before.requires_grad:  # it was recorded, and stays so
+        with enable_grad():
+            return before + recorded(g, None)
+    return recorded(before._data + g, None)
 
 
 def recorded(data: Any, node: Node | None) -> Tensor:
