@@ -318,6 +318,18 @@ def test_a_copy_computes_the_same_and_shares_nothing(duplicate, ran):
 
 
 @pytest.mark.parametrize("duplicate", DUPLICATES)
+def test_a_module_that_holds_the_handle_of_a_hook_is_copied_without_the_hook(duplicate):
+    net = Identity()
+    net.handle = net.register_forward_hook(lambda *_: 0)
+    twin = duplicate(net)
+    twin.handle.remove()
+    assert twin(3) == 3
+    assert net(3) == 0
+    net.handle.remove()
+    assert net(3) == 3
+
+
+@pytest.mark.parametrize("duplicate", DUPLICATES)
 def test_a_copy_keeps_what_is_shared_shared(duplicate):
     net = Module()
     net.a = Linear(2, 2)

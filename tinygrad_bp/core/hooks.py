@@ -27,6 +27,10 @@ class HookHandle:
         if self._hook in self._hooks:
             self._hooks.remove(self._hook)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing to remove: hooks are neither copied nor pickled, with what holds a handle."""
+        return {"_hooks": [], "_hook": None}
+
 
 def add_hook(owner: Any, where: str, hook: Any, given: str) -> HookHandle:
     """Add a hook to those in an attribute, which are called on what is given."""
