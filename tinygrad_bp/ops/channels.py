@@ -73,9 +73,9 @@ _ELEMENTS = 1 << 18
 class Groups:
     """A batch (N, C, ...), of which the channels of a sample are in groups, each with its mean.
 
-    The batch axis lies first in memory, or last, as a convolution leaves it: after one, to bring it
-    to the front and back again would take three times as long. It is taken
-    in blocks, of samples or of groups: what a block of a large batch needs stays in a cache.
+    The batch axis lies first in memory, or last, as a convolution leaves it, and so does that of
+    all that is computed: where two orders meet, NumPy's loops are short. It is taken in blocks, of
+    samples or of groups, so that what a block of a large batch needs stays in a cache.
     """
 
     __slots__ = ("channels", "count", "each", "groups", "last", "length", "samples")
@@ -120,12 +120,20 @@ class Groups:
         return self.sums(a * b) if self.last else np.vecdot(a.conj(), b)
 
     def total(self, v: Any) -> Any:
-        """Of what belongs to channels, the sum of each group."""
+        """Of what belongs to channels, (N, C), the sum of each group."""
+        if self.last:
+            return np.add.reduce(v.T.reshape(-1, self.each, len(v)), axis=1).T
         return np.add.reduce(v.reshape(len(v), -1, self.each), axis=2)
 
     def spread(self, v: Any) -> Any:
-        """What belongs to groups, for each channel."""
-        return np.repeat(v, self.each, axis=1)
+        """What belongs to groups, (N, groups), for each channel."""
+        return np.repeat(v.T, self.each, axis=0).T if self.last else np.repeat(v, self.each, axis=1)
+
+    def room(self, dtype: Any) -> Any:
+        """Room for two numbers of each group, (2, N, groups), in the order of the batch."""
+        if self.last:
+            return np.empty((2, self.groups, self.samples), dtype).swapaxes(1, 2)
+        return np.empty((2, self.samples, self.groups), dtype)
 
 
 def in_short_buffers(f: Any) -> Any:

@@ -146,7 +146,7 @@ def _group_norm(
     (x, weight, bias), dtype = _as_float(x, weight, bias)
     shared = Groups(x, groups)
     x = shared.laid(x)
-    out, saved = np.empty_like(x), np.empty((2, len(x), groups), x.dtype)
+    out, saved = np.empty_like(x), shared.room(x.dtype)
     xs, us = shared.by_channel(x), shared.by_group(x)
     ys, vs = shared.by_channel(out), shared.by_group(out)
     for sample, group, channel in shared.blocks():
