@@ -203,3 +203,9 @@ def test_a_number_beside_a_tensor_keeps_its_gradient():
     t = tg.Tensor(1.5, requires_grad=True)
     np.sum(tg.as_tensor(np.array([-0.5, 2.0])), initial=t).backward()
     assert t.grad.item() == 1
+
+
+def test_what_only_looks_at_a_number_gets_it():
+    t = tg.Tensor(1.5, requires_grad=True)
+    np.testing.assert_approx_equal(t, 1.5)
+    assert np.format_float_positional(t) == "1.5"
