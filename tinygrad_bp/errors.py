@@ -183,6 +183,25 @@ def a_kind(x: object) -> str:
     return f"a{'n' if vowel else ''} {name}"
 
 
+def require_argument(right: bool, who: str, name: str, value: object, fix: str) -> None:
+    """Refuse an argument that makes no sense.
+
+    Raises
+    ------
+    ArgumentError
+
+    Examples
+    --------
+    >>> try:
+    ...     require_argument(False, "StepLR", "gamma", "x", "pass a number")
+    ... except ArgumentError as error:
+    ...     print(str(error).partition(" (")[0])
+    StepLR got gamma='x'
+    """
+    if not right:
+        raise ArgumentError(f"{who} got {name}={value!r} (at {user_line()}).\nFix: {fix}.")
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """The words ``did you mean ...?`` for a misspelt name, or the list of what there is.
 

@@ -182,10 +182,10 @@ def test_without_a_generator_or_an_image_there_is_an_error(transform) -> None:
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda: RandomShift(-1), "RandomShift: pixels is -1"),
-        (lambda: RandomRotation(float("nan")), "RandomRotation: degrees is nan"),
-        (lambda: ElasticDistortion(float("inf")), "ElasticDistortion: alpha is inf"),
-        (lambda: ElasticDistortion(1, -2), "ElasticDistortion: sigma is -2"),
+        (lambda: RandomShift(-1), "RandomShift got pixels=-1"),
+        (lambda: RandomRotation(float("nan")), "RandomRotation got degrees=nan"),
+        (lambda: ElasticDistortion(float("inf")), "ElasticDistortion got alpha=inf"),
+        (lambda: ElasticDistortion(1, -2), "ElasticDistortion got sigma=-2"),
         (lambda: Normalize(0, 0), "std is"),
         (lambda: Normalize([0, np.nan], 1), "mean is"),
     ],

@@ -13,21 +13,6 @@ from numpy.typing import NDArray
 from tinygrad_bp.errors import ArgumentError, DataError
 
 
-def require_argument(right: bool, who: str, name: str, value: Any, fix: str) -> None:
-    """Refuse an argument that makes no sense.
-
-    Raises
-    ------
-    ArgumentError
-
-    Examples
-    --------
-    >>> require_argument(True, "RandomShift", "pixels", 2, "a number from 0 on")
-    """
-    if not right:
-        raise ArgumentError(f"{who}: {name} is {value!r}.\nFix: {fix}.")
-
-
 def as_path(who: str, name: str, value: Any) -> Path:
     """The path of a file or folder.
 

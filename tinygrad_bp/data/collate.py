@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_bp.core import Tensor
-from tinygrad_bp.data.arguments import as_array, is_dataset, require_argument
-from tinygrad_bp.errors import DataError, ShapeError
+from tinygrad_bp.data.arguments import as_array, is_dataset
+from tinygrad_bp.errors import DataError, ShapeError, require_argument
 
 __all__ = ["collate"]
 

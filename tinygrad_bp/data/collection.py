@@ -9,8 +9,8 @@ from typing import Any, Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_bp.data.arguments import is_number, require_argument
-from tinygrad_bp.errors import ArgumentError, DataError, ShapeError
+from tinygrad_bp.data.arguments import is_number
+from tinygrad_bp.errors import ArgumentError, DataError, ShapeError, require_argument
 
 __all__ = ["Collection", "Examples"]
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_bp.core import Tensor
-from tinygrad_bp.data.arguments import as_array, is_dataset, is_number, require_argument
+from tinygrad_bp.data.arguments import as_array, is_dataset, is_number
 from tinygrad_bp.data.collection import Examples
-from tinygrad_bp.errors import ArgumentError, IndexingError, a_kind
+from tinygrad_bp.errors import ArgumentError, IndexingError, a_kind, require_argument
 
 __all__ = ["Dataset", "Subset", "TensorDataset", "random_split"]
 

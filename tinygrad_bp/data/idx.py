@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_bp.data.arguments import as_path, require_argument
-from tinygrad_bp.errors import DataError
+from tinygrad_bp.data.arguments import as_path
+from tinygrad_bp.errors import DataError, require_argument
 
 __all__ = ["read_idx"]
 

@@ -11,10 +11,9 @@ import numpy as np
 
 from tinygrad_bp.core import Tensor
 from tinygrad_bp.data import workers
-from tinygrad_bp.data.arguments import require_argument
 from tinygrad_bp.data.dataset import Dataset, TensorDataset, check_generator, checked_arrays
 from tinygrad_bp.data.workers import Fetch, Kind, Part
-from tinygrad_bp.errors import ArgumentError
+from tinygrad_bp.errors import ArgumentError, require_argument
 
 __all__ = ["DataLoader"]
 

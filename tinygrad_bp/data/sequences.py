@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinygrad_bp.data.arguments import as_array, is_dataset, is_number, require_argument
+from tinygrad_bp.data.arguments import as_array, is_dataset, is_number
 from tinygrad_bp.data.collate import collate
 from tinygrad_bp.data.dataset import check_generator
-from tinygrad_bp.errors import ArgumentError, ShapeError
+from tinygrad_bp.errors import ArgumentError, ShapeError, require_argument
 
 __all__ = ["LengthBatches", "PadCollate", "pad_sequences"]
 

@@ -14,8 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinygrad_bp.data.arguments import as_array, is_number, require_argument
-from tinygrad_bp.errors import ArgumentError, ShapeError, a_kind, missing_extra
+from tinygrad_bp.data.arguments import as_array, is_number
+from tinygrad_bp.errors import ArgumentError, ShapeError, a_kind, missing_extra, require_argument
 
 __all__ = [
     "Compose",

@@ -11,10 +11,10 @@ import numpy as np
 
 from tinygrad_bp.core import Tensor
 from tinygrad_bp.core.mode import no_grad
-from tinygrad_bp.errors import StateDictError, user_line
+from tinygrad_bp.errors import StateDictError, require_argument, user_line
 from tinygrad_bp.nn.module import Module
 from tinygrad_bp.nn.parameter import Buffer
-from tinygrad_bp.optim.checks import check_setting, is_number, plain
+from tinygrad_bp.optim.checks import is_number, plain
 from tinygrad_bp.optim.flat import Array
 
 AverageOf = Callable[[Array, Array, int], Array]
@@ -68,7 +68,7 @@ class AveragedModel(Module):
         _check_module("AveragedModel", model)
         right = avg_fn is None or callable(avg_fn)
         fix = "pass a function of the average, the values and a count, as get_ema_avg_fn(0.999)"
-        check_setting(right, "AveragedModel", "avg_fn", avg_fn, fix)
+        require_argument(right, "AveragedModel", "avg_fn", avg_fn, fix)
         self.n_averaged = Buffer(0, np.int64)
         self.module = copy.deepcopy(model)
         self.module.zero_grad()
@@ -135,7 +135,7 @@ def get_ema_avg_fn(decay: float = 0.999) -> AverageOf:
     """
     decay = plain(decay)
     right = is_number(decay) and 0 <= decay <= 1
-    check_setting(right, "get_ema_avg_fn", "decay", decay, "0 <= decay <= 1")
+    require_argument(right, "get_ema_avg_fn", "decay", decay, "0 <= decay <= 1")
     return functools.partial(_exponential, decay)
 
 
@@ -165,7 +165,7 @@ def update_bn(loader: Iterable[Any], model: Module) -> None:
     _check_module("update_bn", model)
     without_axes = isinstance(loader, np.ndarray | Tensor) and not loader.ndim
     right = isinstance(loader, Iterable) and not without_axes
-    check_setting(right, "update_bn", "loader", loader, "pass batches, as a DataLoader")
+    require_argument(right, "update_bn", "loader", loader, "pass batches, as a DataLoader")
     modes = {module: module.training for module in model.modules()}
     norms: list[Any] = [m for m in modes if getattr(m, "num_batches_tracked", None) is not None]
     before = [m.momentum for m in norms]
@@ -188,7 +188,7 @@ def update_bn(loader: Iterable[Any], model: Module) -> None:
 
 
 def _check_module(who: str, model: Any) -> None:
-    check_setting(isinstance(model, Module), who, "model", model, "pass a module")
+    require_argument(isinstance(model, Module), who, "model", model, "pass a module")
 
 
 def _parts(model: Module) -> dict[str, Tensor]:

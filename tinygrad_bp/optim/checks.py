@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_bp.errors import ArgumentError, a_kind, user_line
+from tinygrad_bp.errors import ArgumentError, a_kind, require_argument, user_line
 from tinygrad_bp.optim.flat import describe
 
 if TYPE_CHECKING:
@@ -86,21 +86,6 @@ def is_number(x: Any, whole: bool = False) -> bool:
     return isinstance(x, float) and not whole
 
 
-def check_setting(right: bool, who: str, name: str, value: Any, fix: str) -> None:
-    """Refuse a setting that makes no sense, before anything is changed.
-
-    Raises
-    ------
-    ArgumentError
-
-    Examples
-    --------
-    >>> check_setting(True, "StepLR", "gamma", 0.5, "choose gamma > 0")
-    """
-    if not right:
-        raise ArgumentError(f"{who} got {name}={value!r} (at {user_line()}).\nFix: {fix}.")
-
-
 def check_closure(step: str, closure: Any) -> None:
     """Refuse what no step can call.
 
@@ -113,7 +98,7 @@ def check_closure(step: str, closure: Any) -> None:
     >>> check_closure("SGD.step()", None)
     """
     fix = "pass a function of nothing that computes loss and gradients, and returns the loss"
-    check_setting(closure is None or callable(closure), step, "closure", closure, fix)
+    require_argument(closure is None or callable(closure), step, "closure", closure, fix)
 
 
 def check_number(

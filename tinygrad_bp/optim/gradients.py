@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_bp.core import Tensor, as_tensor
-from tinygrad_bp.errors import ArgumentError, a_kind, user_line
-from tinygrad_bp.optim.checks import check_number, check_setting
+from tinygrad_bp.errors import ArgumentError, a_kind, require_argument, user_line
+from tinygrad_bp.optim.checks import check_number
 from tinygrad_bp.optim.clip import with_gradient
 from tinygrad_bp.optim.optimizer import Optimizer
 
@@ -153,9 +153,11 @@ class GradientAccumulation:
     ) -> None:
         check_number("batches", batches, least=1, whole=True)
         name, right = "GradientAccumulation", isinstance(optimizer, Optimizer)
-        check_setting(right, name, "optimizer", optimizer, "pass an optimizer, as optim.SGD(...)")
+        require_argument(
+            right, name, "optimizer", optimizer, "pass an optimizer, as optim.SGD(...)"
+        )
         right = before_step is None or callable(before_step)
-        check_setting(right, name, "before_step", before_step, "pass a function of nothing")
+        require_argument(right, name, "before_step", before_step, "pass a function of nothing")
         self.optimizer, self.batches, self.waiting = optimizer, batches, 0
         self.before_step = before_step
 
@@ -168,7 +170,7 @@ class GradientAccumulation:
             Whether it did.
         """
         right = isinstance(loss, Tensor)
-        check_setting(right, "GradientAccumulation", "loss", loss, "pass the loss, a tensor")
+        require_argument(right, "GradientAccumulation", "loss", loss, "pass the loss, a tensor")
         if not self.waiting:
             self.optimizer.zero_grad()
         loss.backward()

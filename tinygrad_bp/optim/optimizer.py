@@ -8,8 +8,15 @@ from typing import Any
 import numpy as np
 
 from tinygrad_bp.core import Tensor
-from tinygrad_bp.errors import ArgumentError, StateDictError, nearest, user_line, user_place
-from tinygrad_bp.optim.checks import check_closure, check_setting, mismatches, plain, wrong_setting
+from tinygrad_bp.errors import (
+    ArgumentError,
+    StateDictError,
+    nearest,
+    require_argument,
+    user_line,
+    user_place,
+)
+from tinygrad_bp.optim.checks import check_closure, mismatches, plain, wrong_setting
 from tinygrad_bp.optim.flat import (
     Array,
     FlatParameters,
@@ -72,7 +79,7 @@ class Optimizer:
         seen: set[int] = set()
         for group in given:
             fix = "let all groups be dicts, as {'params': [...], 'lr': 0.01}"
-            check_setting(isinstance(group, dict), name, "a group", group, fix)
+            require_argument(isinstance(group, dict), name, "a group", group, fix)
             unknown = [key for key in group if key not in defaults and key != "params"]
             if unknown or "params" not in group:
                 word = unknown[0] if unknown else "params"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from tinygrad_bp.errors import StateDictError, user_line
-from tinygrad_bp.optim.checks import check_setting, is_number, plain
+from tinygrad_bp.errors import StateDictError, require_argument, user_line
+from tinygrad_bp.optim.checks import is_number, plain
 from tinygrad_bp.optim.optimizer import Optimizer
 from tinygrad_bp.optim.settings import checked, is_finite, is_list, is_whole
 
@@ -154,8 +154,8 @@ class StepLR(ClosedForm):
     """
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
-        check_setting(step_size > 0, "StepLR", "step_size", step_size, "choose step_size >= 1")
-        check_setting(gamma > 0, "StepLR", "gamma", gamma, "choose gamma > 0")
+        require_argument(step_size > 0, "StepLR", "step_size", step_size, "choose step_size >= 1")
+        require_argument(gamma > 0, "StepLR", "gamma", gamma, "choose gamma > 0")
         super().__init__(optimizer)
         self.step_size, self.gamma = step_size, gamma
 
@@ -196,8 +196,10 @@ class CosineAnnealingLR(ClosedForm):
     """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:  # noqa: N803 - the field's name
-        check_setting(T_max > 0, "CosineAnnealingLR", "T_max", T_max, "choose T_max >= 1")
-        check_setting(eta_min >= 0, "CosineAnnealingLR", "eta_min", eta_min, "choose eta_min >= 0")
+        require_argument(T_max > 0, "CosineAnnealingLR", "T_max", T_max, "choose T_max >= 1")
+        require_argument(
+            eta_min >= 0, "CosineAnnealingLR", "eta_min", eta_min, "choose eta_min >= 0"
+        )
         super().__init__(optimizer)
         self.T_max, self.eta_min = T_max, eta_min
 
@@ -259,14 +261,14 @@ class ReduceLROnPlateau(Schedule):
         eps: float = 1e-8,
     ) -> None:
         name = "ReduceLROnPlateau"
-        check_setting(mode in ("min", "max"), name, "mode", mode, "choose 'min' or 'max'")
-        check_setting(0 < factor < 1, name, "factor", factor, "choose 0 < factor < 1")
-        check_setting(patience >= 0, name, "patience", patience, "choose patience >= 0")
-        check_setting(threshold >= 0, name, "threshold", threshold, "choose threshold >= 0")
+        require_argument(mode in ("min", "max"), name, "mode", mode, "choose 'min' or 'max'")
+        require_argument(0 < factor < 1, name, "factor", factor, "choose 0 < factor < 1")
+        require_argument(patience >= 0, name, "patience", patience, "choose patience >= 0")
+        require_argument(threshold >= 0, name, "threshold", threshold, "choose threshold >= 0")
         known = threshold_mode in ("rel", "abs")
-        check_setting(known, name, "threshold_mode", threshold_mode, "choose 'rel' or 'abs'")
+        require_argument(known, name, "threshold_mode", threshold_mode, "choose 'rel' or 'abs'")
         for key, value in (("cooldown", cooldown), ("min_lr", min_lr), ("eps", eps)):
-            check_setting(value >= 0, name, key, value, f"choose {key} >= 0")
+            require_argument(value >= 0, name, key, value, f"choose {key} >= 0")
         super().__init__(optimizer)
         self.mode, self.factor, self.patience = mode, factor, patience
         self.threshold, self.threshold_mode = threshold, threshold_mode
@@ -280,7 +282,7 @@ class ReduceLROnPlateau(Schedule):
             value = float(metric)
         except (TypeError, ValueError, OverflowError):
             fix = "pass one number, as loss.item()"
-            check_setting(False, "ReduceLROnPlateau.step()", "metric", metric, fix)
+            require_argument(False, "ReduceLROnPlateau.step()", "metric", metric, fix)
             raise
         sign = 1 if self.mode == "min" else -1
         best = self.best
@@ -343,12 +345,12 @@ class LinearWarmup(ClosedForm):
         after: ClosedForm | ReduceLROnPlateau | None = None,
     ) -> None:
         name = "LinearWarmup"
-        check_setting(
+        require_argument(
             warmup_steps > 0, name, "warmup_steps", warmup_steps, "choose warmup_steps >= 1"
         )
         fits = after is None or getattr(after, "optimizer", None) is optimizer
         fix = "pass a schedule that is made for the same optimizer"
-        check_setting(fits, name, "after", after, fix)
+        require_argument(fits, name, "after", after, fix)
         super().__init__(optimizer)
         self.warmup_steps, self.after = warmup_steps, after
         self.begin()

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from tinygrad_bp.errors import ArgumentError, StateDictError, a_kind, user_line
-from tinygrad_bp.optim.checks import check_setting
+from tinygrad_bp.errors import ArgumentError, StateDictError, a_kind, require_argument, user_line
 from tinygrad_bp.optim.optimizer import Optimizer
 from tinygrad_bp.optim.schedules import ClosedForm
 
@@ -18,7 +17,7 @@ class _Several(ClosedForm):
 
     def __init__(self, optimizer: Optimizer | None, schedulers: Sequence[ClosedForm]) -> None:
         name = type(self).__name__
-        check_setting(len(schedulers) > 0, name, "schedulers", schedulers, "pass some")
+        require_argument(len(schedulers) > 0, name, "schedulers", schedulers, "pass some")
         for each in schedulers:
             if not isinstance(each, ClosedForm):
                 raise ArgumentError(
@@ -28,7 +27,7 @@ class _Several(ClosedForm):
                 )
             optimizer = optimizer or each.optimizer
             same = each.optimizer is optimizer
-            check_setting(same, name, "schedulers", schedulers, "make all for one optimizer")
+            require_argument(same, name, "schedulers", schedulers, "make all for one optimizer")
         super().__init__(optimizer or schedulers[0].optimizer)
         self.schedulers = list(schedulers)
 
@@ -88,7 +87,7 @@ class SequentialLR(_Several):
         between = len(milestones) == len(schedulers) - 1
         rising = all(a < b for a, b in pairwise([0, *milestones]))
         fix = f"choose {len(schedulers) - 1} steps, each after the one before"
-        check_setting(between and rising, "SequentialLR", "milestones", milestones, fix)
+        require_argument(between and rising, "SequentialLR", "milestones", milestones, fix)
         super().__init__(optimizer, schedulers)
         self.milestones = list(milestones)
         self.begin()

@@ -6,8 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from tinygrad_bp.errors import ArgumentError, user_line
-from tinygrad_bp.optim.checks import check_setting
+from tinygrad_bp.errors import ArgumentError, require_argument, user_line
 from tinygrad_bp.optim.optimizer import Group, Optimizer
 from tinygrad_bp.optim.schedules import ClosedForm
 from tinygrad_bp.optim.settings import is_list
@@ -64,9 +63,9 @@ class CosineAnnealingWarmRestarts(ClosedForm):
         eta_min: float = 0.0,
     ) -> None:
         name = "CosineAnnealingWarmRestarts"
-        check_setting(T_0 > 0, name, "T_0", T_0, "choose T_0 >= 1")
-        check_setting(T_mult >= 1, name, "T_mult", T_mult, "choose T_mult >= 1")
-        check_setting(eta_min >= 0, name, "eta_min", eta_min, "choose eta_min >= 0")
+        require_argument(T_0 > 0, name, "T_0", T_0, "choose T_0 >= 1")
+        require_argument(T_mult >= 1, name, "T_mult", T_mult, "choose T_mult >= 1")
+        require_argument(eta_min >= 0, name, "eta_min", eta_min, "choose eta_min >= 0")
         super().__init__(optimizer)
         self.T_0, self.T_mult, self.eta_min = T_0, T_mult, eta_min
 
@@ -150,15 +149,15 @@ class OneCycleLR(ClosedForm):
         if total_steps is None:
             total_steps = (epochs or 0) * (steps_per_epoch or 0)
         fix = "choose total_steps >= 1, or epochs and steps_per_epoch"
-        check_setting(total_steps > 0, name, "total_steps", total_steps, fix)
-        check_setting(0 <= pct_start <= 1, name, "pct_start", pct_start, "a share from 0 to 1")
+        require_argument(total_steps > 0, name, "total_steps", total_steps, fix)
+        require_argument(0 <= pct_start <= 1, name, "pct_start", pct_start, "a share from 0 to 1")
         for key, value in (("div_factor", div_factor), ("final_div_factor", final_div_factor)):
-            check_setting(value > 0, name, key, value, f"{key} > 0")
+            require_argument(value > 0, name, key, value, f"{key} > 0")
         known = anneal_strategy in ("cos", "linear")
-        check_setting(known, name, "anneal_strategy", anneal_strategy, "'cos' or 'linear'")
+        require_argument(known, name, "anneal_strategy", anneal_strategy, "'cos' or 'linear'")
         has_momentum = all("momentum" in g or "betas" in g for g in optimizer.param_groups)
         fix = f"{type(optimizer).__name__} has no momentum: cycle_momentum=False"
-        check_setting(not cycle_momentum or has_momentum, name, "cycle_momentum", True, fix)
+        require_argument(not cycle_momentum or has_momentum, name, "cycle_momentum", True, fix)
         peaks = _of_each(optimizer, "max_lr", max_lr)
         low = _of_each(optimizer, "base_momentum", base_momentum)
         high = _of_each(optimizer, "max_momentum", max_momentum)
@@ -234,9 +233,9 @@ class SWALR(ClosedForm):
     ) -> None:
         name = "SWALR"
         fix = "choose anneal_epochs >= 0"
-        check_setting(anneal_epochs >= 0, name, "anneal_epochs", anneal_epochs, fix)
+        require_argument(anneal_epochs >= 0, name, "anneal_epochs", anneal_epochs, fix)
         known = anneal_strategy in ("cos", "linear")
-        check_setting(known, name, "anneal_strategy", anneal_strategy, "'cos' or 'linear'")
+        require_argument(known, name, "anneal_strategy", anneal_strategy, "'cos' or 'linear'")
         rates = _of_each(optimizer, "swa_lr", swa_lr)
         super().__init__(optimizer)
         self.swa_lrs, self.anneal_epochs = rates, anneal_epochs
@@ -255,7 +254,7 @@ def _of_each(optimizer: Optimizer, name: str, value: float | Sequence[float]) ->
     numbers: Any = list(value) if is_list(value) else [value] * groups  # type: ignore[arg-type]
     fix = f"choose {name} >= 0, one number or one for each of the {groups} groups"
     right = len(numbers) == groups and all(x >= 0 for x in numbers)
-    check_setting(right, "the schedule", name, value, fix)
+    require_argument(right, "the schedule", name, value, fix)
     return [float(x) for x in numbers]
 
 

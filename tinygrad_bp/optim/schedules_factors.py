@@ -5,7 +5,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 
-from tinygrad_bp.optim.checks import check_setting, plain
+from tinygrad_bp.errors import require_argument
+from tinygrad_bp.optim.checks import plain
 from tinygrad_bp.optim.optimizer import Optimizer
 from tinygrad_bp.optim.schedules import ClosedForm
 from tinygrad_bp.optim.settings import is_finite, is_whole
@@ -33,7 +34,7 @@ class ExponentialLR(ClosedForm):
     """
 
     def __init__(self, optimizer: Optimizer, gamma: float) -> None:
-        check_setting(gamma > 0, "ExponentialLR", "gamma", gamma, "choose gamma > 0")
+        require_argument(gamma > 0, "ExponentialLR", "gamma", gamma, "choose gamma > 0")
         super().__init__(optimizer)
         self.gamma = gamma
 
@@ -65,8 +66,8 @@ class MultiStepLR(ClosedForm):
     def __init__(self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1) -> None:
         name, steps = "MultiStepLR", list(milestones)
         named = bool(steps) and all(map(is_whole, steps))
-        check_setting(named, name, "milestones", steps, "name one step or more")
-        check_setting(gamma > 0, name, "gamma", gamma, "choose gamma > 0")
+        require_argument(named, name, "milestones", steps, "name one step or more")
+        require_argument(gamma > 0, name, "gamma", gamma, "choose gamma > 0")
         super().__init__(optimizer)
         self.milestones, self.gamma = sorted(steps), gamma
 
@@ -98,7 +99,7 @@ class ConstantLR(ClosedForm):
 
     def __init__(self, optimizer: Optimizer, factor: float = 1 / 3, total_iters: int = 5) -> None:
         name = "ConstantLR"
-        check_setting(0 <= factor <= 1, name, "factor", factor, "choose 0 <= factor <= 1")
+        require_argument(0 <= factor <= 1, name, "factor", factor, "choose 0 <= factor <= 1")
         _check_length(name, total_iters)
         super().__init__(optimizer)
         self.factor, self.total_iters = factor, total_iters
@@ -141,8 +142,10 @@ class LinearLR(ClosedForm):
     ) -> None:
         name = "LinearLR"
         start, end = start_factor, end_factor
-        check_setting(0 < start <= 1, name, "start_factor", start, "choose 0 < start_factor <= 1")
-        check_setting(0 <= end <= 1, name, "end_factor", end, "choose 0 <= end_factor <= 1")
+        require_argument(
+            0 < start <= 1, name, "start_factor", start, "choose 0 < start_factor <= 1"
+        )
+        require_argument(0 <= end <= 1, name, "end_factor", end, "choose 0 <= end_factor <= 1")
         _check_length(name, total_iters)
         super().__init__(optimizer)
         self.start_factor, self.end_factor = start_factor, end_factor
@@ -178,8 +181,10 @@ class PolynomialLR(ClosedForm):
 
     def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0) -> None:
         name = "PolynomialLR"
-        check_setting(total_iters > 0, name, "total_iters", total_iters, "choose total_iters >= 1")
-        check_setting(power > 0, name, "power", power, "choose power > 0")
+        require_argument(
+            total_iters > 0, name, "total_iters", total_iters, "choose total_iters >= 1"
+        )
+        require_argument(power > 0, name, "power", power, "choose power > 0")
         super().__init__(optimizer)
         self.total_iters, self.power = total_iters, power
 
@@ -219,7 +224,7 @@ class LambdaLR(ClosedForm):
     ) -> None:
         groups = len(optimizer.param_groups)
         functions = [lr_lambda] * groups if callable(lr_lambda) else list(lr_lambda)
-        check_setting(
+        require_argument(
             len(functions) == groups,
             "LambdaLR",
             "lr_lambda",
@@ -236,10 +241,10 @@ class LambdaLR(ClosedForm):
         for factor in factors:
             fix = "let it return a number from 0 on"
             right = is_finite(factor) and factor >= 0
-            check_setting(right, "LambdaLR", f"lr_lambda({count})", factor, fix)
+            require_argument(right, "LambdaLR", f"lr_lambda({count})", factor, fix)
         return [base * factor for base, factor in zip(self.base_lrs, factors, strict=True)]
 
 
 def _check_length(schedule: str, total_iters: int) -> None:
     right = total_iters >= 0
-    check_setting(right, schedule, "total_iters", total_iters, "choose total_iters >= 0")
+    require_argument(right, schedule, "total_iters", total_iters, "choose total_iters >= 0")

@@ -15,9 +15,10 @@ from tinygrad_bp.errors import (
     a_kind,
     missing_extra,
     nearest,
+    require_argument,
     user_line,
 )
-from tinygrad_bp.optim.checks import check_setting, is_number, plain
+from tinygrad_bp.optim.checks import is_number, plain
 from tinygrad_bp.optim.flat import Array, checked_parameters
 
 # The methods of scipy.optimize.minimize that use the gradient and need no more than that.
@@ -98,7 +99,7 @@ def minimize_scipy(
         ("callback", callback, callback is None or callable(callback), "a function of a vector"),
         ("tol", tol, tol is None or (is_number(plain(tol)) and tol >= 0), "a number from 0 on"),
     ):
-        check_setting(right, "minimize_scipy", name, value, fix)
+        require_argument(right, "minimize_scipy", name, value, fix)
     try:
         from scipy import optimize
     except ImportError as error:

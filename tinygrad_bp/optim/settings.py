@@ -8,7 +8,8 @@ import math
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
-from tinygrad_bp.optim.checks import check_setting, is_number, plain
+from tinygrad_bp.errors import require_argument
+from tinygrad_bp.optim.checks import is_number, plain
 from tinygrad_bp.optim.optimizer import Optimizer
 
 
@@ -118,7 +119,7 @@ def checked(init: Callable[..., None]) -> Callable[..., None]:
         for name, value in given.items():
             kind = _KINDS.get(annotations.get(name))  # type: ignore[arg-type]
             if kind is not None:
-                check_setting(kind[0](value), type(self).__name__, name, value, kind[1])
+                require_argument(kind[0](value), type(self).__name__, name, value, kind[1])
         init(self, *args, **kwargs)
 
     return init_of_kinds

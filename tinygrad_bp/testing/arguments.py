@@ -9,22 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_bp.errors import ArgumentError, DTypeError, user_line
-
-
-def require_argument(right: bool, who: str, name: str, value: Any, fix: str) -> None:
-    """Refuse an argument that makes no sense.
-
-    Raises
-    ------
-    ArgumentError
-
-    Examples
-    --------
-    >>> require_argument(True, "check_gradients", "rtol", 1e-7, "a number")
-    """
-    if not right:
-        raise ArgumentError(f"{who} got {name}={value!r} (at {user_line()}).\nFix: {fix}.")
+from tinygrad_bp.errors import ArgumentError, DTypeError, require_argument, user_line
 
 
 def require_function(who: str, name: str, f: Any, optional: bool = False) -> None:

@@ -7,15 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_bp.errors import ArgumentError, GradientError, NoGradPathError
+from tinygrad_bp.errors import ArgumentError, GradientError, NoGradPathError, require_argument
 from tinygrad_bp.testing.adjoint import off_adjoint
-from tinygrad_bp.testing.arguments import (
-    positions,
-    require_argument,
-    require_count,
-    require_function,
-    require_number,
-)
+from tinygrad_bp.testing.arguments import positions, require_count, require_function, require_number
 from tinygrad_bp.testing.compare import Comparison
 from tinygrad_bp.testing.diagnosis import diagnose, shapes_of
 from tinygrad_bp.testing.result import ArgumentCheck, GradientCheck, unknown

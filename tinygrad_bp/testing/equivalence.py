@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_bp.core import Tensor
-from tinygrad_bp.errors import GradientError
+from tinygrad_bp.errors import GradientError, require_argument
 from tinygrad_bp.nn import Module, NetworkSpec
-from tinygrad_bp.testing.arguments import require_argument, require_function, require_number
+from tinygrad_bp.testing.arguments import require_function, require_number
 from tinygrad_bp.testing.grading.answers import Parameters, answers
 from tinygrad_bp.testing.grading.grader import Formula, Grader, Mark, layer_names
 from tinygrad_bp.testing.grading.truth import (

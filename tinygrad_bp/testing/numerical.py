@@ -20,13 +20,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_bp.errors import DTypeError, ShapeError, user_line
-from tinygrad_bp.testing.arguments import (
-    reals,
-    require_argument,
-    require_function,
-    require_number,
-)
+from tinygrad_bp.errors import DTypeError, ShapeError, require_argument, user_line
+from tinygrad_bp.testing.arguments import reals, require_function, require_number
 
 Array = npt.NDArray[np.float64]
 

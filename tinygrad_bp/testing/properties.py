@@ -9,15 +9,9 @@ from typing import Any
 import numpy as np
 
 from tinygrad_bp.core import Primitive, Tensor
-from tinygrad_bp.errors import ArgumentError, missing_extra
+from tinygrad_bp.errors import ArgumentError, missing_extra, require_argument
 from tinygrad_bp.testing import battery
-from tinygrad_bp.testing.arguments import (
-    intervals,
-    points,
-    require_argument,
-    require_count,
-    require_function,
-)
+from tinygrad_bp.testing.arguments import intervals, points, require_count, require_function
 from tinygrad_bp.testing.check import check_gradients
 from tinygrad_bp.testing.record import RECORD
 from tinygrad_bp.testing.setting import Shape

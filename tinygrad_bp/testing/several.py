@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_bp.errors import ShapeError
-from tinygrad_bp.testing.arguments import reals, require_argument, require_function
+from tinygrad_bp.errors import ShapeError, require_argument
+from tinygrad_bp.testing.arguments import reals, require_function
 from tinygrad_bp.testing.numerical import numerical_gradient
 
 Array = npt.NDArray[np.float64]
