@@ -71,3 +71,15 @@ def test_what_is_no_batch_is_told():
         pad_sequence([np.zeros((2, 1)), np.zeros((3, 2))])
     with pytest.raises(ArgumentError, match="the longest sequence has 3 steps, and total_length"):
         pad_packed_sequence(pack_padded_sequence(x, [3, 1]), total_length=2)
+
+
+@pytest.mark.parametrize("wrong", [3, None, np.ones((2, 3)), [np.ones(2)]])
+def test_what_is_no_packed_sequence_is_told(wrong):
+    with pytest.raises(ArgumentError, match=r"is no PackedSequence\.\nFix: what pack_padded"):
+        pad_packed_sequence(wrong)
+
+
+@pytest.mark.parametrize("call", [pack_sequence, pad_sequence])
+def test_one_number_is_no_batch_of_sequences(call):
+    with pytest.raises(ShapeError, match=r"sequences of the shapes \[\] are no batch\.\nFix: "):
+        call(3)

@@ -10,7 +10,7 @@ import tinygrad_bp as tg
 from tinygrad_bp.errors import ArgumentError
 from tinygrad_bp.nn import Linear, Module, Parameter, Sequential
 from tinygrad_bp.nn.parametrizations import spectral_norm, weight_norm
-from tinygrad_bp.nn.utils import remove_parametrizations
+from tinygrad_bp.nn.utils import is_parametrized, remove_parametrizations
 from tinygrad_bp.testing import check_gradients
 
 RNG = np.random.default_rng(11)
@@ -150,11 +150,23 @@ def test_what_was_frozen_stays_frozen():
             lambda: remove_parametrizations(weight_norm(linear()), leave_parametrized=False),
             "WeightNorm has no original 'weight'",
         ),
+        (lambda: weight_norm(None), "computed in a module, not in None"),
+        (lambda: spectral_norm(Linear), "computed in a module, not in <class"),
+        (lambda: is_parametrized("x"), "computed in a module, not in 'x'"),
+        (lambda: remove_parametrizations(3), "computed in a module, not in 3"),
+        (lambda: weight_norm(linear(), ["weight"]), "has no parameter"),
+        (lambda: weight_norm(linear(), axis="x"), "axis is a whole number, not 'x'"),
+        (lambda: weight_norm(linear(), axis=True), "axis is a whole number, not True"),
+        (lambda: spectral_norm(linear(), n_power_iterations=7.5), "iterations is a whole number"),
+        (lambda: spectral_norm(linear(), n_power_iterations=None), "iterations is a whole number"),
+        (lambda: spectral_norm(linear(), eps=-1), "eps is a number of 0 or more, not -1"),
+        (lambda: spectral_norm(linear(), eps="x"), "eps is a number of 0 or more, not 'x'"),
     ],
 )
 def test_wrong_names_and_axes(wrong, text):
-    with pytest.raises(ArgumentError, match="(?s)" + text):
+    with pytest.raises(ArgumentError, match="(?s)" + text) as caught:
         wrong()
+    assert str(caught.value).count("\nFix: ") == 1
 
 
 def test_an_attribute_that_is_not_there_is_an_attribute_error():

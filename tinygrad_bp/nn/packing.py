@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from tinygrad_bp.core.tensor import Tensor, as_tensor
-from tinygrad_bp.errors import ArgumentError, ShapeError, user_line
+from tinygrad_bp.errors import ArgumentError, ShapeError, a_kind, user_line
 
 Integers = npt.NDArray[np.intp]
 
@@ -134,6 +134,11 @@ def pad_packed_sequence(
     (Tensor([[1., 2., 3.],
             [4., 0., 0.]]), array([3, 1]))
     """
+    if not isinstance(sequence, PackedSequence):
+        raise ArgumentError(
+            f"pad_packed_sequence at {user_line()}: {a_kind(sequence)} is no PackedSequence.\n"
+            "Fix: what pack_padded_sequence gave, or a recurrent layer of it."
+        )
     lengths, steps = sequence.lengths, len(sequence.batch_sizes)
     if total_length is not None and total_length < steps:
         raise ArgumentError(
@@ -176,7 +181,7 @@ def pad_sequence(
     Tensor([[1., 0.],
             [2., 3.]])
     """
-    tensors = [as_tensor(each) for each in sequences]
+    tensors = [as_tensor(each) for each in sequences] if isinstance(sequences, Iterable) else []
     if len({each.shape[1:] for each in tensors}) != 1 or any(not each.ndim for each in tensors):
         raise ShapeError(
             f"pad_sequence at {user_line()}: sequences of the shapes "

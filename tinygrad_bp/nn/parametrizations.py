@@ -10,6 +10,8 @@ import numpy as np
 from tinygrad_bp.core.mode import no_grad
 from tinygrad_bp.core.tensor import Tensor
 from tinygrad_bp.errors import ArgumentError, SpecError, nearest, user_line
+from tinygrad_bp.nn.arguments import between
+from tinygrad_bp.nn.checked import by_annotations
 from tinygrad_bp.nn.init import Seed, child_stream
 from tinygrad_bp.nn.module import Module
 from tinygrad_bp.nn.parameter import Buffer, Parameter
@@ -18,6 +20,7 @@ from tinygrad_bp.nn.parameter import Buffer, Parameter
 class WeightNorm(Module):
     r"""A weight as length and direction: :math:`w = g\, v / \lVert v \rVert`; see `weight_norm`."""
 
+    @by_annotations
     def __init__(self, weight: Tensor, axis: int | None = 0) -> None:
         if axis is not None and not -weight.ndim <= axis < weight.ndim:
             raise ArgumentError(
@@ -73,6 +76,7 @@ class _Directions(Module):
 class SpectralNorm(Module):
     """A weight, divided by its largest singular value; see `spectral_norm`."""
 
+    @by_annotations
     def __init__(
         self,
         weight: Tensor,
@@ -89,7 +93,7 @@ class SpectralNorm(Module):
                 "Fix: an axis of the weight, and at least one iteration."
             )
         self.n_power_iterations = n_power_iterations
-        self.eps = eps
+        self.eps = between("eps", eps, 0)
         self.axis = axis
         self.original = Parameter(weight.data, weight.dtype, name="original")
         if weight.ndim > 1:  # PyTorch has them under the name "0"
@@ -216,10 +220,11 @@ def parametrize(module: Any, name: str, make: Callable[[Tensor], Module]) -> Any
     ArgumentError
         There is no such parameter, or it is computed already. Nothing was changed.
     """
-    parameter = vars(module).get(name)
+    computed = _computed(module)
+    parameter = vars(module).get(str(name))
     if not isinstance(parameter, Tensor):
         known = [n for n, value in vars(module).items() if isinstance(value, Tensor)]
-        said = "computes its" if name in _computed(module) else "has no parameter"
+        said = "computes its" if str(name) in computed else "has no parameter"
         raise ArgumentError(
             f"{type(module).__name__} {said} {name!r} (at {user_line()}).\n"
             f"Fix: a parameter of the module itself; {nearest(name, known)}"
@@ -227,7 +232,7 @@ def parametrize(module: Any, name: str, make: Callable[[Tensor], Module]) -> Any
     part = make(parameter).train(module.training)
     for each in part.parameters():
         each.requires_grad = parameter.requires_grad
-    module.parametrizations = {**_computed(module), name: part}
+    module.parametrizations = {**computed, name: part}
     delattr(module, name)
     return module
 
@@ -297,7 +302,12 @@ def is_parametrized(module: Module, name: str | None = None) -> bool:
     return bool(computed) if name is None else name in computed
 
 
-def _computed(module: Module) -> dict[str, Any]:
+def _computed(module: Any) -> dict[str, Any]:
+    if not isinstance(module, Module):
+        raise ArgumentError(
+            f"parameters are computed in a module, not in {module!r} (at {user_line()}).\n"
+            "Fix: as weight_norm(nn.Linear(3, 2))."
+        )
     return dict(vars(module).get("parametrizations", {}))
 
 
