@@ -85,3 +85,5 @@ def test_paths_and_numbers_of_any_library_are_taken(tmp_path):
     assert by_numbers([[np.int64(1), 0], np.array([2])])[0][0].tolist() == [[2, 3], [0, 1]]
     assert data.Subset(X, range(2, 4))[1].tolist() == [6, 7]
     assert transforms.RandomShift(np.float32(1), np.int64(0))(IMAGE, generator()).shape == (8, 8)
+    batches = loaded(X, shuffle=np.True_, generator=generator(), drop_last=np.False_)
+    assert sum(len(batch) for (batch,) in batches) == 6

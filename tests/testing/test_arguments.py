@@ -114,3 +114,8 @@ def test_a_function_that_returns_no_real_number_is_told(check, returned):
 def test_a_gradient_of_another_shape_is_told_by_the_taylor_test():
     with pytest.raises(ShapeError, match=r"(?s)gradient of argument 0 has the shape \(3,\).*Fix: "):
         testing.taylor_test(loss, X, gradient=lambda x: np.ones(3))
+
+
+def test_shapes_may_be_lists_and_be_made_one_by_one():
+    found = testing.check_primitive(np.square, shapes=[(3,), (2, 3)], examples=1)
+    assert testing.check_primitive(np.square, shapes=iter([[3], [[2, 3]]]), examples=1) == found

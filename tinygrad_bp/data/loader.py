@@ -188,9 +188,9 @@ def _check_order(
     batch_size: Any, shuffle: bool, generator: Any, drop_last: bool, batch_sampler: Any
 ) -> None:
     whole = isinstance(batch_size, int | np.integer) and not isinstance(batch_size, bool)
-    require_argument(isinstance(shuffle, bool), "DataLoader", "shuffle", shuffle, "True or False")
-    right = isinstance(drop_last, bool)
-    require_argument(right, "DataLoader", "drop_last", drop_last, "True or False")
+    for name, flag in (("shuffle", shuffle), ("drop_last", drop_last)):
+        right = isinstance(flag, bool | np.bool_)
+        require_argument(right, "DataLoader", name, flag, "True or False")
     right = batch_sampler is None or (
         isinstance(batch_sampler, Iterable) and getattr(batch_sampler, "ndim", 1) != 0
     )

@@ -100,7 +100,7 @@ def check_gradients(
     require_function(who, "gradient", gradient, optional=True)
     require_number(who, "rtol", rtol)
     require_count(who, "elements", elements, 1, optional=True)
-    require_argument(isinstance(float32, bool), who, "float32", float32, "True or False")
+    require_argument(isinstance(float32, bool | np.bool_), who, "float32", float32, "True or False")
     require_count(who, "seed", seed)
     chosen = positions(who, argnums, args)
     rng = np.random.default_rng(seed)

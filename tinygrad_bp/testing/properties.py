@@ -329,17 +329,18 @@ def _shapes(
         return (*((shape,) * inputs for shape in alike), ((2, 3), *rest))
     found = []
     fix = "shapes to try, as [(3,), (2, 3)], or a tuple for each input, as [((2, 3), (3,))]"
-    listed = isinstance(shapes, list | tuple)
-    require_argument(listed and bool(shapes), "check_primitive", "shapes", shapes, fix)
-    for item in shapes:
-        whole = item if isinstance(item, tuple) else None
-        if whole is not None and all(map(_is_length, whole)):
+    listed = isinstance(shapes, Iterable) and not isinstance(shapes, np.ndarray)
+    given = list(shapes) if listed else []
+    require_argument(bool(given), "check_primitive", "shapes", shapes, fix)
+    for item in given:
+        right = isinstance(item, list | tuple)
+        whole = tuple(item) if right else ()
+        if all(map(_is_length, whole)):
             whole = (whole,) * inputs
-        right = whole is not None and all(
-            isinstance(shape, tuple) and all(map(_is_length, shape)) for shape in whole
+        right = right and all(
+            isinstance(shape, list | tuple) and all(map(_is_length, shape)) for shape in whole
         )
         require_argument(right, "check_primitive", "shapes", shapes, fix)
-        assert whole is not None
         if len(whole) != inputs:
             raise ArgumentError(
                 f"check_primitive: {len(whole)} shapes, {item}, for {inputs} inputs.\n"
