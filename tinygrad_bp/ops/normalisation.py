@@ -82,6 +82,7 @@ def _batch_norm_rule(
     return [y.reshape(x.shape), along * scale, total][:parts]
 
 
+@in_short_buffers
 def _layer_norm(x: Any, weight: Any = None, bias: Any = None, *, axes: int, eps: float) -> Any:
     (x, weight, bias), dtype = _as_float(x, weight, bias)
     n = math.prod(x.shape[x.ndim - axes :])
@@ -102,6 +103,7 @@ def _layer_norm(x: Any, weight: Any = None, bias: Any = None, *, axes: int, eps:
     return z.reshape(x.shape).astype(dtype, copy=z is y), saved
 
 
+@in_short_buffers
 def _layer_norm_rule(
     g: Any,
     out: Any,
