@@ -95,10 +95,10 @@ def check_closure(step: str, closure: Any) -> None:
 
     Examples
     --------
-    >>> check_closure("SGD.step()", None)
+    >>> check_closure("SGD.step()", lambda: 0.5)
     """
     fix = "pass a function of nothing that computes loss and gradients, and returns the loss"
-    require_argument(closure is None or callable(closure), step, "closure", closure, fix)
+    require_argument(callable(closure), step, "closure", closure, fix)
 
 
 def check_number(

@@ -134,8 +134,10 @@ class Optimizer:
         GraphError
             No parameter has a gradient.
         """
-        check_closure(self._step_name, closure)
-        loss = None if closure is None else closure()
+        loss = None
+        if closure is not None:
+            check_closure(self._step_name, closure)
+            loss = closure()
         for i, flats in enumerate(self._flats):
             for flat in flats:
                 if not flat.is_current():
