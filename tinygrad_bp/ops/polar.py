@@ -70,7 +70,7 @@ _polar = Primitive(
     formula=r"U V^\top, \quad U \operatorname{diag}(s) V^\top = X",
     vjp_formulas=[
         r"Z L + (I - Z Z^\top) \bar{Z} X^+ Z + Z X^+ \bar{Z} (I - Z^\top Z), \;"
-        r" H L + L H = Z^\top \bar{Z} - \bar{Z}^\top Z, \; H = Z^\top X"
+        r" H L + L H = Z^\top \bar{Z} Z^\top Z - Z^\top Z \bar{Z}^\top Z, \; H = Z^\top X"
     ],
     analytic=False,
     kinks="where the rank changes there is no derivative; taken is that at constant rank",

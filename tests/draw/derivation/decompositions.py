@@ -43,8 +43,10 @@ def letters_of(operation: str, params: Any, x: Any, out: Any, bar: Any) -> dict[
     u, s, vt = np.linalg.svd(x, full_matrices=False)
     letters = {"U": u, "s": s, "V": vt.T}
     if operation == "polar":
-        h = out.T @ x
-        letters["L"] = solve_sylvester(h, h, out.T @ bar - bar.T @ out)
+        h, turn, one = out.T @ x, out.T @ bar @ out.T @ out, np.eye(n)
+        system = np.kron(h, one) + np.kron(one, h.T)  # singular where the matrix is wide
+        found = np.linalg.lstsq(system, np.ravel(turn - turn.T), rcond=1e-10)[0]
+        letters["L"] = found.reshape(n, n)
     return letters
 
 
