@@ -102,6 +102,11 @@ class Module:
         finally:
             MODE.set(mode)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, (np.ndarray, np.generic, list, float, int, Tensor)):
+            state.keep_trained(self, name, value)
+        object.__setattr__(self, name, value)
+
     if not TYPE_CHECKING:  # checkers of types would take any name for an attribute
 
         def __getattr__(self, name: str) -> Any:
@@ -280,20 +285,12 @@ class Module:
         """Call ``hook(module, inputs)`` before each `forward`.
 
         What the hook returns, a tuple or a single input, takes the place of the inputs; None
-        leaves them.
-
-        Returns
-        -------
-        HookHandle
-            ``handle.remove()`` takes the hook away.
+        leaves them. Returns a handle as `register_forward_hook` does.
         """
         return add_hook(self, "_forward_pre_hooks", hook, "module, inputs")
 
     def summary(
-        self,
-        input_shape: Any,
-        batch_size: int = 1,
-        dtype: npt.DTypeLike | None = None,
+        self, input_shape: Any, batch_size: int = 1, dtype: npt.DTypeLike | None = None
     ) -> Summary:
         """A table of all modules: shapes of outputs, parameters, multiply-adds, memory.
 

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_bp.core.tensor import Tensor
-from tinygrad_bp.errors import StateDictError, user_line
-from tinygrad_bp.nn.parameter import Buffer
+from tinygrad_bp.errors import ArgumentError, StateDictError, a_kind, user_line
+from tinygrad_bp.nn.parameter import Buffer, Parameter
 
 if TYPE_CHECKING:
     from tinygrad_bp.nn.module import Module
@@ -44,6 +44,29 @@ class LoadReport:
 
     def __str__(self) -> str:
         return self.text or "nothing was left out"
+
+
+def keep_trained(module: Module, name: str, values: Any) -> None:
+    """Refuse values in the place of a parameter or buffer that nothing would train or save.
+
+    Raises
+    ------
+    ArgumentError
+        The attribute is one, or is computed from one by a parametrization; the values are plain
+        ones, or a tensor that was computed, as by ``layer.weight -= step``.
+    """
+    from tinygrad_bp.nn.module import is_parameter
+
+    if isinstance(values, Buffer) or is_parameter(values):
+        return
+    there = vars(module).get(name)
+    if isinstance(there, (Parameter, Buffer)) or name in vars(module).get("parametrizations", {}):
+        kind = type(there).__name__ if isinstance(there, Buffer) else "Parameter"
+        raise ArgumentError(
+            f"{type(module).__name__}.{name} is a {kind}, and {a_kind(values)} in its place would "
+            f"neither be trained nor saved (at {user_line()}).\nFix: .{name}.assign(values) "
+            f"writes values into it; .{name} = nn.{kind}(values) makes a new one."
+        )
 
 
 def entries(module: Module) -> Iterator[tuple[str, Tensor]]:
