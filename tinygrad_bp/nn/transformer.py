@@ -30,7 +30,7 @@ def _copies(layer: Module, count: int) -> ModuleList:
         for module, of_twin in zip(layer.modules(), twin.modules(), strict=True):
             stream = getattr(module, "generator", None)
             if isinstance(stream, np.random.Generator):
-                of_twin.generator = child_stream(stream)  # type: ignore[attr-defined]
+                of_twin.generator = child_stream(stream)
         layers.append(twin)
     return ModuleList(layers)
 
