@@ -84,6 +84,21 @@ def test_groups_are_computed_in_blocks_wherever_the_batch_axis_lies(monkeypatch,
             np.testing.assert_allclose(a, b, rtol=1e-12)
 
 
+def test_rows_of_a_large_batch_are_computed_in_blocks(monkeypatch):
+    def computed():
+        leaves = [tg.Tensor(v, requires_grad=True) for v in values]
+        out = normalisation.layer_norm(*leaves, axes=1, eps=1e-3)
+        out.backward(np.cos(out.data))
+        return [out.data, *(leaf.grad.data for leaf in leaves)]
+
+    rng = np.random.default_rng(0)
+    values = [rng.normal(size=s) for s in ((5, 3, 4), (4,), (4,))]
+    at_once = computed()
+    monkeypatch.setattr(channels, "_ELEMENTS", 16)  # four rows of fifteen
+    for a, b in zip(at_once, computed(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
 @pytest.mark.parametrize("last", [False, True])
 def test_groups_keep_their_digits_in_float32(last):
     x = np.random.default_rng(0).normal(100, 1, size=(8, 4, 96, 96)).astype(np.float32)

@@ -70,6 +70,18 @@ class Columns:
 _ELEMENTS = 1 << 18
 
 
+def blocks(count: int, size: int) -> list[slice]:
+    """Parts of an axis of `count`, where one is of `size` elements, that each stay in a cache.
+
+    Examples
+    --------
+    >>> blocks(5, 1 << 17)
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 6, None)]
+    """
+    step = max(1, _ELEMENTS // max(size, 1))
+    return [slice(i, i + step) for i in range(0, count, step)]
+
+
 class Groups:
     """A batch (N, C, ...), of which the channels of a sample are in groups, each with its mean.
 
@@ -102,11 +114,9 @@ class Groups:
         """Which samples, groups and channels."""
         units, whole = self.groups if self.last else self.samples, slice(None)
         size = self.samples * self.channels * self.length // max(units, 1)
-        step = max(1, _ELEMENTS // max(size, 1))
-        for i in range(0, units, step):
-            some = slice(i, i + step)
+        for some in blocks(units, size):
             if self.last:
-                yield whole, some, slice(i * self.each, (i + step) * self.each)
+                yield whole, some, slice(some.start * self.each, some.stop * self.each)
             else:
                 yield some, whole, whole
 
