@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,11 @@ def test_recipes_are_listed(run):
     for name in recipe_names():
         assert name in result.output
     assert "784-256-128-10" in result.output
+
+
+def test_the_version_is_that_of_the_package(run):
+    result = run("--version")
+    assert (result.exit_code, result.output) == (0, f"tinygrad-bp {version('tinygrad-bp')}\n")
 
 
 def test_train_predict_and_draw_a_run(run):

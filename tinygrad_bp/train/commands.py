@@ -19,6 +19,7 @@ try:
 except ImportError as error:
     raise missing_extra(str(error.name), "train", "the command tinygrad-bp") from error
 
+from tinygrad_bp import __version__
 from tinygrad_bp.draw import draw as draw_graph
 from tinygrad_bp.draw import explain as derive
 from tinygrad_bp.draw.derivation import ENDINGS
@@ -42,8 +43,23 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Backpropagation that you can read, check and draw.",
 )
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        Console().print(f"tinygrad-bp {__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which it is.")
+    ] = False,
+) -> None:
+    """Backpropagation that you can read, check and draw."""
+
 
 DataDir = Annotated[
     Path | None,
