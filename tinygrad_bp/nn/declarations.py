@@ -53,10 +53,9 @@ def checked_dtype(dtype: Any) -> str:
     except (TypeError, ValueError):
         name = ""
     if name not in ("float32", "float64"):
-        half = (
-            name == "float16"
-        )  # 1e-8, the eps of Adam, is 0 in it, and steps are lost in rounding
-        fix = "train in 'float32', then model.astype(np.float16)." if half else "dtype='float32'."
+        fix = "dtype='float32'."
+        if name == "float16":  # in which 1e-8, the eps of Adam, is 0, and small steps are lost
+            fix = "train in 'float32', then model.astype(np.float16)."
         raise SpecError(
             f"the dtype of a network is 'float32' or 'float64', not {dtype!r}.\nFix: {fix}"
         )
