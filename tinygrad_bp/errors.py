@@ -72,7 +72,7 @@ class NoGradPathError(GraphError):
 
 
 class MissingAttributeError(TgError, AttributeError):
-    """A name that tensors, or the package, do not have."""
+    """A name that the package, or one of its rooms, does not have."""
 
 
 class GradientNotKeptError(TgError, AttributeError):

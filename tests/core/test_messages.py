@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,6 @@ from told import here, told
 
 import tinygrad_bp as tg
 from tinygrad_bp import errors
-from tinygrad_bp.core import messages
 
 
 @pytest.fixture
@@ -134,37 +132,3 @@ def test_a_step_on_data_by_a_tensor_names_its_data(w):
     told(caught, "np.subtract", here(-1), fix="x += t.data")
     w.data -= w.grad.data
     assert not w.data.any()
-
-
-@pytest.mark.parametrize(
-    ("name", "fix"),
-    [
-        ("exp", "np.exp(t): NumPy's own functions work on tensors."),
-        ("unsqueeze", "t[None] or np.expand_dims(t, axis)."),
-        ("relu", "nn.functional.relu(t)."),
-        ("add_", "t.assign(values) changes a leaf."),
-        ("shapee", "did you mean 'shape'?"),
-        ("loc", "dir(t) has what there is"),
-    ],
-)
-def test_an_attribute_of_other_libraries_is_told_by_the_name_it_has_here(w, name, fix):
-    with pytest.raises(AttributeError) as caught:
-        getattr(w, name)
-    told(caught, f"a tensor 'w' has no attribute {name!r}", here(-1), fix=fix)
-
-
-@pytest.mark.parametrize("name", sorted(messages._ELSEWHERE))
-def test_what_is_told_in_place_of_an_attribute_works(name):
-    t = tg.Tensor(np.ones((2, 2)))
-    assert not hasattr(t, name)
-    scope = {"np": np, "nn": tg.nn, "t": t, "shape": (2, 2), "axis": 0}
-    scope |= {"indices": np.zeros((1, 2), int)}
-    for code in re.split(" as it is: .*|; .*| or ", messages._ELSEWHERE[name]):
-        assert not code or eval(code, scope) is not None
-
-
-def test_python_asks_a_tensor_for_its_own_names_and_gets_its_own_words(w):
-    with pytest.raises(AttributeError, match="'Tensor' object has no attribute '__fspath__'"):
-        w.__fspath__  # noqa: B018
-    with pytest.raises(errors.GradientNotKeptError):
-        (w * 2).grad  # noqa: B018

@@ -181,8 +181,8 @@ def backward_pass(
                         held = FRESH if getattr(part, "base", part) is None else BORROWED
                         if part is g or part is out or part is node.saved:
                             held = BORROWED
-                        twins = [p for j, p in parts.items() if j != i] if parts else ()
-                        for a in (*arrays, *twins):
+                        twins = [p for j, p in parts.items() if j != i] if parts else None
+                        for a in (*arrays, *twins) if twins else arrays:
                             if part is a:
                                 held = BORROWED
                         leaves[key] = (x, part, held)

@@ -15,12 +15,10 @@ from tinygrad_bp.errors import (
     AxisError,
     DTypeError,
     IndexingError,
-    MissingAttributeError,
     NoGradPathError,
     OperationError,
     ShapeError,
     TgError,
-    nearest,
     user_line,
 )
 
@@ -153,44 +151,4 @@ def explain(error: Exception, name: str, values: Sequence[Any]) -> Exception:
     return kind(
         f"{name}{f' in {path}' if path else ''} cannot work on inputs {arrays} "
         f"(at {user_line()}): {error}\nFix: {fix}"
-    )
-
-
-#: What PyTorch's tensors have, and NumPy's arrays have under another name.
-_ELSEWHERE = {
-    "clone": "t.copy()",
-    "cpu": "t as it is: all tensors are on the CPU",
-    "cuda": "t as it is: all tensors are on the CPU",
-    "dim": "t.ndim",
-    "double": "t.astype(np.float64)",
-    "expand": "np.broadcast_to(t, shape)",
-    "float": "t.astype(np.float32)",
-    "gather": "np.take_along_axis(t, indices, axis)",
-    "log_softmax": "nn.functional.log_softmax(t)",
-    "norm": "np.linalg.norm(t)",
-    "numel": "t.size",
-    "permute": "t.transpose(1, 0)",
-    "relu": "nn.functional.relu(t)",
-    "sigmoid": "nn.functional.sigmoid(t)",
-    "softmax": "nn.functional.softmax(t)",
-    "to": "t.astype(np.float64); all tensors are on the CPU",
-    "unsqueeze": "t[None] or np.expand_dims(t, axis)",
-    "view": "t.reshape(shape)",
-}
-
-
-def no_attribute(tensor: Any, name: str) -> MissingAttributeError:
-    """The error for an attribute that tensors do not have, with what to write in its place."""
-    if name in _ELSEWHERE:
-        fix = f"{_ELSEWHERE[name]}."
-    elif name in np.__all__ and callable(getattr(np, name)):
-        fix = f"np.{name}(t): NumPy's own functions work on tensors."
-    elif name.endswith("_"):
-        fix = "t = t + 1 makes a new tensor, as all operations do; t.assign(values) changes a leaf."
-    else:
-        fix = nearest(name, [x for x in dir(tensor) if not x.startswith("_")])
-        if fix.startswith("known"):
-            fix = "dir(t) has what there is, and more is in NumPy and in nn.functional."
-    return MissingAttributeError(
-        f"a tensor{named(tensor)} has no attribute {name!r} (at {user_line()}).\nFix: {fix}"
     )

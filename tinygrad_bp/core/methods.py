@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from tinygrad_bp.core.graph import Variable
-from tinygrad_bp.core.messages import full_name, named, no_attribute, unknown
+from tinygrad_bp.core.messages import full_name, named, unknown
 from tinygrad_bp.core.registry import FUNCTIONS, UFUNC_METHODS, answer_for
 from tinygrad_bp.errors import ConversionError, InplaceError, ShapeError, user_line
 
@@ -94,17 +94,6 @@ class Operators:
     __divmod__, __rdivmod__ = _binary(np.divmod), _reflected(np.divmod)
     __invert__ = _unary(np.invert)
     __hash__ = object.__hash__
-
-    if not TYPE_CHECKING:  # checkers of types would take any name for an attribute
-
-        def __getattr__(self, name: str) -> Any:
-            """Nothing: Python asks for what there is not. The error says where it is to be had."""
-            try:
-                return object.__getattribute__(self, name)  # the error as it was, of a property too
-            except AttributeError as error:
-                if error.obj is self and error.name == name and not name.startswith("_"):
-                    raise no_attribute(self, name) from None
-                raise
 
     @property
     def ndim(self) -> int:

@@ -183,8 +183,20 @@ class Tensor(Values, ArrayMethods):
     def _accumulate(leaves: list[tuple[Any, Any, int]]) -> None:
         """Add the gradients to all leaves or none; one thread at a time, so that none is lost."""
         with _ACCUMULATING:
-            totals = [_total(leaf._grad, g, own) for leaf, g, own in leaves]
-            for (leaf, _, _), total in zip(leaves, totals, strict=True):
+            totals: list[tuple[Any, Tensor]] = []
+            for leaf, g, own in leaves:
+                before = leaf._grad
+                if isinstance(g, Tensor):
+                    total = not_shared(g) if before is None else before + g
+                elif before is None:
+                    total = recorded(g if own else np.array(g), None)
+                elif before.requires_grad:  # it was recorded, and stays so
+                    with enable_grad():
+                        total = before + recorded(g, None)
+                else:
+                    total = recorded(before._data + g, None)
+                totals.append((leaf, total))
+            for leaf, total in totals:
                 leaf._grad = total
 
     def retain_grad(self) -> None:
@@ -291,18 +303,6 @@ class Tensor(Values, ArrayMethods):
 
 
 _COMMON.add(Tensor)
-
-
-def _total(before: Tensor | None, g: Any, own: int) -> Tensor:
-    """What `grad` becomes when a gradient arrives."""
-    if isinstance(g, Tensor):
-        return not_shared(g) if before is None else before + g
-    if before is None:
-        return recorded(g if own else np.array(g), None)
-    if before.requires_grad:  # it was recorded, and stays so
-        with enable_grad():
-            return before + recorded(g, None)
-    return recorded(before._data + g, None)
 
 
 def recorded(data: Any, node: Node | None) -> Tensor:
