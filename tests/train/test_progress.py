@@ -33,7 +33,7 @@ def test_lines_are_not_wrapped():
     assert file.getvalue().splitlines() == [ROW.heading(), ROW.text(), ROW.text()]
 
 
-def test_the_bar_shows_loss_speed_and_time_left(monkeypatch):
+def test_the_bar_shows_loss_accuracy_speed_and_time_left(monkeypatch):
     monkeypatch.setattr(progress, "_EVERY", 0.0)
     file = io.StringIO()
     console = Console(file=file, force_terminal=True, width=80, color_system=None)
@@ -44,7 +44,7 @@ def test_the_bar_shows_loss_speed_and_time_left(monkeypatch):
         bar.progress.refresh()
     shown = file.getvalue()
     assert "86/100" in shown
-    assert "loss 0.5000  12,346 samples/s" in shown
+    assert "loss 0.5000 accuracy 0.8750 12,346 samples/s" in shown
     assert "left" in shown
     assert "…" not in shown  # nothing is cut off
     assert f"{ROW.heading()}\n{ROW.text()}\n" in shown

@@ -15,7 +15,6 @@ try:
         MofNCompleteColumn,
         Progress,
         TextColumn,
-        TimeElapsedColumn,
         TimeRemainingColumn,
     )
 except ImportError as error:
@@ -117,7 +116,10 @@ class Lines(Reporter):
 
 
 class Bar(Lines):
-    """The lines, and a live bar below them: steps, loss, samples per second, time gone and left."""
+    """The lines, and a live bar below them: steps, loss, accuracy, samples per second, time left.
+
+    The accuracy is that of the last line, on the test samples where there are some.
+    """
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
@@ -125,7 +127,6 @@ class Bar(Lines):
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
             TextColumn("{task.fields[facts]}"),
-            TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
             console=console,
@@ -134,6 +135,7 @@ class Bar(Lines):
         self._shown = time.perf_counter()
         self._samples = 0
         self._loss = float("nan")
+        self._accuracy = ""
         self._speed = 0.0
 
     def __enter__(self) -> Self:
@@ -163,12 +165,14 @@ class Bar(Lines):
     def row(self, row: Row) -> None:
         """Print the row above the bar."""
         self._loss, self._speed = row.train_loss, row.samples_per_second
+        tested = row.test_accuracy is not None
+        self._accuracy = f"accuracy {row.test_accuracy if tested else row.train_accuracy:.4f} "
         super().row(row)
         self._show(row.step)
         self._shown = time.perf_counter()
 
     def _show(self, step: int) -> None:
-        facts = f"loss {self._loss:.4f}  {self._speed:,.0f} samples/s"
+        facts = f"loss {self._loss:.4f} {self._accuracy}{self._speed:,.0f} samples/s"
         self.progress.update(self.task, completed=step, facts=facts)
 
 
