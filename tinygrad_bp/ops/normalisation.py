@@ -96,9 +96,8 @@ def _layer_norm(x: Any, weight: Any = None, bias: Any = None, *, axes: int, eps:
         y_, z_, scale_ = y[part], z[part], scale[part]
         mean = rows[part] @ np.full(n, 1 / max(n, 1), rows.dtype)
         np.subtract(rows[part], mean[:, None], out=y_)
-        np.divide(
-            np.vecdot(y_.conj(), y_), max(n, 1), out=scale_
-        )  # squares, of complex numbers too
+        squares = np.vecdot(y_.conj(), y_)  # of complex numbers too
+        np.divide(squares, max(n, 1), out=scale_)
         scale_ += eps
         np.divide(1, np.sqrt(scale_, out=scale_), out=scale_)
         y_ *= scale_[:, None]
