@@ -149,7 +149,7 @@ def several(owner: Module, items: Any) -> list[Any]:
     return list(items)
 
 
-def position(owner: Module, index: Any, count: int) -> Any:
+def position(owner: Any, index: Any, count: int) -> Any:
     """The position of one of so many items of a container, or a slice of them.
 
     Raises
@@ -166,7 +166,7 @@ def position(owner: Module, index: Any, count: int) -> Any:
     if not -count <= number < count:
         fix = f"a number from 0 to {count - 1}." if count else "put one in before; it is empty."
         raise IndexingError(
-            f"there is no position {index!r} in this {type(owner).__name__} of {len(owner)} (at "  # type: ignore[arg-type]
+            f"there is no position {index!r} in this {type(owner).__name__} of {len(owner)} (at "
             f"{user_line()}).\nFix: {fix}"
         )
     return number

@@ -170,7 +170,7 @@ def _register(
             )
     ours = cls.__module__.startswith("tinygrad_bp.")  # users may mean others by annotations
     if ours and cls.__init__ is not object.__init__:
-        cls.__init__ = by_annotations(cls.__init__)  # type: ignore[method-assign]
+        cls.__init__ = by_annotations(cls.__init__)  # type: ignore[method-assign]  # it is the decorator's
     LAYERS[name] = LayerKind(
         cls,
         keys,

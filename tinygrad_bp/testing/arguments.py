@@ -83,10 +83,10 @@ def reals(who: str, name: str, x: Any) -> npt.NDArray[np.float64]:
     """
     try:
         array = np.asarray(x)
-        if array.dtype.kind in "fiub":
-            return array.astype(np.float64)
     except ValueError:  # lists of different lengths
-        pass
+        array = np.asarray(None)
+    if array.dtype.kind in "fiub":
+        return array.astype(np.float64)
     raise DTypeError(
         f"{who} got {name}={x!r}, which is no array of real numbers (at {user_line()}).\n"
         f"Fix: pass numbers, as {name}=np.array([1.0, 2.0])."
